@@ -1,0 +1,1 @@
+//! The tracing allocator of memtop.
