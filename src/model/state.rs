@@ -1,0 +1,246 @@
+//! The state of one process at one moment, and of the tree it belongs to.
+//!
+//! Times are [`Duration`]s of the monotonic clock since the **session of that process**
+//! began, except in [`TreeState`], which says so. `*_bytes` are requested bytes unless the
+//! name says `usable`. Unknown is `None`, never zero.
+
+use std::time::Duration;
+
+/// Every process image of one launch: each fork and each exec is an entry of its own.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TreeState {
+    /// The command as it was typed, program first.
+    pub command: Vec<Vec<u8>>,
+    /// Wall-clock time of the launch, since the Unix epoch.
+    pub launched_at: Duration,
+    /// How the launched program (the root process) ended; `None` while it runs or unknown.
+    pub exit: Option<Exit>,
+    /// In order of their start.
+    pub processes: Vec<ProcessState>,
+}
+
+/// One process image, from its first allocation to `exec` or exit.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ProcessState {
+    /// Who it is and when it lived.
+    pub identity: Identity,
+    /// When its allocations were traced.
+    pub window: Window,
+    /// The figures at this moment.
+    pub totals: Totals,
+    /// Frees of blocks whose allocation was not seen.
+    pub untracked: Untracked,
+    /// What a forked child took over from its parent.
+    pub inherited: Inherited,
+    /// How far off the figures may be.
+    pub exactness: Exactness,
+    /// Size classes that ever held a block, smallest first.
+    pub size_classes: Vec<SizeClass>,
+    /// Size classes at the moment of the byte peak, smallest first; empty when unknown.
+    pub size_classes_at_peak: Vec<SizeClass>,
+    /// Threads that allocate, then one row for all that ended (`tid` 0).
+    pub threads: Vec<ThreadState>,
+    /// Oldest first; empty where no history was kept.
+    pub timeline: Vec<Point>,
+}
+
+/// Who a process image is and when it lived.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Identity {
+    /// Process id.
+    pub pid: u32,
+    /// 0 for the first image of this pid, one more for every `exec`.
+    pub generation: u32,
+    /// Process id of the parent, if the parent is part of the tree.
+    pub parent: Option<u32>,
+    /// The image's own arguments, program first; not necessarily UTF-8.
+    pub command: Vec<Vec<u8>>,
+    /// By which way the probe came in.
+    pub entry: Entry,
+    /// Since the launch.
+    pub started: Duration,
+    /// Since the launch; `None` while it runs.
+    pub ended: Option<Duration>,
+    /// How it ended, where that is known.
+    pub exit: Option<Exit>,
+}
+
+/// By which way the probe came into a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Entry {
+    /// The preload library, in a program started or exec'd under memtop.
+    #[default]
+    Preload,
+    /// The tracing allocator, built into a Rust program.
+    Embedded,
+    /// A fork of a traced process.
+    Fork,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It left with this status.
+    Code(i32),
+    /// It was killed by this signal.
+    Signal(i32),
+}
+
+/// When tracing was on; intervals are in order and do not overlap.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Window {
+    /// Empty when tracing never started.
+    pub intervals: Vec<Interval>,
+}
+
+/// One stretch of tracing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interval {
+    /// Start.
+    pub from: Duration,
+    /// End; `None` while tracing is on.
+    pub to: Option<Duration>,
+}
+
+/// The figures of a process. Counting rules are those of the README's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Live requested bytes.
+    pub current_bytes: u64,
+    /// Live blocks.
+    pub current_blocks: u64,
+    /// Highest live bytes.
+    pub peak_bytes: u64,
+    /// Blocks that were live at the byte peak.
+    pub peak_blocks: u64,
+    /// When the byte peak was reached; `None` before the first allocation.
+    pub peak_at: Option<Duration>,
+    /// Highest number of live blocks at any moment.
+    pub max_blocks: u64,
+    /// Requested bytes of all allocations.
+    pub allocated_bytes: u64,
+    /// Number of allocations.
+    pub allocations: u64,
+    /// Requested bytes of all frees of traced blocks.
+    pub freed_bytes: u64,
+    /// Number of frees of traced blocks.
+    pub frees: u64,
+    /// Number of reallocs that succeeded.
+    pub reallocations: u64,
+    /// Blocks freed by their thread with no allocation of that thread in between.
+    pub temporary: u64,
+    /// Live usable bytes.
+    pub usable_current_bytes: u64,
+    /// Usable bytes of all allocations.
+    pub usable_allocated_bytes: u64,
+    /// Usable bytes of all frees of traced blocks.
+    pub usable_freed_bytes: u64,
+}
+
+/// Frees of blocks that the ledger never saw allocated. All bytes are usable bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Untracked {
+    /// Number of such frees while tracing.
+    pub frees: u64,
+    /// Their bytes.
+    pub freed_bytes: u64,
+    /// Allocated − freed of traced blocks − freed untracked: the true change over the window.
+    pub net_bytes: i64,
+    /// What was there before, where it was counted.
+    pub census: Option<Census>,
+}
+
+/// The heap as it was when tracing started. Usable bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Census {
+    /// Blocks then.
+    pub blocks: u64,
+    /// Bytes then.
+    pub bytes: u64,
+    /// Those not freed since.
+    pub still_live_blocks: u64,
+    /// Their bytes.
+    pub still_live_bytes: u64,
+}
+
+/// What a forked child took over: its parent's traced blocks. Requested bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Inherited {
+    /// Blocks at the fork.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many of them this process freed.
+    pub frees: u64,
+    /// Their bytes.
+    pub freed_bytes: u64,
+}
+
+/// How far off the figures may be, and what the tracer costs.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Exactness {
+    /// The peak is right to ± this; 0 with one thread.
+    pub peak_error_bytes: u64,
+    /// Events the live feed or the recording lost; no total depends on them.
+    pub dropped_events: u64,
+    /// Blocks whose free was never seen (their address was handed out again).
+    pub lost_records: u64,
+    /// Blocks counted without a place to note them: a cap was met, current reads "≥".
+    pub unattributed_blocks: u64,
+    /// Stack frames without a name; `None` while stacks are not captured.
+    pub frames_unresolved: Option<u64>,
+    /// Stacks cut at the frame limit; `None` while stacks are not captured.
+    pub stacks_cut: Option<u64>,
+    /// What the tracer itself holds in the target.
+    pub tracer_bytes: u64,
+    /// Measured cost of one hook call; `None` where it was not measured.
+    pub ns_per_event: Option<f64>,
+}
+
+/// One class of requested sizes, `min..=max`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SizeClass {
+    /// Smallest size.
+    pub min: u64,
+    /// Largest size.
+    pub max: u64,
+    /// Live blocks.
+    pub current_blocks: u64,
+    /// Live bytes.
+    pub current_bytes: u64,
+    /// Allocations so far.
+    pub allocations: u64,
+    /// Their bytes.
+    pub allocated_bytes: u64,
+}
+
+/// What one thread did. `current_bytes` is allocated − freed *by this thread*, so a thread
+/// that frees what others allocate goes below zero.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ThreadState {
+    /// Kernel thread id; 0 for the row that sums up ended threads.
+    pub tid: u32,
+    /// Name, where it could be read.
+    pub name: Option<String>,
+    /// Allocated − freed by this thread.
+    pub current_bytes: i64,
+    /// Allocations.
+    pub allocations: u64,
+    /// Their bytes.
+    pub allocated_bytes: u64,
+}
+
+/// One sample of the timeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Point {
+    /// Since the process's session began.
+    pub at: Duration,
+    /// Live requested bytes at the sample.
+    pub current_bytes: u64,
+    /// Highest live bytes since the previous sample.
+    pub max_bytes: u64,
+    /// Resident set, the tracer's own share subtracted; `None` when it could not be read.
+    pub rss_bytes: Option<u64>,
+    /// Usable bytes of untracked frees so far.
+    pub untracked_freed_bytes: u64,
+}
