@@ -1,0 +1,397 @@
+//! What lies where in session memory. Every size and offset is asserted at compile time; a
+//! change of any of them is a new [`VERSION`].
+//!
+//! All fields are atomics because two processes look at them, but almost all are written by
+//! one thread with a plain load and store (`Relaxed`): on x86-64 those are ordinary moves.
+//! Publication is by `Release`/`Acquire` on the offset that leads to a structure.
+
+use core::sync::atomic::{
+    AtomicI64, AtomicU8, AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed},
+};
+
+use super::size_class;
+
+/// First word of session memory.
+pub const MAGIC: u64 = u64::from_le_bytes(*b"memtop\0S");
+/// Version of this layout.
+pub const VERSION: u32 = 1;
+/// Pieces are handed out in multiples of this.
+pub const PAGE: u64 = 4096;
+/// How many sessions one memory can hold.
+pub const SESSIONS: usize = 65_536;
+/// How many threads of a process can have a slot of their own; later ones share slot 0.
+pub const SLOTS: usize = 1024;
+/// Events a thread's ring holds; a power of two.
+pub const RING: usize = 512;
+/// How many stretches of tracing are remembered; later ones extend the last.
+pub const INTERVALS: usize = 128;
+/// Tick maxima are kept for this many ticks.
+pub const TICK_PEAKS: usize = 64;
+/// Bytes of a process's command line that are kept.
+pub const COMMAND: usize = 1024;
+
+/// Bits of the low half of [`Header::pulse`].
+pub mod flag {
+    /// New blocks are recorded and untracked frees are counted.
+    pub const TRACING: u64 = 1;
+    /// Events are pushed into the rings.
+    pub const FEED: u64 = 2;
+    /// One bit for each clear: `pulse & CLEARS`.
+    pub const CLEARS: u64 = 0xFFFF_0000;
+    /// What a clear adds to the pulse.
+    pub const ONE_CLEAR: u64 = 1 << 16;
+    /// What a tick adds to the pulse.
+    pub const ONE_TICK: u64 = 1 << 32;
+}
+
+/// The first page.
+///
+/// `pulse` is the one word that every hook call loads and compares with the copy its thread
+/// saw last: ticks (high 32 bits), clears (16 bits) and flags (16 bits). Anything memtop wants
+/// of the program, the passing of time included, arrives by a change of this word.
+#[repr(C, align(4096))]
+pub struct Header {
+    /// [`MAGIC`].
+    pub magic: AtomicU64,
+    /// [`VERSION`].
+    pub version: AtomicU32,
+    /// Process that made the memory.
+    pub creator: AtomicU32,
+    /// Bytes of the whole memory.
+    pub memory_size: AtomicU64,
+    /// Random; names this memory, so that a stale path is never taken for it.
+    pub nonce: AtomicU64,
+    /// `CLOCK_MONOTONIC` at creation, nanoseconds.
+    pub created_ns: AtomicU64,
+    /// Nanoseconds between two ticks.
+    pub tick_ns: AtomicU64,
+    _identity: [u64; 2],
+    /// Ticks, clears and flags; see above.
+    pub pulse: AtomicU64,
+    _pulse: [u64; 7],
+    /// Offset of the next piece to hand out.
+    pub next_piece: AtomicU64,
+    /// Tracer memory (shared and private) that may be used, in bytes.
+    pub limit: AtomicU64,
+    /// Bytes of private tracer memory in all processes of the tree.
+    pub private_bytes: AtomicU64,
+    /// How many sessions were claimed; may exceed [`SESSIONS`].
+    pub sessions: AtomicU32,
+    /// How many stretches of tracing began; may exceed [`INTERVALS`].
+    pub intervals_begun: AtomicU32,
+    _pieces: [u64; 4],
+    /// Stretches of tracing.
+    pub intervals: [Interval; INTERVALS],
+}
+
+/// One stretch of tracing, `CLOCK_MONOTONIC` nanoseconds; 0 = not yet.
+#[repr(C)]
+pub struct Interval {
+    /// Start.
+    pub from_ns: AtomicU64,
+    /// End.
+    pub to_ns: AtomicU64,
+}
+
+/// How the probe came into a process: [`Session::entry`].
+pub mod entry {
+    /// Preload library.
+    pub const PRELOAD: u32 = 1;
+    /// Embedded allocator.
+    pub const EMBEDDED: u32 = 2;
+    /// Fork of a traced process.
+    pub const FORK: u32 = 3;
+}
+
+/// One process image.
+#[repr(C, align(4096))]
+pub struct Session {
+    /// One of [`entry`]; written last (`Release`) when the session is claimed.
+    pub entry: AtomicU32,
+    /// Process id.
+    pub pid: AtomicU32,
+    /// Process id of the parent.
+    pub parent: AtomicU32,
+    /// Bytes of [`Session::command`] in use.
+    pub command_length: AtomicU32,
+    /// `CLOCK_MONOTONIC` at the claim, nanoseconds.
+    pub started_ns: AtomicU64,
+    /// Blocks of the parent that were live at the fork.
+    pub inherited_blocks: AtomicU64,
+    /// Their requested bytes.
+    pub inherited_bytes: AtomicU64,
+    /// Bytes of private tracer memory (shadow words).
+    pub private_bytes: AtomicU64,
+    /// `clears << 32 | first id`: words with a lower id are not this window's.
+    pub id_base: AtomicU64,
+    _identity: u64,
+
+    /// Live bytes as far as threads have flushed them.
+    pub live_bytes: AtomicI64,
+    /// Live blocks, likewise.
+    pub live_blocks: AtomicI64,
+    /// Slots that a running thread owns.
+    pub threads: AtomicU32,
+    /// Most threads at once.
+    pub max_threads: AtomicU32,
+    /// Slots handed out; slot 0 is the shared one.
+    pub slots_used: AtomicU32,
+    _threads: AtomicU32,
+    /// Blocks that could not be noted, for want of memory.
+    pub unattributed: AtomicU64,
+    _flow: [u64; 3],
+
+    /// Highest live bytes seen at a flush.
+    pub peak_bytes: AtomicI64,
+    /// Live blocks then.
+    pub peak_blocks: AtomicI64,
+    /// Tick then.
+    pub peak_tick: AtomicU64,
+    /// Highest live blocks seen at a flush.
+    pub max_blocks: AtomicI64,
+    /// 1 while live is at its highest, seen from the flushes.
+    pub at_peak: AtomicU32,
+    _at_peak: AtomicU32,
+    _peak: [u64; 3],
+
+    /// Rises with the first free after each new peak; see [`Cell`].
+    pub epoch: AtomicU64,
+    _epoch: [u64; 7],
+
+    /// Highest live bytes of a tick: `(tick & 0xFFFF) << 48 | bytes`, at `tick % TICK_PEAKS`.
+    pub tick_peaks: [AtomicU64; TICK_PEAKS],
+    /// Arguments, NUL separated.
+    pub command: [AtomicU8; COMMAND],
+    /// Offsets of the slots in session memory.
+    pub slots: [AtomicU64; SLOTS],
+}
+
+/// One counter cell: what was allocated and freed of one kind by one slot.
+///
+/// The *lazy epoch copy* keeps what was live at the peak without ever copying a table: before
+/// its first change after the peak was left (`epoch` differs from the session's) a cell notes
+/// what it held. At the peak, then, a cell held `peak_*` if `epoch` is the session's, else
+/// what it holds now.
+#[repr(C, align(64))]
+pub struct Cell {
+    /// Blocks allocated.
+    pub allocations: AtomicU64,
+    /// Their requested bytes.
+    pub allocated_bytes: AtomicU64,
+    /// Blocks freed.
+    pub frees: AtomicU64,
+    /// Their requested bytes.
+    pub freed_bytes: AtomicU64,
+    /// Session epoch of the last copy.
+    pub epoch: AtomicU64,
+    /// Allocated − freed blocks at the copy.
+    pub peak_blocks: AtomicI64,
+    /// Allocated − freed bytes at the copy.
+    pub peak_bytes: AtomicI64,
+    _spare: u64,
+}
+
+/// One thread's part of the ledger, and its event ring.
+#[repr(C, align(4096))]
+pub struct Slot {
+    /// Thread id of the owner; 0 = free to be adopted.
+    pub owner: AtomicU32,
+    /// 1 while the owner is inside a hook; a nested call goes to the shared slot.
+    pub busy: AtomicU32,
+    /// The pulse as the owner saw it last.
+    pub pulse: AtomicU64,
+    /// First id of the current window.
+    pub id_base: AtomicU64,
+    /// Block that the owner allocated last, for *temporary*.
+    pub last_block: AtomicU64,
+    /// Change of live bytes since the last flush.
+    pub pending_bytes: AtomicI64,
+    /// Change of live blocks since the last flush.
+    pub pending_blocks: AtomicI64,
+    /// Highest `pending_bytes` since the last flush.
+    pub high_bytes: AtomicI64,
+    /// Highest `pending_blocks` since the last flush.
+    pub high_blocks: AtomicI64,
+
+    /// `pending_bytes` above this is a new peak of the process (one thread only).
+    pub peak_gap: AtomicI64,
+    /// Flush when |`pending_bytes`| exceeds this.
+    pub threshold: AtomicI64,
+    /// Session live bytes at the last flush.
+    pub flushed_bytes: AtomicI64,
+    /// Session live blocks at the last flush.
+    pub flushed_blocks: AtomicI64,
+    /// The peak as this thread alone saw it (one thread only).
+    pub peak_bytes: AtomicI64,
+    /// Live blocks then.
+    pub peak_blocks: AtomicI64,
+    /// Tick then.
+    pub peak_tick: AtomicU64,
+    /// 1 while live is at its highest, seen by this thread alone.
+    pub at_peak: AtomicU32,
+    /// 1 while no other thread has a slot.
+    pub alone: AtomicU32,
+
+    /// Usable bytes allocated.
+    pub usable_allocated: AtomicU64,
+    /// Usable bytes of traced blocks freed.
+    pub usable_freed: AtomicU64,
+    /// Reallocs.
+    pub reallocations: AtomicU64,
+    /// Temporary blocks.
+    pub temporary: AtomicU64,
+    /// Untracked frees.
+    pub untracked_frees: AtomicU64,
+    /// Their usable bytes.
+    pub untracked_bytes: AtomicU64,
+    /// Frees of inherited blocks.
+    pub inherited_frees: AtomicU64,
+    /// Their requested bytes.
+    pub inherited_freed: AtomicU64,
+
+    /// Frees that were never seen.
+    pub lost_records: AtomicU64,
+    /// What former owners of this slot allocated: the sum over cells when the owner came.
+    pub former: Figures,
+    _former: [u64; 2],
+
+    /// Cleared figures: what the counters stood at when the current window began.
+    pub cleared: Cleared,
+    /// One cell a size class.
+    pub classes: [Cell; size_class::COUNT],
+    /// Cells at the last clear; read only when the clear bits of `pulse` are not zero.
+    pub cleared_classes: [ClearedCell; size_class::COUNT],
+    /// The owner's events.
+    pub ring: Ring,
+}
+
+/// Sums over the cells of a slot.
+#[repr(C)]
+pub struct Figures {
+    /// Blocks allocated.
+    pub allocations: AtomicU64,
+    /// Their bytes.
+    pub allocated_bytes: AtomicU64,
+    /// Blocks freed.
+    pub frees: AtomicU64,
+    /// Their bytes.
+    pub freed_bytes: AtomicU64,
+}
+
+/// Counters of a slot at the last clear, field for field those of [`Slot`].
+#[repr(C, align(64))]
+pub struct Cleared {
+    /// Usable bytes allocated.
+    pub usable_allocated: AtomicU64,
+    /// Usable bytes of traced blocks freed.
+    pub usable_freed: AtomicU64,
+    /// Reallocs.
+    pub reallocations: AtomicU64,
+    /// Temporary blocks.
+    pub temporary: AtomicU64,
+    /// Untracked frees.
+    pub untracked_frees: AtomicU64,
+    /// Their usable bytes.
+    pub untracked_bytes: AtomicU64,
+    _spare: [u64; 2],
+}
+
+/// A cell at the last clear.
+#[repr(C)]
+pub struct ClearedCell {
+    /// Blocks allocated.
+    pub allocations: AtomicU64,
+    /// Their bytes.
+    pub allocated_bytes: AtomicU64,
+    /// Blocks freed.
+    pub frees: AtomicU64,
+    /// Their bytes.
+    pub freed_bytes: AtomicU64,
+}
+
+/// A thread's events: one producer (the owner), one consumer (the viewer that holds the feed).
+///
+/// Positions only rise; an event is at `position % RING`. The producer alone writes `head`
+/// (`Release`, after the event), the consumer alone writes `tail` (`Release`, after reading).
+/// A full ring drops and counts: the program never waits.
+#[repr(C, align(64))]
+pub struct Ring {
+    /// Next position to write.
+    pub head: AtomicU64,
+    /// Events that found the ring full, or came from a nested call.
+    pub dropped: AtomicU64,
+    _producer: [u64; 6],
+    /// Next position to read.
+    pub tail: AtomicU64,
+    _consumer: [u64; 7],
+    /// The events.
+    pub events: [Event; RING],
+}
+
+/// One allocation or free.
+#[repr(C, align(32))]
+pub struct Event {
+    /// `kind << 56 | address`.
+    pub what: AtomicU64,
+    /// Requested bytes; usable bytes when untracked.
+    pub size: AtomicU64,
+    /// `birth tick << 32 | tick`; the birth is that of the block, on a free.
+    pub ticks: AtomicU64,
+    /// Id of the block's shadow word; 0 = untracked.
+    pub id: AtomicU64,
+}
+
+/// Kinds of [`Event::what`].
+pub mod kind {
+    /// A new block.
+    pub const ALLOCATE: u64 = 1;
+    /// A block freed.
+    pub const RELEASE: u64 = 2;
+    /// The new block of a realloc; the release of the old one stands before it.
+    pub const REALLOCATE: u64 = 3;
+    /// A block freed whose allocation was not seen.
+    pub const RELEASE_UNTRACKED: u64 = 4;
+}
+
+/// Offset of the session table.
+pub const TABLE: u64 = size_of::<Header>() as u64;
+/// Offset of the first piece.
+pub const PIECES: u64 = TABLE + (SESSIONS * 8) as u64;
+
+const _: () = {
+    use core::mem::{offset_of, size_of};
+    assert!(size_of::<Header>() == 4096);
+    assert!(offset_of!(Header, pulse) == 64);
+    assert!(offset_of!(Header, next_piece) == 128);
+    assert!(offset_of!(Header, intervals) == 192);
+    assert!(offset_of!(Session, live_bytes) == 64);
+    assert!(offset_of!(Session, peak_bytes) == 128);
+    assert!(offset_of!(Session, epoch) == 192);
+    assert!(offset_of!(Session, tick_peaks) == 256);
+    assert!(offset_of!(Session, slots) == 256 + 8 * TICK_PEAKS + COMMAND);
+    assert!(size_of::<Session>() == 12288);
+    assert!(size_of::<Cell>() == 64);
+    assert!(size_of::<Event>() == 32);
+    assert!(offset_of!(Slot, peak_gap) == 64);
+    assert!(offset_of!(Slot, usable_allocated) == 128);
+    assert!(offset_of!(Slot, lost_records) == 192);
+    assert!(offset_of!(Slot, cleared) == 256);
+    // All that a small process touches lies in the first page.
+    assert!(offset_of!(Slot, cleared_classes) <= 4096);
+    assert!(size_of::<Slot>() <= 24 * 1024);
+    assert!(RING.is_power_of_two());
+};
+
+impl Session {
+    /// Offset of slot `index`, once it is ready.
+    pub fn slot_offset(&self, index: usize) -> Option<u64> {
+        let offset = self.slots.get(index)?.load(Acquire);
+        (offset != 0).then_some(offset)
+    }
+
+    /// How many slot-table entries to look at.
+    pub fn slot_count(&self) -> usize {
+        (self.slots_used.load(Relaxed) as usize).min(SLOTS)
+    }
+}
