@@ -137,7 +137,8 @@ pub struct Session {
     pub max_threads: AtomicU32,
     /// Slots handed out; slot 0 is the shared one.
     pub slots_used: AtomicU32,
-    _threads: AtomicU32,
+    /// Changes whenever a thread gets or leaves a slot.
+    pub membership: AtomicU32,
     /// Blocks that could not be noted, for want of memory.
     pub unattributed: AtomicU64,
     _flow: [u64; 3],
@@ -254,7 +255,9 @@ pub struct Slot {
     pub lost_records: AtomicU64,
     /// What former owners of this slot allocated: the sum over cells when the owner came.
     pub former: Figures,
-    _former: [u64; 2],
+    /// [`Session::membership`] at the last flush.
+    pub membership: AtomicU32,
+    _former: [u32; 5],
 
     /// Cleared figures: what the counters stood at when the current window began.
     pub cleared: Cleared,

@@ -1,0 +1,322 @@
+//! What happens when the program allocates, releases and moves a block. Both entries, the
+//! preload library and the embedded allocator, call these and nothing else.
+//!
+//! An allocation is recorded after it succeeded and a release before it happens, so that an
+//! address that is handed out again is never misread. Moving a block is both: it is [`take`]n
+//! out first and [`put_back`] if the allocator fails.
+
+use core::sync::atomic::{
+    Ordering::{Acquire, Relaxed},
+    compiler_fence,
+};
+
+use crate::{
+    ledger::{self, Mode, Own, Shared},
+    process::{self, Charge, Origin, SHADOW},
+    ring,
+    session::{
+        control,
+        layout::{Session, Slot, flag, kind},
+    },
+    shadow::{Block, Noted},
+    thread::{self, Place},
+};
+
+/// A block as the allocator knows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Allocation {
+    /// Its address.
+    pub address: usize,
+    /// Bytes that were asked for.
+    pub size: u64,
+    /// Bytes that may be used.
+    pub usable: u64,
+}
+
+/// A block taken out of the shadow, about to be moved.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken {
+    address: usize,
+    usable: u64,
+    block: Option<Block>,
+}
+
+/// Records a new block.
+#[inline(always)]
+pub fn allocated(origin: &Origin, new: Allocation) {
+    match thread::own_slot() {
+        Some(slot) => inside(slot, |session, pulse| {
+            allocate::<Own>(session, slot, pulse, new, None)
+        }),
+        None => allocated_elsewhere(origin, new),
+    }
+}
+
+/// Records that a block is about to be released. `usable` is asked only for its bytes.
+#[inline(always)]
+pub fn released(origin: &Origin, address: usize, usable: impl FnOnce() -> u64) {
+    match thread::own_slot() {
+        Some(slot) => inside(slot, |session, pulse| {
+            let taken = Taken {
+                address,
+                usable: usable(),
+                block: SHADOW.take(address),
+            };
+            release::<Own>(session, slot, pulse, taken);
+        }),
+        None => released_elsewhere(origin, address, usable()),
+    }
+}
+
+/// Takes a block out of the shadow before it is moved; nothing is counted yet.
+#[inline]
+pub fn take(address: usize, usable: u64) -> Taken {
+    let block = if process::header().is_null() {
+        None
+    } else {
+        SHADOW.take(address)
+    };
+    Taken {
+        address,
+        usable,
+        block,
+    }
+}
+
+/// The move failed: the block is where it was.
+pub fn put_back(taken: Taken) {
+    if let Some(block) = taken.block {
+        SHADOW.note(taken.address, block, &Charge);
+    }
+}
+
+/// Records that a block was moved or resized.
+#[inline]
+pub fn moved(origin: &Origin, old: Taken, new: Allocation) {
+    match thread::own_slot() {
+        Some(slot) => inside(slot, |session, pulse| {
+            relocate::<Own>(session, slot, pulse, old, new)
+        }),
+        None => moved_elsewhere(origin, old, new),
+    }
+}
+
+/// Records that resizing to nothing released the block.
+#[inline]
+pub fn vanished(origin: &Origin, old: Taken) {
+    match thread::own_slot() {
+        Some(slot) => inside(slot, |session, pulse| {
+            release::<Own>(session, slot, pulse, old)
+        }),
+        None => vanished_elsewhere(origin, old),
+    }
+}
+
+/// Runs with the slot marked busy, so that a signal handler's allocations keep out of it.
+#[inline(always)]
+fn inside(slot: &Slot, operation: impl FnOnce(&Session, u64)) {
+    slot.busy.store(1, Relaxed);
+    compiler_fence(Acquire);
+    let session = process::session();
+    // SAFETY: `own_slot` found the header set; session memory is never unmapped.
+    let pulse = unsafe { (*process::header()).pulse.load(Relaxed) };
+    if pulse != slot.pulse.load(Relaxed) {
+        ledger::refresh::<Own>(session, slot, pulse);
+    }
+    operation(session, pulse);
+    compiler_fence(Acquire);
+    slot.busy.store(0, Relaxed);
+}
+
+/// The same for an operation that finds no slot of its own: the first of a thread, a nested
+/// one, a late one.
+#[cold]
+fn elsewhere(
+    origin: &Origin,
+    own: impl FnOnce(&Session, &Slot, u64),
+    shared: impl FnOnce(&Session, &Slot, u64),
+) {
+    match thread::find_place(origin) {
+        Place::Own(slot) => inside(slot, |session, pulse| own(session, slot, pulse)),
+        Place::Shared(slot) => {
+            let session = process::session();
+            // SAFETY: there is a shared slot only where there is a session.
+            let pulse = unsafe { (*process::header()).pulse.load(Relaxed) };
+            if pulse != slot.pulse.load(Relaxed) {
+                ledger::refresh::<Shared>(session, slot, pulse);
+            }
+            shared(session, slot, pulse);
+        }
+        Place::Nowhere => {}
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn allocated_elsewhere(origin: &Origin, new: Allocation) {
+    elsewhere(
+        origin,
+        |session, slot, pulse| allocate::<Own>(session, slot, pulse, new, None),
+        |session, slot, pulse| allocate::<Shared>(session, slot, pulse, new, None),
+    );
+}
+
+#[cold]
+#[inline(never)]
+fn released_elsewhere(origin: &Origin, address: usize, usable: u64) {
+    vanished_elsewhere(origin, take(address, usable));
+}
+
+#[cold]
+#[inline(never)]
+fn vanished_elsewhere(origin: &Origin, old: Taken) {
+    elsewhere(
+        origin,
+        |session, slot, pulse| release::<Own>(session, slot, pulse, old),
+        |session, slot, pulse| release::<Shared>(session, slot, pulse, old),
+    );
+}
+
+#[cold]
+#[inline(never)]
+fn moved_elsewhere(origin: &Origin, old: Taken, new: Allocation) {
+    elsewhere(
+        origin,
+        |session, slot, pulse| relocate::<Own>(session, slot, pulse, old, new),
+        |session, slot, pulse| relocate::<Shared>(session, slot, pulse, old, new),
+    );
+}
+
+/// `moved`: the new block continues a traced one and is recorded even after a stop.
+#[inline(always)]
+fn allocate<M: Mode>(
+    session: &Session,
+    slot: &Slot,
+    pulse: u64,
+    new: Allocation,
+    moved: Option<Taken>,
+) {
+    let continues = moved.is_some_and(|old| old.block.is_some());
+    if pulse & flag::TRACING == 0 && !continues {
+        return;
+    }
+    let tick = control::tick(pulse) as u32;
+    let block = Block {
+        id: ledger::window_id(slot),
+        birth_tick: tick,
+        size: new.size,
+    };
+    match SHADOW.note(new.address, block, &Charge) {
+        Noted::Fresh => {}
+        Noted::Replaced(old) => lose::<M>(session, slot, old),
+        Noted::Refused => {
+            session.unattributed.fetch_add(1, Relaxed);
+            return;
+        }
+    }
+    ledger::count_allocation::<M>(session, slot, new.size, new.usable);
+    if !M::SHARED {
+        slot.last_block.store(new.address as u64, Relaxed);
+    }
+    if pulse & flag::FEED != 0 {
+        let kind = if moved.is_some() {
+            kind::REALLOCATE
+        } else {
+            kind::ALLOCATE
+        };
+        tell::<M>(slot, kind, new.address, block, tick);
+    }
+}
+
+#[inline(always)]
+fn release<M: Mode>(session: &Session, slot: &Slot, pulse: u64, old: Taken) {
+    match old.block {
+        Some(block) if ledger::is_of_window(slot, block.id) => {
+            ledger::count_release::<M>(session, slot, block.size, old.usable);
+            if !M::SHARED && slot.last_block.load(Relaxed) == old.address as u64 {
+                slot.last_block.store(0, Relaxed);
+                M::add(&slot.temporary, 1);
+            }
+            if pulse & flag::FEED != 0 {
+                let tick = control::tick(pulse) as u32;
+                tell::<M>(slot, kind::RELEASE, old.address, block, tick);
+            }
+        }
+        other => release_foreign::<M>(slot, pulse, old, other),
+    }
+}
+
+/// A block of the parent, of before a clear, or of before the start.
+#[inline(never)]
+fn release_foreign<M: Mode>(slot: &Slot, pulse: u64, old: Taken, block: Option<Block>) {
+    let inherited = block.filter(|block| ledger::is_inherited(block.id));
+    if let Some(block) = inherited {
+        M::add(&slot.inherited_frees, 1);
+        return M::add(&slot.inherited_freed, block.size);
+    }
+    if pulse & flag::TRACING == 0 {
+        return;
+    }
+    M::add(&slot.untracked_frees, 1);
+    M::add(&slot.untracked_bytes, old.usable);
+    if pulse & flag::FEED != 0 {
+        let tick = control::tick(pulse) as u32;
+        let block = Block {
+            id: 0,
+            birth_tick: tick,
+            size: old.usable,
+        };
+        tell::<M>(slot, kind::RELEASE_UNTRACKED, old.address, block, tick);
+    }
+}
+
+/// The release stands before the allocation, so that the peak never holds both.
+#[inline(always)]
+fn relocate<M: Mode>(session: &Session, slot: &Slot, pulse: u64, old: Taken, new: Allocation) {
+    let traced = old
+        .block
+        .is_some_and(|block| ledger::is_of_window(slot, block.id));
+    release::<M>(session, slot, pulse, old);
+    let continued = Taken {
+        block: old.block.filter(|_| traced),
+        ..old
+    };
+    if traced || pulse & flag::TRACING != 0 {
+        M::add(&slot.reallocations, 1);
+    }
+    allocate::<M>(session, slot, pulse, new, Some(continued));
+}
+
+/// A block stood where a new one came to be: its free was never seen.
+#[cold]
+#[inline(never)]
+fn lose<M: Mode>(session: &Session, slot: &Slot, old: Block) {
+    M::add(&slot.lost_records, 1);
+    if ledger::is_of_window(slot, old.id) {
+        // Its usable bytes are not known any more; what was asked for comes nearest.
+        ledger::count_release::<M>(session, slot, old.size, old.size);
+    }
+}
+
+#[inline(always)]
+fn tell<M: Mode>(slot: &Slot, kind: u64, address: usize, block: Block, tick: u32) {
+    if M::SHARED {
+        return ring::drop_one(&slot.ring);
+    }
+    let Block {
+        id,
+        birth_tick,
+        size,
+    } = block;
+    ring::push(
+        &slot.ring,
+        ring::Push {
+            kind,
+            address,
+            size,
+            birth_tick,
+            tick,
+            id,
+        },
+    );
+}

@@ -1,0 +1,193 @@
+//! The C symbols.
+
+use core::{
+    ffi::{c_int, c_void},
+    ptr::null_mut,
+};
+
+use super::{bootstrap, next, start::ORIGIN};
+use crate::hook::{self, Allocation};
+
+type Pointer = *mut c_void;
+
+/// Records a block that the next allocator returned, and returns it.
+#[inline(always)]
+fn record(block: Pointer, size: usize) -> Pointer {
+    if !block.is_null() && !bootstrap::holds(block.cast()) {
+        let usable = next::usable_size(block);
+        hook::allocated(
+            &ORIGIN,
+            Allocation {
+                address: block.addr(),
+                size: size as u64,
+                usable,
+            },
+        );
+    }
+    block
+}
+
+/// # Safety
+/// As C's `malloc`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn malloc(bytes: usize) -> Pointer {
+    record(next::malloc(bytes), bytes)
+}
+
+/// # Safety
+/// As C's `calloc`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn calloc(count: usize, bytes: usize) -> Pointer {
+    // A product that overflows makes the allocator fail, and then it is not recorded.
+    record(next::calloc(count, bytes), count.wrapping_mul(bytes))
+}
+
+/// # Safety
+/// As C's `free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn free(block: Pointer) {
+    if is_of_next(block) {
+        hook::released(&ORIGIN, block.addr(), || next::usable_size(block));
+        next::free(block);
+    }
+}
+
+/// # Safety
+/// As C23's `free_sized`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn free_sized(block: Pointer, bytes: usize) {
+    if is_of_next(block) {
+        hook::released(&ORIGIN, block.addr(), || next::usable_size(block));
+        next::free_sized(block, bytes);
+    }
+}
+
+/// # Safety
+/// As C23's `free_aligned_sized`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn free_aligned_sized(block: Pointer, alignment: usize, bytes: usize) {
+    if is_of_next(block) {
+        hook::released(&ORIGIN, block.addr(), || next::usable_size(block));
+        next::free_aligned_sized(block, alignment, bytes);
+    }
+}
+
+#[inline(always)]
+fn is_of_next(block: Pointer) -> bool {
+    !block.is_null() && !bootstrap::holds(block.cast())
+}
+
+/// # Safety
+/// As C's `realloc`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn realloc(block: Pointer, bytes: usize) -> Pointer {
+    if block.is_null() {
+        return record(next::realloc(block, bytes), bytes);
+    }
+    if bootstrap::holds(block.cast()) {
+        return leave_bootstrap(block, bytes);
+    }
+    let old = hook::take(block.addr(), next::usable_size(block));
+    let new = next::realloc(block, bytes);
+    if !new.is_null() {
+        let usable = next::usable_size(new);
+        let size = bytes as u64;
+        hook::moved(
+            &ORIGIN,
+            old,
+            Allocation {
+                address: new.addr(),
+                size,
+                usable,
+            },
+        );
+    } else if bytes == 0 {
+        hook::vanished(&ORIGIN, old);
+    } else {
+        hook::put_back(old);
+    }
+    new
+}
+
+#[cold]
+fn leave_bootstrap(block: Pointer, bytes: usize) -> Pointer {
+    let new = record(next::malloc(bytes), bytes);
+    if !new.is_null() {
+        let length = bootstrap::length(block.cast()).min(bytes);
+        // SAFETY: both blocks are at least that long and do not overlap.
+        unsafe { core::ptr::copy_nonoverlapping(block.cast::<u8>(), new.cast(), length) };
+    }
+    new
+}
+
+/// # Safety
+/// As glibc's `reallocarray`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reallocarray(block: Pointer, count: usize, bytes: usize) -> Pointer {
+    match count.checked_mul(bytes) {
+        // SAFETY: passed on as it came.
+        Some(total) => unsafe { realloc(block, total) },
+        None => {
+            // SAFETY: errno's location is valid for the calling thread.
+            unsafe { *libc::__errno_location() = libc::ENOMEM };
+            null_mut()
+        }
+    }
+}
+
+/// # Safety
+/// As POSIX's `posix_memalign`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn posix_memalign(
+    place: *mut Pointer,
+    alignment: usize,
+    bytes: usize,
+) -> c_int {
+    let status = next::posix_memalign(place, alignment, bytes);
+    if status == 0 {
+        // SAFETY: the call succeeded, so the place holds a block.
+        record(unsafe { *place }, bytes);
+    }
+    status
+}
+
+/// # Safety
+/// As C's `aligned_alloc`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aligned_alloc(alignment: usize, bytes: usize) -> Pointer {
+    record(next::aligned_alloc(alignment, bytes), bytes)
+}
+
+/// # Safety
+/// As `memalign`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memalign(alignment: usize, bytes: usize) -> Pointer {
+    record(next::memalign(alignment, bytes), bytes)
+}
+
+/// # Safety
+/// As `valloc`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn valloc(bytes: usize) -> Pointer {
+    record(next::valloc(bytes), bytes)
+}
+
+/// # Safety
+/// As `pvalloc`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pvalloc(bytes: usize) -> Pointer {
+    record(next::pvalloc(bytes), bytes)
+}
+
+/// # Safety
+/// As `malloc_usable_size`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn malloc_usable_size(block: Pointer) -> usize {
+    if block.is_null() {
+        return 0;
+    }
+    if bootstrap::holds(block.cast()) {
+        return bootstrap::length(block.cast());
+    }
+    next::malloc_usable_size(block)
+}

@@ -1,0 +1,14 @@
+//! The preload library: the C allocation functions, each forwarded to the next allocator in
+//! line and recorded. Compiled only into the library that `build.rs` builds and embeds.
+
+mod bootstrap;
+mod exports;
+mod next;
+mod start;
+
+/// Something that cannot happen did; there is nobody to tell.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // SAFETY: abort has no preconditions.
+    unsafe { libc::abort() }
+}

@@ -1,0 +1,187 @@
+//! The next allocator in line: the functions that would have been called without us.
+//!
+//! They are found with `RTLD_NEXT`, so that a program that brings its own allocator as a
+//! library keeps it. Each pointer starts as a stub that looks all of them up, so the usual
+//! path calls through it without asking whether it is set.
+
+use core::{
+    ffi::{CStr, c_int, c_void},
+    mem::transmute,
+    sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU32,
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
+    },
+};
+
+use super::bootstrap;
+
+type Pointer = *mut c_void;
+
+const UNRESOLVED: u32 = 0;
+const RESOLVING: u32 = 1;
+const RESOLVED: u32 = 2;
+
+static STATE: AtomicU32 = AtomicU32::new(UNRESOLVED);
+static GLIBC: AtomicBool = AtomicBool::new(false);
+
+/// One list: the functions, their C names, and what stands in while they are looked up.
+macro_rules! next_functions {
+    ($($name:ident ( $($argument:ident : $type:ty),* ) -> $result:ty, $symbol:literal, $stand_in:expr;)*) => {
+        mod pointers {
+            use super::*;
+            $(pub static $name: AtomicPtr<c_void> = AtomicPtr::new(stubs::$name as *mut c_void);)*
+        }
+        mod stubs {
+            use super::*;
+            $(pub extern "C" fn $name($($argument: $type),*) -> $result {
+                if resolve() { super::$name($($argument),*) } else { $stand_in }
+            })*
+        }
+        $(
+            #[doc = concat!("The next `", stringify!($name), "`.")]
+            #[inline(always)]
+            pub fn $name($($argument: $type),*) -> $result {
+                let pointer = pointers::$name.load(Relaxed);
+                // SAFETY: the pointer is a stub of this signature or what dlsym found under
+                // the C name, which has this signature.
+                let function: extern "C" fn($($type),*) -> $result = unsafe { transmute(pointer) };
+                function($($argument),*)
+            }
+        )*
+        fn look_up() {
+            $(
+                let found = symbol($symbol);
+                if !found.is_null() {
+                    pointers::$name.store(found, Release);
+                } else {
+                    pointers::$name.store(missing::$name as *mut c_void, Release);
+                }
+            )*
+        }
+        /// What a function does that the next allocator does not have.
+        mod missing {
+            use super::*;
+            $(pub extern "C" fn $name($($argument: $type),*) -> $result {
+                $(let _ = $argument;)*
+                super::absent::$name($($argument),*)
+            })*
+        }
+    };
+}
+
+next_functions! {
+    malloc(bytes: usize) -> Pointer, c"malloc", bootstrap::allocate(bytes).cast();
+    calloc(count: usize, bytes: usize) -> Pointer, c"calloc",
+        count.checked_mul(bytes).map_or(core::ptr::null_mut(), bootstrap::allocate).cast();
+    realloc(block: Pointer, bytes: usize) -> Pointer, c"realloc",
+        { let _ = block; bootstrap::allocate(bytes).cast() };
+    free(block: Pointer) -> (), c"free", { let _ = block; };
+    posix_memalign(place: *mut Pointer, alignment: usize, bytes: usize) -> c_int, c"posix_memalign",
+        { let _ = (place, alignment, bytes); libc::ENOMEM };
+    aligned_alloc(alignment: usize, bytes: usize) -> Pointer, c"aligned_alloc",
+        { let _ = (alignment, bytes); core::ptr::null_mut() };
+    memalign(alignment: usize, bytes: usize) -> Pointer, c"memalign",
+        { let _ = (alignment, bytes); core::ptr::null_mut() };
+    valloc(bytes: usize) -> Pointer, c"valloc", { let _ = bytes; core::ptr::null_mut() };
+    pvalloc(bytes: usize) -> Pointer, c"pvalloc", { let _ = bytes; core::ptr::null_mut() };
+    free_sized(block: Pointer, bytes: usize) -> (), c"free_sized", { let _ = (block, bytes); };
+    free_aligned_sized(block: Pointer, alignment: usize, bytes: usize) -> (), c"free_aligned_sized",
+        { let _ = (block, alignment, bytes); };
+    malloc_usable_size(block: Pointer) -> usize, c"malloc_usable_size", { let _ = block; 0 };
+}
+
+/// What stands for a function that the next allocator lacks: the nearest it has.
+mod absent {
+    use super::*;
+
+    fn out_of_memory() -> Pointer {
+        // SAFETY: errno's location is valid for the calling thread.
+        unsafe { *libc::__errno_location() = libc::ENOMEM };
+        core::ptr::null_mut()
+    }
+
+    pub fn malloc(_: usize) -> Pointer {
+        out_of_memory()
+    }
+    pub fn calloc(_: usize, _: usize) -> Pointer {
+        out_of_memory()
+    }
+    pub fn realloc(_: Pointer, _: usize) -> Pointer {
+        out_of_memory()
+    }
+    pub fn free(_: Pointer) {}
+    pub fn posix_memalign(_: *mut Pointer, _: usize, _: usize) -> c_int {
+        libc::ENOMEM
+    }
+    pub fn aligned_alloc(alignment: usize, bytes: usize) -> Pointer {
+        let mut block = core::ptr::null_mut();
+        match super::posix_memalign(&mut block, alignment.max(8), bytes) {
+            0 => block,
+            _ => out_of_memory(),
+        }
+    }
+    pub fn memalign(alignment: usize, bytes: usize) -> Pointer {
+        aligned_alloc(alignment, bytes)
+    }
+    pub fn valloc(bytes: usize) -> Pointer {
+        aligned_alloc(4096, bytes)
+    }
+    pub fn pvalloc(bytes: usize) -> Pointer {
+        bytes
+            .checked_next_multiple_of(4096)
+            .map_or_else(out_of_memory, valloc)
+    }
+    pub fn free_sized(block: Pointer, _: usize) {
+        super::free(block);
+    }
+    pub fn free_aligned_sized(block: Pointer, _: usize, _: usize) {
+        super::free(block);
+    }
+    pub fn malloc_usable_size(_: Pointer) -> usize {
+        0
+    }
+}
+
+/// True once the pointers lead to the next allocator; false while this very thread, or
+/// another, is looking them up.
+#[cold]
+fn resolve() -> bool {
+    if STATE.load(Acquire) == RESOLVED {
+        return true;
+    }
+    if STATE
+        .compare_exchange(UNRESOLVED, RESOLVING, AcqRel, Acquire)
+        .is_err()
+    {
+        return false;
+    }
+    look_up();
+    // In glibc both names are one function; a wrapper or another allocator has only the one.
+    let own = symbol(c"__libc_malloc");
+    GLIBC.store(
+        !own.is_null() && own == pointers::malloc.load(Relaxed),
+        Relaxed,
+    );
+    STATE.store(RESOLVED, Release);
+    true
+}
+
+fn symbol(name: &CStr) -> *mut c_void {
+    // SAFETY: `name` is a C string.
+    unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) }
+}
+
+/// Usable bytes of a live block of the next allocator.
+///
+/// glibc keeps the chunk's size in the word before the block: reading it costs a sixth of the
+/// call.
+#[inline(always)]
+pub fn usable_size(block: *mut c_void) -> u64 {
+    if !GLIBC.load(Relaxed) {
+        return malloc_usable_size(block) as u64;
+    }
+    // SAFETY: a block of glibc's malloc has its chunk's size right before it, with three flag
+    // bits; bit 1 marks a mapping of its own, which has 16 bytes of head instead of 8.
+    let head = unsafe { block.cast::<u64>().sub(1).read() };
+    (head & !7) - if head & 2 != 0 { 16 } else { 8 }
+}

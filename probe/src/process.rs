@@ -1,0 +1,306 @@
+//! What a process knows of itself: its session, and whether it has one.
+//!
+//! ```text
+//!             first operation              no memory, or an outer probe
+//!  UNCLAIMED ────────────────▶ CLAIMING ──────────────────────────────▶ ASIDE
+//!      ▲                          │ session claimed
+//!      │ fork (page wiped)        ▼
+//!      └───────────────────────  READY
+//! ```
+//!
+//! Everything that a forked child must not use lies in one page that the kernel wipes at
+//! `fork` (`MADV_WIPEONFORK`): however the child came about, raw `clone` included, its first
+//! hook call finds no session and claims one of its own, and until then it writes nowhere that
+//! its parent owns. A `vfork` child shares the page, and so its parent's books.
+
+use core::{
+    cell::UnsafeCell,
+    ptr::null_mut,
+    sync::atomic::{
+        AtomicPtr, AtomicU32, AtomicU64,
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
+    },
+};
+
+use crate::{
+    ledger,
+    session::{
+        control,
+        layout::{COMMAND, Header, Session, Slot, entry, flag},
+        memory::Memory,
+    },
+    shadow::{Account, Shadow},
+    sys, thread, tls,
+};
+
+const UNCLAIMED: u32 = 0;
+const CLAIMING: u32 = 1;
+const READY: u32 = 2;
+const ASIDE: u32 = 3;
+
+/// The page that `fork` wipes.
+#[repr(C, align(4096))]
+struct Wiped {
+    header: AtomicPtr<Header>,
+    session: AtomicPtr<Session>,
+    state: AtomicU32,
+    /// Words with an id from `inherited_from` to below `first_id` are the parent's.
+    first_id: AtomicU32,
+    inherited_from: AtomicU32,
+    _rest: [u8; 4096 - 32],
+}
+
+static WIPED: Wiped = Wiped {
+    header: AtomicPtr::new(null_mut()),
+    session: AtomicPtr::new(null_mut()),
+    state: AtomicU32::new(UNCLAIMED),
+    first_id: AtomicU32::new(0),
+    inherited_from: AtomicU32::new(0),
+    _rest: [0; 4096 - 32],
+};
+
+/// The shadow words; a forked child goes on with a copy of its parent's.
+pub static SHADOW: Shadow = Shadow::new();
+
+/// The session memory, once mapped, and the session last claimed. Written by the claiming
+/// thread alone, before anyone else can see [`READY`]; a forked child finds its parent's.
+struct Kept(UnsafeCell<Option<(Memory, *const Session)>>);
+
+// SAFETY: written only in state CLAIMING, which one thread holds; read after READY or by the
+// claiming thread.
+unsafe impl Sync for Kept {}
+
+static KEPT: Kept = Kept(UnsafeCell::new(None));
+
+/// Live blocks and bytes at the fork that is under way, noted by the parent just before it.
+struct AtFork {
+    under_way: AtomicU32,
+    blocks: AtomicU64,
+    bytes: AtomicU64,
+}
+
+static AT_FORK: AtFork = AtFork {
+    under_way: AtomicU32::new(0),
+    blocks: AtomicU64::new(0),
+    bytes: AtomicU64::new(0),
+};
+
+/// How the first session of a process comes by its memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    /// Maps or makes the memory; `None` to step aside.
+    pub memory: fn() -> Option<Memory>,
+    /// One of [`entry`].
+    pub entry: u32,
+    /// Writes the arguments of the process into the session.
+    pub describe: fn(&Session),
+    /// Whether to start tracing at once.
+    pub traced: bool,
+}
+
+/// The header, or null when there is no session (yet).
+#[inline(always)]
+pub fn header() -> *const Header {
+    WIPED.header.load(Acquire)
+}
+
+/// The session. Only after [`header`] was not null.
+#[inline(always)]
+pub fn session() -> &'static Session {
+    // SAFETY: set before the header was, and session memory is never unmapped.
+    unsafe { &*WIPED.session.load(Relaxed) }
+}
+
+/// The session memory. Only after [`header`] was not null.
+pub fn memory() -> Option<Memory> {
+    // SAFETY: written before READY was published, never after.
+    (!header().is_null())
+        .then(|| unsafe { (*KEPT.0.get()).map(|kept| kept.0) })
+        .flatten()
+}
+
+/// Whether a word's id is one that this process took over at the fork.
+pub fn is_inherited(id: u32) -> bool {
+    id < WIPED.first_id.load(Relaxed) && id >= WIPED.inherited_from.load(Relaxed)
+}
+
+/// True when there is a session, made on the spot if need be.
+pub fn ensure(origin: &Origin) -> bool {
+    match WIPED.state.load(Acquire) {
+        READY => true,
+        UNCLAIMED => claim(origin),
+        _ => false,
+    }
+}
+
+#[cold]
+fn claim(origin: &Origin) -> bool {
+    let _errno = sys::KeepErrno::new();
+    if WIPED
+        .state
+        .compare_exchange(UNCLAIMED, CLAIMING, AcqRel, Acquire)
+        .is_err()
+    {
+        // Another thread is at it; until it is done its siblings pass uncounted.
+        return false;
+    }
+    tls::set(tls::CLAIMING as *const Slot);
+    let ready = claim_session(origin).is_some();
+    tls::set(core::ptr::null());
+    WIPED
+        .state
+        .store(if ready { READY } else { ASIDE }, Release);
+    ready
+}
+
+fn claim_session(origin: &Origin) -> Option<()> {
+    // SAFETY: this thread alone is in CLAIMING.
+    let kept = unsafe { &mut *KEPT.0.get() };
+    let (memory, parent) = match *kept {
+        Some((memory, parent)) => (memory, Some(parent)),
+        None => (first_memory(origin)?, None),
+    };
+    let session = place(&memory)?;
+    // SAFETY: a parent is a session in memory that is never unmapped.
+    let parent = parent.map(|parent| unsafe { &*parent });
+    introduce(session, parent, origin, &memory);
+    *kept = Some((memory, session));
+    WIPED
+        .session
+        .store(core::ptr::from_ref(session).cast_mut(), Relaxed);
+    WIPED
+        .header
+        .store(core::ptr::from_ref(memory.header()).cast_mut(), Release);
+    Some(())
+}
+
+/// Maps the memory and sets up what is set up once in the life of a program.
+fn first_memory(origin: &Origin) -> Option<Memory> {
+    let memory = (origin.memory)()?;
+    let page = core::ptr::from_ref(&WIPED).cast_mut().cast();
+    // SAFETY: WIPED fills exactly one page of zero-initialised private memory.
+    unsafe { libc::madvise(page, size_of::<Wiped>(), libc::MADV_WIPEONFORK) };
+    // SAFETY: the handlers are functions of this library, which is never unloaded.
+    unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(in_child)) };
+    thread::prepare();
+    Some(memory)
+}
+
+/// Takes a place in the memory: session and shared slot in one piece, and a table entry.
+fn place(memory: &Memory) -> Option<&'static Session> {
+    let bytes = size_of::<Session>() + size_of::<Slot>();
+    let offset = memory.take_piece(bytes as u64)?;
+    let index = memory.header().sessions.fetch_add(1, AcqRel) as usize;
+    let table_entry = memory.table_entry(index)?;
+    let session = memory.session(offset)?;
+    session.slots[0].store(offset + size_of::<Session>() as u64, Release);
+    session.slots_used.store(1, Relaxed);
+    table_entry.store(offset, Release);
+    Some(session)
+}
+
+fn introduce(session: &Session, parent: Option<&Session>, origin: &Origin, memory: &Memory) {
+    // SAFETY: these calls have no preconditions.
+    let (pid, parent_pid) = unsafe { (libc::getpid(), libc::getppid()) };
+    session.pid.store(pid as u32, Relaxed);
+    session.parent.store(parent_pid as u32, Relaxed);
+    session.started_ns.store(sys::monotonic_ns(), Relaxed);
+    let clears = memory.header().pulse.load(Relaxed) & flag::CLEARS;
+    let first_id = parent.map_or(1, inherit);
+    session
+        .id_base
+        .store(clears << 16 | u64::from(first_id), Relaxed);
+    WIPED.first_id.store(first_id, Relaxed);
+    match parent {
+        Some(parent) => describe_child(session, parent),
+        None => (origin.describe)(session),
+    }
+    if parent.is_none() && origin.traced {
+        control::set_tracing(memory.header(), true, sys::monotonic_ns());
+    }
+    let kind = if parent.is_some() {
+        entry::FORK
+    } else {
+        origin.entry
+    };
+    session.entry.store(kind, Release);
+}
+
+/// Where the ids of a child of `parent` start; what it inherits is noted on the way.
+fn inherit(parent: &Session) -> u32 {
+    let base = parent.id_base.load(Relaxed) as u32;
+    WIPED.inherited_from.store(base, Relaxed);
+    ledger::next_id(parent)
+}
+
+fn describe_child(session: &Session, parent: &Session) {
+    let (blocks, bytes) = match AT_FORK.under_way.swap(0, Relaxed) {
+        0 => ledger::live(&kept_memory(), parent),
+        _ => (AT_FORK.blocks.load(Relaxed), AT_FORK.bytes.load(Relaxed)),
+    };
+    session.inherited_blocks.store(blocks, Relaxed);
+    session.inherited_bytes.store(bytes, Relaxed);
+    for (to, from) in session.command.iter().zip(&parent.command) {
+        to.store(from.load(Relaxed), Relaxed);
+    }
+    session
+        .command_length
+        .store(parent.command_length.load(Relaxed), Release);
+}
+
+fn kept_memory() -> Option<Memory> {
+    // SAFETY: called by the claiming thread, which alone may touch KEPT now.
+    unsafe { (*KEPT.0.get()).map(|kept| kept.0) }
+}
+
+/// Writes NUL-separated arguments into a session.
+pub fn write_command(session: &Session, text: &[u8]) {
+    let text = &text[..text.len().min(COMMAND)];
+    for (to, from) in session.command.iter().zip(text) {
+        to.store(*from, Relaxed);
+    }
+    session.command_length.store(text.len() as u32, Release);
+}
+
+unsafe extern "C" fn before_fork() {
+    if header().is_null() {
+        return;
+    }
+    let (blocks, bytes) = ledger::live(&memory(), session());
+    AT_FORK.blocks.store(blocks, Relaxed);
+    AT_FORK.bytes.store(bytes, Relaxed);
+    AT_FORK.under_way.store(1, Relaxed);
+}
+
+unsafe extern "C" fn after_fork() {
+    AT_FORK.under_way.store(0, Relaxed);
+}
+
+/// Does by hand what a kernel without `MADV_WIPEONFORK` left undone.
+unsafe extern "C" fn in_child() {
+    WIPED.header.store(null_mut(), Relaxed);
+    WIPED.session.store(null_mut(), Relaxed);
+    WIPED.first_id.store(0, Relaxed);
+    WIPED.inherited_from.store(0, Relaxed);
+    if WIPED.state.load(Relaxed) != ASIDE {
+        WIPED.state.store(UNCLAIMED, Release);
+    }
+}
+
+/// Charges private tracer memory to the session and to the limit of the whole tree.
+pub struct Charge;
+
+impl Account for Charge {
+    fn charge(&self, bytes: u64) -> bool {
+        let Some(memory) = memory() else { return false };
+        let header = memory.header();
+        let private = header.private_bytes.fetch_add(bytes, Relaxed) + bytes;
+        let shared = header.next_piece.load(Relaxed);
+        if private.saturating_add(shared) > header.limit.load(Relaxed) {
+            header.private_bytes.fetch_sub(bytes, Relaxed);
+            return false;
+        }
+        session().private_bytes.fetch_add(bytes, Relaxed);
+        true
+    }
+}

@@ -1,0 +1,370 @@
+//! One word for each live block, found by the block's address.
+//!
+//! ```text
+//!  word   ┌ id: 24 ┬ birth tick: 20 ┬ size: 20 ┐     0 = no block
+//!  path   root[address >> 31] ─▶ middle[(address >> 15) & 0xFFFF] ─▶ leaf[(address >> 4) & 0x7FF]
+//! ```
+//!
+//! A leaf covers 32 KiB of addresses with a word for each 16 bytes and comes to be with the
+//! first block in it; the levels above are sparse mappings. A size that does not fit stands in
+//! the word of the next 16 bytes, which belong to the same block: its id is 0, so it is never
+//! taken for a block of its own. Addresses that are 8 but not 16 aligned have a second root.
+//!
+//! The memory is private: a forked child sees its parent's words, copied on write. A word
+//! belongs to the thread that owns the block, so plain loads and stores suffice: the allocator
+//! has ordered the owners of an address already.
+
+use core::{
+    ptr::null_mut,
+    sync::atomic::{
+        AtomicPtr, AtomicU64,
+        Ordering::{AcqRel, Acquire, Relaxed},
+    },
+};
+
+use crate::sys;
+
+/// Version of the word's layout.
+pub const VERSION: u32 = 1;
+/// Highest id a word can hold.
+pub const MAX_ID: u32 = (1 << 24) - 1;
+
+const SIZE_BITS: u32 = 20;
+const TICK_BITS: u32 = 20;
+const WIDE: u64 = (1 << SIZE_BITS) - 1;
+const TICKS: u64 = (1 << TICK_BITS) - 1;
+
+const TABLE_ENTRIES: usize = 1 << 16;
+const LEAF_WORDS: usize = 1 << 11;
+const LEAF_BYTES: usize = LEAF_WORDS * 8;
+const ARENA_BYTES: usize = 16 << 20;
+
+type Leaf = [AtomicU64; LEAF_WORDS];
+type Middle = [AtomicPtr<Leaf>; TABLE_ENTRIES];
+type Root = [AtomicPtr<Middle>; TABLE_ENTRIES];
+
+/// What is known of a live block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// Id under which it was allocated; never 0.
+    pub id: u32,
+    /// Tick of its birth, modulo 2^20.
+    pub birth_tick: u32,
+    /// Requested bytes.
+    pub size: u64,
+}
+
+/// What noting a block found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    /// Nothing was noted there.
+    Fresh,
+    /// A block was noted there whose free was never seen.
+    Replaced(Block),
+    /// There is no memory for the word, or no word for such an address.
+    Refused,
+}
+
+/// The words of a process.
+pub struct Shadow {
+    roots: [AtomicPtr<Root>; 2],
+    /// Next free leaf; a multiple of [`ARENA_BYTES`] means there is none.
+    arena: AtomicU64,
+}
+
+/// Bytes that a new leaf or table took, told to the caller's accounting.
+pub trait Account {
+    /// False when that much more would be over the limit.
+    fn charge(&self, bytes: u64) -> bool;
+}
+
+impl Shadow {
+    /// Without any memory yet.
+    pub const fn new() -> Shadow {
+        Shadow {
+            roots: [const { AtomicPtr::new(null_mut()) }; 2],
+            arena: AtomicU64::new(0),
+        }
+    }
+
+    /// Notes a block.
+    #[inline(always)]
+    pub fn note(&self, address: usize, block: Block, account: &impl Account) -> Noted {
+        let mut leaf = self.leaf(address);
+        if leaf.is_null() {
+            leaf = self.make_leaf(address, account);
+            if leaf.is_null() {
+                return Noted::Refused;
+            }
+        }
+        // SAFETY: leaves are never unmapped.
+        let word = unsafe { &(*leaf)[(address >> 4) % LEAF_WORDS] };
+        let old = word.load(Relaxed);
+        if block.size >= WIDE || old != 0 {
+            return self.note_rare(address, word, block, account);
+        }
+        word.store(pack(block.id, block.birth_tick, block.size), Relaxed);
+        Noted::Fresh
+    }
+
+    /// Takes a block out; `None` when none is noted there.
+    #[inline(always)]
+    pub fn take(&self, address: usize) -> Option<Block> {
+        let leaf = self.leaf(address);
+        if leaf.is_null() {
+            return None;
+        }
+        // SAFETY: leaves are never unmapped.
+        let word = unsafe { &(*leaf)[(address >> 4) % LEAF_WORDS] };
+        let packed = word.load(Relaxed);
+        if packed == 0 {
+            return None;
+        }
+        word.store(0, Relaxed);
+        self.unpack(address, packed)
+    }
+
+    #[inline(always)]
+    fn unpack(&self, address: usize, packed: u64) -> Option<Block> {
+        let id = (packed >> (SIZE_BITS + TICK_BITS)) as u32;
+        let birth_tick = (packed >> SIZE_BITS & TICKS) as u32;
+        let size = packed & WIDE;
+        if size == WIDE {
+            return self.take_wide(address, id, birth_tick);
+        }
+        (id != 0).then_some(Block {
+            id,
+            birth_tick,
+            size,
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_wide(&self, address: usize, id: u32, birth_tick: u32) -> Option<Block> {
+        let next = address + 16;
+        let leaf = self.leaf(next);
+        if leaf.is_null() || id == 0 {
+            return None;
+        }
+        // SAFETY: leaves are never unmapped.
+        let size = unsafe { (*leaf)[(next >> 4) % LEAF_WORDS].swap(0, Relaxed) };
+        Some(Block {
+            id,
+            birth_tick,
+            size,
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_rare(
+        &self,
+        address: usize,
+        word: &AtomicU64,
+        block: Block,
+        account: &impl Account,
+    ) -> Noted {
+        let old = word.load(Relaxed);
+        let replaced = if old == 0 {
+            None
+        } else {
+            self.unpack(address, old)
+        };
+        if block.size >= WIDE && !self.note_size(address + 16, block.size, account) {
+            word.store(0, Relaxed);
+            return Noted::Refused;
+        }
+        word.store(
+            pack(block.id, block.birth_tick, block.size.min(WIDE)),
+            Relaxed,
+        );
+        replaced.map_or(Noted::Fresh, Noted::Replaced)
+    }
+
+    fn note_size(&self, address: usize, size: u64, account: &impl Account) -> bool {
+        let mut leaf = self.leaf(address);
+        if leaf.is_null() {
+            leaf = self.make_leaf(address, account);
+        }
+        if leaf.is_null() {
+            return false;
+        }
+        // SAFETY: leaves are never unmapped.
+        unsafe { (*leaf)[(address >> 4) % LEAF_WORDS].store(size, Relaxed) };
+        true
+    }
+
+    #[inline(always)]
+    fn leaf(&self, address: usize) -> *const Leaf {
+        let root = self.roots[usize::from(address & 8 != 0)].load(Acquire);
+        if root.is_null() || address >> 47 != 0 || address & 7 != 0 {
+            return null_mut();
+        }
+        // SAFETY: the tables are never unmapped, and the indices are within them.
+        unsafe {
+            let middle = (*root)[address >> 31].load(Acquire);
+            if middle.is_null() {
+                return null_mut();
+            }
+            (*middle)[(address >> 15) % TABLE_ENTRIES].load(Acquire)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_leaf(&self, address: usize, account: &impl Account) -> *const Leaf {
+        if address >> 47 != 0 || address & 7 != 0 {
+            return null_mut();
+        }
+        let _errno = sys::KeepErrno::new();
+        let made = || {
+            let root = table(&self.roots[usize::from(address & 8 != 0)], account)?;
+            // SAFETY: tables are never unmapped, and the indices are within them.
+            let middle = table(unsafe { &(*root)[address >> 31] }, account)?;
+            // SAFETY: as above.
+            self.leaf_in(
+                unsafe { &(*middle)[(address >> 15) % TABLE_ENTRIES] },
+                account,
+            )
+        };
+        made().unwrap_or(null_mut())
+    }
+
+    fn leaf_in(&self, entry: &AtomicPtr<Leaf>, account: &impl Account) -> Option<*mut Leaf> {
+        if !account.charge(LEAF_BYTES as u64) {
+            return None;
+        }
+        let fresh = self.take_from_arena()?.cast::<Leaf>();
+        // A thread that lost this race leaves 16 KiB unused; that is all.
+        match entry.compare_exchange(null_mut(), fresh, AcqRel, Acquire) {
+            Ok(_) => Some(fresh),
+            Err(other) => Some(other),
+        }
+    }
+
+    fn take_from_arena(&self) -> Option<*mut u8> {
+        loop {
+            let next = self.arena.load(Acquire);
+            if next as usize % ARENA_BYTES != 0 {
+                let after = next + LEAF_BYTES as u64;
+                if self
+                    .arena
+                    .compare_exchange(next, after, AcqRel, Relaxed)
+                    .is_ok()
+                {
+                    return Some(next as *mut u8);
+                }
+                continue;
+            }
+            let arena = map_arena()?;
+            let after = arena as u64 + LEAF_BYTES as u64;
+            if self
+                .arena
+                .compare_exchange(next, after, AcqRel, Relaxed)
+                .is_ok()
+            {
+                return Some(arena);
+            }
+            // SAFETY: just mapped, and nobody knows of it.
+            unsafe { sys::unmap(arena, ARENA_BYTES) };
+        }
+    }
+}
+
+/// A mapping of [`ARENA_BYTES`], aligned to its size.
+fn map_arena() -> Option<*mut u8> {
+    let wide = sys::map_private(2 * ARENA_BYTES)?;
+    let before = wide.align_offset(ARENA_BYTES);
+    // SAFETY: both rests lie within the mapping, outside the part that is kept.
+    unsafe {
+        if before != 0 {
+            sys::unmap(wide, before);
+        }
+        sys::unmap(wide.add(before + ARENA_BYTES), ARENA_BYTES - before);
+        Some(wide.add(before))
+    }
+}
+
+/// The table an entry leads to, made if there is none.
+fn table<T>(entry: &AtomicPtr<T>, account: &impl Account) -> Option<*mut T> {
+    let there = entry.load(Acquire);
+    if !there.is_null() {
+        return Some(there);
+    }
+    // A sparse table: a page or two of it are ever touched.
+    if !account.charge(2 * 4096) {
+        return None;
+    }
+    let fresh = sys::map_private(size_of::<T>())?.cast::<T>();
+    match entry.compare_exchange(null_mut(), fresh, AcqRel, Acquire) {
+        Ok(_) => Some(fresh),
+        Err(other) => {
+            // SAFETY: just mapped, and nobody knows of it.
+            unsafe { sys::unmap(fresh.cast(), size_of::<T>()) };
+            Some(other)
+        }
+    }
+}
+
+#[inline(always)]
+fn pack(id: u32, birth_tick: u32, size: u64) -> u64 {
+    u64::from(id) << (SIZE_BITS + TICK_BITS) | (u64::from(birth_tick) & TICKS) << SIZE_BITS | size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Free;
+    impl Account for Free {
+        fn charge(&self, _: u64) -> bool {
+            true
+        }
+    }
+
+    fn block(size: u64) -> Block {
+        Block {
+            id: 7,
+            birth_tick: 3,
+            size,
+        }
+    }
+
+    #[test]
+    fn what_is_noted_comes_back_once() {
+        let shadow = Shadow::new();
+        for (address, size) in [
+            (0x7f00_0000_0010, 24),
+            (0x5500_0000_7ff0, 5 << 30),
+            (0x1238, 8),
+        ] {
+            assert_eq!(shadow.note(address, block(size), &Free), Noted::Fresh);
+            assert_eq!(shadow.take(address), Some(block(size)));
+            assert_eq!(shadow.take(address), None);
+            assert_eq!(shadow.take(address + 16), None);
+        }
+    }
+
+    #[test]
+    fn a_block_whose_free_was_missed_is_replaced() {
+        let shadow = Shadow::new();
+        shadow.note(0x1000, block(1 << 20), &Free);
+        assert_eq!(shadow.note(0x1010, block(5), &Free), Noted::Fresh);
+        shadow.take(0x1010);
+        shadow.note(0x2000, block(1 << 21), &Free);
+        assert_eq!(
+            shadow.note(0x2000, block(9), &Free),
+            Noted::Replaced(block(1 << 21))
+        );
+        assert_eq!(shadow.take(0x2000), Some(block(9)));
+    }
+
+    #[test]
+    fn an_address_without_a_word_is_refused() {
+        let shadow = Shadow::new();
+        assert_eq!(shadow.note(0x1001, block(1), &Free), Noted::Refused);
+        assert_eq!(shadow.note(1 << 50, block(1), &Free), Noted::Refused);
+        assert_eq!(shadow.take(0x1001), None);
+    }
+}

@@ -1,0 +1,165 @@
+//! Which slot a thread works on.
+//!
+//! ```text
+//!           first operation            thread ends (key destructor)
+//!  no slot ─────────────────▶ own slot ─────────────────▶ shared slot
+//!       └── all slots taken, or no memory ────────────────────▲
+//! ```
+//!
+//! A slot is released by the destructor of a pthread key, which runs while the thread is
+//! still able to free; whatever it does after that counts in the shared slot, with locked
+//! adds. So does a nested call: a signal handler that allocates inside a hook. No system call
+//! is needed to know that an owner is gone, and none is made.
+
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+};
+
+use crate::{
+    ledger::{self, Own},
+    process::{self, Origin},
+    session::layout::{SLOTS, Session, Slot},
+    sys, tls,
+};
+
+static KEY: AtomicU32 = AtomicU32::new(u32::MAX);
+static TID_IN_TCB: AtomicU32 = AtomicU32::new(0);
+
+/// The slot an operation counts in.
+pub enum Place {
+    /// The thread's own: plain stores.
+    Own(&'static Slot),
+    /// The shared one: locked adds.
+    Shared(&'static Slot),
+    /// Nowhere: there is no session, or the tracer itself is at work.
+    Nowhere,
+}
+
+/// Once a program: the key whose destructor releases slots.
+pub fn prepare() {
+    let mut key = 0;
+    // SAFETY: `key` is a place for the answer; `ended` stays loaded.
+    if unsafe { libc::pthread_key_create(&mut key, Some(ended)) } == 0 {
+        KEY.store(key, Relaxed);
+    }
+    TID_IN_TCB.store(u32::from(tls::thread_id_is_known()), Relaxed);
+}
+
+/// The thread's own slot if it has one, is not inside a hook already and the process has a
+/// session. This is all that the usual path runs.
+#[inline(always)]
+pub fn own_slot() -> Option<&'static Slot> {
+    let slot = tls::get();
+    if process::header().is_null() || slot.addr() <= tls::CLAIMING {
+        return None;
+    }
+    // SAFETY: what is no marker is a slot of this process, in memory that is never unmapped.
+    let slot = unsafe { &*slot };
+    (slot.busy.load(Relaxed) == 0).then_some(slot)
+}
+
+/// Finds a place when [`own_slot`] had none.
+#[cold]
+#[inline(never)]
+pub fn find_place(origin: &Origin) -> Place {
+    if tls::get().addr() == tls::CLAIMING {
+        return Place::Nowhere;
+    }
+    // Claiming a session forgets the slot that a forked child has from its parent.
+    if !process::ensure(origin) {
+        return Place::Nowhere;
+    }
+    if tls::get().addr() == tls::NONE {
+        claim_slot();
+    }
+    match own_slot() {
+        Some(slot) => Place::Own(slot),
+        None => shared_slot().map_or(Place::Nowhere, Place::Shared),
+    }
+}
+
+fn shared_slot() -> Option<&'static Slot> {
+    process::memory()?.slot(process::session().slot_offset(0)?)
+}
+
+fn claim_slot() {
+    let _errno = sys::KeepErrno::new();
+    tls::set(tls::CLAIMING as *const Slot);
+    let slot = adopt().or_else(make);
+    if let Some(slot) = slot {
+        settle(slot);
+    }
+    tls::set(slot.map_or(tls::SHARED as *const Slot, core::ptr::from_ref));
+}
+
+fn adopt() -> Option<&'static Slot> {
+    let (memory, session) = (process::memory()?, process::session());
+    let free = |slot: &&Slot| {
+        slot.owner.load(Relaxed) == 0
+            && slot
+                .owner
+                .compare_exchange(0, thread_id(), AcqRel, Relaxed)
+                .is_ok()
+    };
+    (1..session.slot_count())
+        .filter_map(|index| memory.slot(session.slot_offset(index)?))
+        .find(free)
+}
+
+fn make() -> Option<&'static Slot> {
+    let (memory, session) = (process::memory()?, process::session());
+    if session.slot_count() >= SLOTS {
+        return None;
+    }
+    let offset = memory.take_piece(size_of::<Slot>() as u64)?;
+    let index = session.slots_used.fetch_add(1, AcqRel) as usize;
+    let slot = memory.slot(offset)?;
+    slot.owner.store(thread_id(), Relaxed);
+    slot.pulse
+        .store(memory.header().pulse.load(Relaxed), Relaxed);
+    slot.id_base
+        .store(u64::from(session.id_base.load(Acquire) as u32), Relaxed);
+    session.slots.get(index)?.store(offset, Release);
+    Some(slot)
+}
+
+/// Takes a slot over from former owners, whose sums it keeps.
+fn settle(slot: &'static Slot) {
+    let session = process::session();
+    let threads = session.threads.fetch_add(1, AcqRel) + 1;
+    session.max_threads.fetch_max(threads, Relaxed);
+    session.membership.fetch_add(1, AcqRel);
+    ledger::note_former(slot);
+    ledger::flush::<Own>(session, slot);
+    let key = KEY.load(Relaxed);
+    if key != u32::MAX {
+        // SAFETY: the key was created by `prepare`.
+        unsafe { libc::pthread_setspecific(key, core::ptr::from_ref(slot).cast()) };
+    }
+}
+
+/// The thread ends: its slot is free for another.
+unsafe extern "C" fn ended(slot: *mut libc::c_void) {
+    // A forked child that never had an operation of its own holds its parent's slot.
+    if process::header().is_null() || tls::get().addr() != slot.addr() {
+        return;
+    }
+    // SAFETY: the key's value is always the thread's own slot.
+    let slot = unsafe { &*slot.cast::<Slot>() };
+    let session: &Session = process::session();
+    ledger::flush::<Own>(session, slot);
+    tls::set(tls::SHARED as *const Slot);
+    session.threads.fetch_sub(1, AcqRel);
+    session.membership.fetch_add(1, AcqRel);
+    slot.alone.store(0, Relaxed);
+    slot.owner.store(0, Release);
+}
+
+fn thread_id() -> u32 {
+    if TID_IN_TCB.load(Relaxed) != 0 {
+        return tls::thread_id();
+    }
+    // SAFETY: gettid has no preconditions.
+    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
+}
