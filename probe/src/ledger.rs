@@ -164,14 +164,17 @@ fn store_highest(place: &AtomicI64, value: i64) {
     }
 }
 
-/// The first free after a new peak.
+/// The first free after a new peak that this thread saw alone.
 #[inline(never)]
 fn leave_peak(session: &Session, slot: &Slot) {
     slot.at_peak.store(0, Relaxed);
     if session.membership.load(Relaxed) == slot.membership.load(Relaxed) {
         return Own::add(&session.epoch, 1);
     }
-    session.epoch.fetch_add(1, Relaxed);
+    // Others have come since; it is left now only if it still is the highest.
+    if slot.peak_bytes.load(Relaxed) >= session.peak_bytes.load(Relaxed) {
+        session.epoch.fetch_add(1, Relaxed);
+    }
 }
 
 /// Tells the session what the slot has pending.

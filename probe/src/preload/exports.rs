@@ -55,21 +55,17 @@ pub unsafe extern "C" fn free(block: Pointer) {
 /// # Safety
 /// As C23's `free_sized`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn free_sized(block: Pointer, bytes: usize) {
-    if is_of_next(block) {
-        hook::released(&ORIGIN, block.addr(), || next::usable_size(block));
-        next::free_sized(block, bytes);
-    }
+pub unsafe extern "C" fn free_sized(block: Pointer, _: usize) {
+    // SAFETY: a sized free is a free.
+    unsafe { free(block) }
 }
 
 /// # Safety
 /// As C23's `free_aligned_sized`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn free_aligned_sized(block: Pointer, alignment: usize, bytes: usize) {
-    if is_of_next(block) {
-        hook::released(&ORIGIN, block.addr(), || next::usable_size(block));
-        next::free_aligned_sized(block, alignment, bytes);
-    }
+pub unsafe extern "C" fn free_aligned_sized(block: Pointer, _: usize, _: usize) {
+    // SAFETY: a sized free is a free.
+    unsafe { free(block) }
 }
 
 #[inline(always)]

@@ -2,7 +2,8 @@
 //!
 //! They are found with `RTLD_NEXT`, so that a program that brings its own allocator as a
 //! library keeps it. Each pointer starts as a stub that looks all of them up, so the usual
-//! path calls through it without asking whether it is set.
+//! path calls through it without asking whether it is set. Only functions that every libc has
+//! are looked up: a name that is missing makes `dlsym` allocate its error message.
 
 use core::{
     ffi::{CStr, c_int, c_void},
@@ -84,9 +85,6 @@ next_functions! {
         { let _ = (alignment, bytes); core::ptr::null_mut() };
     valloc(bytes: usize) -> Pointer, c"valloc", { let _ = bytes; core::ptr::null_mut() };
     pvalloc(bytes: usize) -> Pointer, c"pvalloc", { let _ = bytes; core::ptr::null_mut() };
-    free_sized(block: Pointer, bytes: usize) -> (), c"free_sized", { let _ = (block, bytes); };
-    free_aligned_sized(block: Pointer, alignment: usize, bytes: usize) -> (), c"free_aligned_sized",
-        { let _ = (block, alignment, bytes); };
     malloc_usable_size(block: Pointer) -> usize, c"malloc_usable_size", { let _ = block; 0 };
 }
 
@@ -130,12 +128,6 @@ mod absent {
         bytes
             .checked_next_multiple_of(4096)
             .map_or_else(out_of_memory, valloc)
-    }
-    pub fn free_sized(block: Pointer, _: usize) {
-        super::free(block);
-    }
-    pub fn free_aligned_sized(block: Pointer, _: usize, _: usize) {
-        super::free(block);
     }
     pub fn malloc_usable_size(_: Pointer) -> usize {
         0
