@@ -6,7 +6,7 @@
 //! out first and [`put_back`] if the allocator fails.
 
 use core::sync::atomic::{
-    Ordering::{Acquire, Relaxed},
+    Ordering::{Acquire, Relaxed, Release},
     compiler_fence,
 };
 
@@ -20,6 +20,7 @@ use crate::{
     },
     shadow::{Block, Noted},
     thread::{self, Place},
+    tls,
 };
 
 /// A block as the allocator knows it.
@@ -44,43 +45,29 @@ pub struct Taken {
 /// Records a new block.
 #[inline(always)]
 pub fn allocated(origin: &Origin, new: Allocation) {
-    match thread::own_slot() {
-        Some(slot) => inside(slot, |session, pulse| {
-            allocate::<Own>(session, slot, pulse, new, None)
-        }),
-        None => allocated_elsewhere(origin, new),
-    }
+    let Some(inside) = Inside::enter() else {
+        return allocated_elsewhere(origin, new.address, new.size, new.usable);
+    };
+    allocate::<Own>(inside.session, inside.slot, inside.pulse, new, None);
+    inside.leave();
 }
 
 /// Records that a block is about to be released. `usable` is asked only for its bytes.
 #[inline(always)]
-pub fn released(origin: &Origin, address: usize, usable: impl FnOnce() -> u64) {
-    match thread::own_slot() {
-        Some(slot) => inside(slot, |session, pulse| {
-            let taken = Taken {
-                address,
-                usable: usable(),
-                block: SHADOW.take(address),
-            };
-            release::<Own>(session, slot, pulse, taken);
-        }),
-        None => released_elsewhere(origin, address, usable()),
-    }
+pub fn released(origin: &Origin, address: usize, usable: u64) {
+    let Some(inside) = Inside::enter() else {
+        return released_elsewhere(origin, address, usable);
+    };
+    let taken = Taken { address, usable, block: SHADOW.take(address) };
+    release::<Own>(inside.session, inside.slot, inside.pulse, taken);
+    inside.leave();
 }
 
 /// Takes a block out of the shadow before it is moved; nothing is counted yet.
 #[inline]
 pub fn take(address: usize, usable: u64) -> Taken {
-    let block = if process::header().is_null() {
-        None
-    } else {
-        SHADOW.take(address)
-    };
-    Taken {
-        address,
-        usable,
-        block,
-    }
+    let block = if process::header().is_null() { None } else { SHADOW.take(address) };
+    Taken { address, usable, block }
 }
 
 /// The move failed: the block is where it was.
@@ -93,43 +80,55 @@ pub fn put_back(taken: Taken) {
 /// Records that a block was moved or resized.
 #[inline]
 pub fn moved(origin: &Origin, old: Taken, new: Allocation) {
-    match thread::own_slot() {
-        Some(slot) => inside(slot, |session, pulse| {
-            relocate::<Own>(session, slot, pulse, old, new)
-        }),
-        None => moved_elsewhere(origin, old, new),
-    }
+    let Some(inside) = Inside::enter() else {
+        return moved_elsewhere(origin, old, new);
+    };
+    relocate::<Own>(inside.session, inside.slot, inside.pulse, old, new);
+    inside.leave();
 }
 
 /// Records that resizing to nothing released the block.
-#[inline]
 pub fn vanished(origin: &Origin, old: Taken) {
-    match thread::own_slot() {
-        Some(slot) => inside(slot, |session, pulse| {
-            release::<Own>(session, slot, pulse, old)
-        }),
-        None => vanished_elsewhere(origin, old),
+    elsewhere(
+        origin,
+        |session, slot, pulse| release::<Own>(session, slot, pulse, old),
+        |session, slot, pulse| release::<Shared>(session, slot, pulse, old),
+    );
+}
+
+/// The thread is inside a hook and its gate is closed, so that the allocations of a signal
+/// handler keep out of its slot.
+struct Inside {
+    session: &'static Session,
+    slot: &'static Slot,
+    pulse: u64,
+}
+
+impl Inside {
+    #[inline(always)]
+    fn enter() -> Option<Inside> {
+        let pulse = process::pulse();
+        let slot = tls::get();
+        // SAFETY: `slot` is what the thread-local holds.
+        let gate = unsafe { tls::gate(slot) };
+        if gate.load(Relaxed) != pulse {
+            return None;
+        }
+        gate.store(tls::CLOSED, Relaxed);
+        compiler_fence(Acquire);
+        // SAFETY: only slots have an open gate, and they are never unmapped.
+        Some(Inside { session: process::session(), slot: unsafe { &*slot }, pulse })
+    }
+
+    #[inline(always)]
+    fn leave(self) {
+        compiler_fence(Release);
+        self.slot.gate.store(self.pulse, Relaxed);
     }
 }
 
-/// Runs with the slot marked busy, so that a signal handler's allocations keep out of it.
-#[inline(always)]
-fn inside(slot: &Slot, operation: impl FnOnce(&Session, u64)) {
-    slot.busy.store(1, Relaxed);
-    compiler_fence(Acquire);
-    let session = process::session();
-    // SAFETY: `own_slot` found the header set; session memory is never unmapped.
-    let pulse = unsafe { (*process::header()).pulse.load(Relaxed) };
-    if pulse != slot.pulse.load(Relaxed) {
-        ledger::refresh::<Own>(session, slot, pulse);
-    }
-    operation(session, pulse);
-    compiler_fence(Acquire);
-    slot.busy.store(0, Relaxed);
-}
-
-/// The same for an operation that finds no slot of its own: the first of a thread, a nested
-/// one, a late one.
+/// An operation that did not find the gate open: the first of a thread or after a tick, a
+/// nested one, a late one.
 #[cold]
 fn elsewhere(
     origin: &Origin,
@@ -137,11 +136,15 @@ fn elsewhere(
     shared: impl FnOnce(&Session, &Slot, u64),
 ) {
     match thread::find_place(origin) {
-        Place::Own(slot) => inside(slot, |session, pulse| own(session, slot, pulse)),
+        Place::Own(slot) => {
+            let pulse = slot.gate.swap(tls::CLOSED, Relaxed);
+            compiler_fence(Acquire);
+            own(process::session(), slot, pulse);
+            compiler_fence(Release);
+            slot.gate.store(pulse, Relaxed);
+        }
         Place::Shared(slot) => {
-            let session = process::session();
-            // SAFETY: there is a shared slot only where there is a session.
-            let pulse = unsafe { (*process::header()).pulse.load(Relaxed) };
+            let (session, pulse) = (process::session(), process::pulse());
             if pulse != slot.pulse.load(Relaxed) {
                 ledger::refresh::<Shared>(session, slot, pulse);
             }
@@ -153,7 +156,8 @@ fn elsewhere(
 
 #[cold]
 #[inline(never)]
-fn allocated_elsewhere(origin: &Origin, new: Allocation) {
+fn allocated_elsewhere(origin: &Origin, address: usize, size: u64, usable: u64) {
+    let new = Allocation { address, size, usable };
     elsewhere(
         origin,
         |session, slot, pulse| allocate::<Own>(session, slot, pulse, new, None),
@@ -164,17 +168,7 @@ fn allocated_elsewhere(origin: &Origin, new: Allocation) {
 #[cold]
 #[inline(never)]
 fn released_elsewhere(origin: &Origin, address: usize, usable: u64) {
-    vanished_elsewhere(origin, take(address, usable));
-}
-
-#[cold]
-#[inline(never)]
-fn vanished_elsewhere(origin: &Origin, old: Taken) {
-    elsewhere(
-        origin,
-        |session, slot, pulse| release::<Own>(session, slot, pulse, old),
-        |session, slot, pulse| release::<Shared>(session, slot, pulse, old),
-    );
+    vanished(origin, take(address, usable));
 }
 
 #[cold]
@@ -201,11 +195,7 @@ fn allocate<M: Mode>(
         return;
     }
     let tick = control::tick(pulse) as u32;
-    let block = Block {
-        id: ledger::window_id(slot),
-        birth_tick: tick,
-        size: new.size,
-    };
+    let block = Block { id: ledger::window_id(slot), birth_tick: tick, size: new.size };
     match SHADOW.note(new.address, block, &Charge) {
         Noted::Fresh => {}
         Noted::Replaced(old) => lose::<M>(session, slot, old),
@@ -219,11 +209,7 @@ fn allocate<M: Mode>(
         slot.last_block.store(new.address as u64, Relaxed);
     }
     if pulse & flag::FEED != 0 {
-        let kind = if moved.is_some() {
-            kind::REALLOCATE
-        } else {
-            kind::ALLOCATE
-        };
+        let kind = if moved.is_some() { kind::REALLOCATE } else { kind::ALLOCATE };
         tell::<M>(slot, kind, new.address, block, tick);
     }
 }
@@ -261,11 +247,7 @@ fn release_foreign<M: Mode>(slot: &Slot, pulse: u64, old: Taken, block: Option<B
     M::add(&slot.untracked_bytes, old.usable);
     if pulse & flag::FEED != 0 {
         let tick = control::tick(pulse) as u32;
-        let block = Block {
-            id: 0,
-            birth_tick: tick,
-            size: old.usable,
-        };
+        let block = Block { id: 0, birth_tick: tick, size: old.usable };
         tell::<M>(slot, kind::RELEASE_UNTRACKED, old.address, block, tick);
     }
 }
@@ -273,14 +255,9 @@ fn release_foreign<M: Mode>(slot: &Slot, pulse: u64, old: Taken, block: Option<B
 /// The release stands before the allocation, so that the peak never holds both.
 #[inline(always)]
 fn relocate<M: Mode>(session: &Session, slot: &Slot, pulse: u64, old: Taken, new: Allocation) {
-    let traced = old
-        .block
-        .is_some_and(|block| ledger::is_of_window(slot, block.id));
+    let traced = old.block.is_some_and(|block| ledger::is_of_window(slot, block.id));
     release::<M>(session, slot, pulse, old);
-    let continued = Taken {
-        block: old.block.filter(|_| traced),
-        ..old
-    };
+    let continued = Taken { block: old.block.filter(|_| traced), ..old };
     if traced || pulse & flag::TRACING != 0 {
         M::add(&slot.reallocations, 1);
     }
@@ -303,20 +280,6 @@ fn tell<M: Mode>(slot: &Slot, kind: u64, address: usize, block: Block, tick: u32
     if M::SHARED {
         return ring::drop_one(&slot.ring);
     }
-    let Block {
-        id,
-        birth_tick,
-        size,
-    } = block;
-    ring::push(
-        &slot.ring,
-        ring::Push {
-            kind,
-            address,
-            size,
-            birth_tick,
-            tick,
-            id,
-        },
-    );
+    let Block { id, birth_tick, size } = block;
+    ring::push(&slot.ring, ring::Push { kind, address, size, birth_tick, tick, id });
 }

@@ -97,8 +97,7 @@ pub fn count_release<M: Mode>(session: &Session, slot: &Slot, size: u64, usable:
     }
     let bytes = slot.pending_bytes.load(Relaxed) - size as i64;
     slot.pending_bytes.store(bytes, Relaxed);
-    slot.pending_blocks
-        .store(slot.pending_blocks.load(Relaxed) - 1, Relaxed);
+    slot.pending_blocks.store(slot.pending_blocks.load(Relaxed) - 1, Relaxed);
     if bytes < -slot.threshold.load(Relaxed) {
         flush::<Own>(session, slot);
     }
@@ -118,10 +117,8 @@ fn copy_cell(cell: &Cell, epoch: u64) {
     let net = |plus: &AtomicU64, minus: &AtomicU64| {
         plus.load(Relaxed).wrapping_sub(minus.load(Relaxed)) as i64
     };
-    cell.peak_blocks
-        .store(net(&cell.allocations, &cell.frees), Relaxed);
-    cell.peak_bytes
-        .store(net(&cell.allocated_bytes, &cell.freed_bytes), Relaxed);
+    cell.peak_blocks.store(net(&cell.allocations, &cell.frees), Relaxed);
+    cell.peak_bytes.store(net(&cell.allocated_bytes, &cell.freed_bytes), Relaxed);
     cell.epoch.store(epoch, Relaxed);
 }
 
@@ -149,12 +146,9 @@ fn rise(session: &Session, slot: &Slot, bytes: i64, blocks: i64) {
 
 fn note_lone_peak(slot: &Slot, bytes: i64, blocks: i64) {
     slot.peak_gap.store(bytes, Relaxed);
-    slot.peak_bytes
-        .store(slot.flushed_bytes.load(Relaxed) + bytes, Relaxed);
-    slot.peak_blocks
-        .store(slot.flushed_blocks.load(Relaxed) + blocks, Relaxed);
-    slot.peak_tick
-        .store(control::tick(slot.pulse.load(Relaxed)), Relaxed);
+    slot.peak_bytes.store(slot.flushed_bytes.load(Relaxed) + bytes, Relaxed);
+    slot.peak_blocks.store(slot.flushed_blocks.load(Relaxed) + blocks, Relaxed);
+    slot.peak_tick.store(control::tick(slot.pulse.load(Relaxed)), Relaxed);
     slot.at_peak.store(1, Relaxed);
 }
 
@@ -180,39 +174,24 @@ fn leave_peak(session: &Session, slot: &Slot) {
 /// Tells the session what the slot has pending.
 #[inline(never)]
 pub fn flush<M: Mode>(session: &Session, slot: &Slot) {
-    let (bytes, blocks) = (
-        slot.pending_bytes.load(Relaxed),
-        slot.pending_blocks.load(Relaxed),
-    );
+    let (bytes, blocks) = (slot.pending_bytes.load(Relaxed), slot.pending_blocks.load(Relaxed));
     let high = slot.high_bytes.load(Relaxed).max(bytes);
     let high_blocks = slot.high_blocks.load(Relaxed).max(blocks);
-    for pending in [
-        &slot.pending_bytes,
-        &slot.pending_blocks,
-        &slot.high_bytes,
-        &slot.high_blocks,
-    ] {
+    for pending in [&slot.pending_bytes, &slot.pending_blocks, &slot.high_bytes, &slot.high_blocks]
+    {
         pending.store(0, Relaxed);
     }
     let live = session.live_bytes.fetch_add(bytes, AcqRel) + bytes;
     let live_blocks = session.live_blocks.fetch_add(blocks, AcqRel) + blocks;
     let tick = control::tick(slot.pulse.load(Relaxed));
     note_tick_peak(session, tick, live - bytes + high);
-    session
-        .max_blocks
-        .fetch_max(live_blocks - blocks + high_blocks, Relaxed);
+    session.max_blocks.fetch_max(live_blocks - blocks + high_blocks, Relaxed);
     let alone = slot.alone.load(Relaxed) != 0;
     if alone {
         publish_lone_peak(session, slot);
     }
     if !alone || session.membership.load(Relaxed) != slot.membership.load(Relaxed) {
-        note_shared_peak(
-            session,
-            (live, live - bytes + high),
-            live_blocks,
-            tick,
-            bytes,
-        );
+        note_shared_peak(session, (live, live - bytes + high), live_blocks, tick, bytes);
     }
     rebase(session, slot, live, live_blocks);
 }
@@ -220,18 +199,17 @@ pub fn flush<M: Mode>(session: &Session, slot: &Slot) {
 /// Starts the slot over from the session's figures.
 fn rebase(session: &Session, slot: &Slot, live: i64, live_blocks: i64) {
     let threads = session.threads.load(Acquire);
-    slot.membership
-        .store(session.membership.load(Acquire), Relaxed);
+    slot.membership.store(session.membership.load(Acquire), Relaxed);
     slot.alone.store(u32::from(threads == 1), Relaxed);
     slot.flushed_bytes.store(live, Relaxed);
     slot.flushed_blocks.store(live_blocks, Relaxed);
-    let peak = session
-        .peak_bytes
-        .load(Relaxed)
-        .max(slot.peak_bytes.load(Relaxed));
+    let (highest, own) = (session.peak_bytes.load(Relaxed), slot.peak_bytes.load(Relaxed));
+    if own < highest {
+        slot.at_peak.store(0, Relaxed);
+    }
+    let peak = highest.max(own);
     slot.peak_gap.store(peak - live, Relaxed);
-    slot.threshold
-        .store(flush_threshold(peak, u64::from(threads)), Relaxed);
+    slot.threshold.store(flush_threshold(peak, u64::from(threads)), Relaxed);
 }
 
 /// A nested or late operation: straight to the session.
@@ -258,12 +236,8 @@ fn note_tick_peak(session: &Session, tick: u64, bytes: i64) {
 fn publish_lone_peak(session: &Session, slot: &Slot) {
     let peak = slot.peak_bytes.load(Relaxed);
     if session.peak_bytes.fetch_max(peak, Relaxed) < peak {
-        session
-            .peak_blocks
-            .store(slot.peak_blocks.load(Relaxed), Relaxed);
-        session
-            .peak_tick
-            .store(slot.peak_tick.load(Relaxed), Relaxed);
+        session.peak_blocks.store(slot.peak_blocks.load(Relaxed), Relaxed);
+        session.peak_tick.store(slot.peak_tick.load(Relaxed), Relaxed);
     }
 }
 
@@ -284,12 +258,7 @@ fn note_shared_peak(session: &Session, reached: (i64, i64), blocks: i64, tick: u
 /// Notes what a slot's cells hold when a new owner comes.
 pub fn note_former(slot: &Slot) {
     let of = &slot.former;
-    for sum in [
-        &of.allocations,
-        &of.allocated_bytes,
-        &of.frees,
-        &of.freed_bytes,
-    ] {
+    for sum in [&of.allocations, &of.allocated_bytes, &of.frees, &of.freed_bytes] {
         sum.store(0, Relaxed);
     }
     for cell in &slot.classes {
@@ -330,9 +299,7 @@ pub fn live(memory: &Option<Memory>, session: &Session) -> (u64, u64) {
 
 /// First id that no block of the session has.
 pub fn next_id(session: &Session) -> u32 {
-    (session.id_base.load(Relaxed) as u32)
-        .saturating_add(1)
-        .min(shadow::MAX_ID)
+    (session.id_base.load(Relaxed) as u32).saturating_add(1).min(shadow::MAX_ID)
 }
 
 /// The pulse changed: time has passed, or something is asked of the hooks.
@@ -341,11 +308,7 @@ pub fn next_id(session: &Session) -> u32 {
 pub fn refresh<M: Mode>(session: &Session, slot: &Slot, pulse: u64) {
     let seen = slot.pulse.load(Relaxed);
     if M::SHARED {
-        if slot
-            .pulse
-            .compare_exchange(seen, pulse, AcqRel, Relaxed)
-            .is_err()
-        {
+        if slot.pulse.compare_exchange(seen, pulse, AcqRel, Relaxed).is_err() {
             return;
         }
     } else {
@@ -363,16 +326,11 @@ fn begin_window(session: &Session, slot: &Slot, clears: u64) {
     let base = session.id_base.load(Acquire);
     if base & !0xFFFF_FFFF != tag {
         let fresh = tag | u64::from(next_id(session));
-        if session
-            .id_base
-            .compare_exchange(base, fresh, AcqRel, Acquire)
-            .is_ok()
-        {
+        if session.id_base.compare_exchange(base, fresh, AcqRel, Acquire).is_ok() {
             start_over(session);
         }
     }
-    slot.id_base
-        .store(session.id_base.load(Acquire) & 0xFFFF_FFFF, Relaxed);
+    slot.id_base.store(session.id_base.load(Acquire) & 0xFFFF_FFFF, Relaxed);
     note_cleared(slot);
     forget_peak(slot);
     let live = session.live_bytes.load(Relaxed);
@@ -420,9 +378,7 @@ pub fn reset_peak(memory: &Memory, session: &Session, own: &Slot) {
     session.peak_blocks.store(blocks as i64, Relaxed);
     session.max_blocks.store(blocks as i64, Relaxed);
     session.at_peak.store(1, Relaxed);
-    session
-        .peak_tick
-        .store(control::tick(memory.header().pulse.load(Relaxed)), Relaxed);
+    session.peak_tick.store(control::tick(memory.header().pulse.load(Relaxed)), Relaxed);
     (0..session.slot_count())
         .filter_map(|index| memory.slot(session.slot_offset(index)?))
         .for_each(forget_peak);

@@ -15,9 +15,9 @@
 
 use core::{
     cell::UnsafeCell,
-    ptr::null_mut,
+    ptr::{null_mut, with_exposed_provenance},
     sync::atomic::{
-        AtomicPtr, AtomicU32, AtomicU64,
+        AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
 };
@@ -41,22 +41,25 @@ const ASIDE: u32 = 3;
 /// The page that `fork` wipes.
 #[repr(C, align(4096))]
 struct Wiped {
+    /// How far the pulse is from [`NO_PULSE`].
+    pulse: AtomicUsize,
     header: AtomicPtr<Header>,
     session: AtomicPtr<Session>,
     state: AtomicU32,
     /// Words with an id from `inherited_from` to below `first_id` are the parent's.
     first_id: AtomicU32,
     inherited_from: AtomicU32,
-    _rest: [u8; 4096 - 32],
+    _rest: [u8; 4096 - 40],
 }
 
 static WIPED: Wiped = Wiped {
+    pulse: AtomicUsize::new(0),
     header: AtomicPtr::new(null_mut()),
     session: AtomicPtr::new(null_mut()),
     state: AtomicU32::new(UNCLAIMED),
     first_id: AtomicU32::new(0),
     inherited_from: AtomicU32::new(0),
-    _rest: [0; 4096 - 32],
+    _rest: [0; 4096 - 40],
 };
 
 /// The shadow words; a forked child goes on with a copy of its parent's.
@@ -79,11 +82,8 @@ struct AtFork {
     bytes: AtomicU64,
 }
 
-static AT_FORK: AtFork = AtFork {
-    under_way: AtomicU32::new(0),
-    blocks: AtomicU64::new(0),
-    bytes: AtomicU64::new(0),
-};
+static AT_FORK: AtFork =
+    AtFork { under_way: AtomicU32::new(0), blocks: AtomicU64::new(0), bytes: AtomicU64::new(0) };
 
 /// How the first session of a process comes by its memory.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +96,29 @@ pub struct Origin {
     pub describe: fn(&Session),
     /// Whether to start tracing at once.
     pub traced: bool,
+}
+
+/// The pulse of a process without a session; no gate opens at it.
+static NO_PULSE: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// The pulse of the session memory, or, without one, a value that no gate has.
+#[inline(always)]
+pub fn pulse() -> u64 {
+    let at = opaque_address(&NO_PULSE).wrapping_add(WIPED.pulse.load(Relaxed));
+    // SAFETY: the distance leads to the pulse of a mapped header, or, being 0, to NO_PULSE.
+    unsafe { (*with_exposed_provenance::<AtomicU64>(at)).load(Relaxed) }
+}
+
+/// An address from which the compiler draws no conclusions: distances from a static lead to
+/// other memory here.
+#[inline(always)]
+pub fn opaque_address<T>(of: &'static T) -> usize {
+    let mut address = core::ptr::from_ref(of).expose_provenance();
+    // SAFETY: no instruction at all.
+    unsafe {
+        core::arch::asm!("/* {0} */", inout(reg) address, options(nomem, nostack, preserves_flags))
+    };
+    address
 }
 
 /// The header, or null when there is no session (yet).
@@ -114,9 +137,7 @@ pub fn session() -> &'static Session {
 /// The session memory. Only after [`header`] was not null.
 pub fn memory() -> Option<Memory> {
     // SAFETY: written before READY was published, never after.
-    (!header().is_null())
-        .then(|| unsafe { (*KEPT.0.get()).map(|kept| kept.0) })
-        .flatten()
+    (!header().is_null()).then(|| unsafe { (*KEPT.0.get()).map(|kept| kept.0) }).flatten()
 }
 
 /// Whether a word's id is one that this process took over at the fork.
@@ -136,20 +157,14 @@ pub fn ensure(origin: &Origin) -> bool {
 #[cold]
 fn claim(origin: &Origin) -> bool {
     let _errno = sys::KeepErrno::new();
-    if WIPED
-        .state
-        .compare_exchange(UNCLAIMED, CLAIMING, AcqRel, Acquire)
-        .is_err()
-    {
+    if WIPED.state.compare_exchange(UNCLAIMED, CLAIMING, AcqRel, Acquire).is_err() {
         // Another thread is at it; until it is done its siblings pass uncounted.
         return false;
     }
-    tls::set(tls::CLAIMING as *const Slot);
+    tls::set_state(tls::State::Claiming);
     let ready = claim_session(origin).is_some();
-    tls::set(core::ptr::null());
-    WIPED
-        .state
-        .store(if ready { READY } else { ASIDE }, Release);
+    tls::set_state(tls::State::None);
+    WIPED.state.store(if ready { READY } else { ASIDE }, Release);
     ready
 }
 
@@ -165,12 +180,10 @@ fn claim_session(origin: &Origin) -> Option<()> {
     let parent = parent.map(|parent| unsafe { &*parent });
     introduce(session, parent, origin, &memory);
     *kept = Some((memory, session));
-    WIPED
-        .session
-        .store(core::ptr::from_ref(session).cast_mut(), Relaxed);
-    WIPED
-        .header
-        .store(core::ptr::from_ref(memory.header()).cast_mut(), Release);
+    WIPED.session.store(core::ptr::from_ref(session).cast_mut(), Relaxed);
+    WIPED.header.store(core::ptr::from_ref(memory.header()).cast_mut(), Release);
+    let pulse = core::ptr::from_ref(&memory.header().pulse).expose_provenance();
+    WIPED.pulse.store(pulse.wrapping_sub(opaque_address(&NO_PULSE)), Release);
     Some(())
 }
 
@@ -207,9 +220,7 @@ fn introduce(session: &Session, parent: Option<&Session>, origin: &Origin, memor
     session.started_ns.store(sys::monotonic_ns(), Relaxed);
     let clears = memory.header().pulse.load(Relaxed) & flag::CLEARS;
     let first_id = parent.map_or(1, inherit);
-    session
-        .id_base
-        .store(clears << 16 | u64::from(first_id), Relaxed);
+    session.id_base.store(clears << 16 | u64::from(first_id), Relaxed);
     WIPED.first_id.store(first_id, Relaxed);
     match parent {
         Some(parent) => describe_child(session, parent),
@@ -218,11 +229,7 @@ fn introduce(session: &Session, parent: Option<&Session>, origin: &Origin, memor
     if parent.is_none() && origin.traced {
         control::set_tracing(memory.header(), true, sys::monotonic_ns());
     }
-    let kind = if parent.is_some() {
-        entry::FORK
-    } else {
-        origin.entry
-    };
+    let kind = if parent.is_some() { entry::FORK } else { origin.entry };
     session.entry.store(kind, Release);
 }
 
@@ -243,9 +250,7 @@ fn describe_child(session: &Session, parent: &Session) {
     for (to, from) in session.command.iter().zip(&parent.command) {
         to.store(from.load(Relaxed), Relaxed);
     }
-    session
-        .command_length
-        .store(parent.command_length.load(Relaxed), Release);
+    session.command_length.store(parent.command_length.load(Relaxed), Release);
 }
 
 fn kept_memory() -> Option<Memory> {
@@ -278,6 +283,7 @@ unsafe extern "C" fn after_fork() {
 
 /// Does by hand what a kernel without `MADV_WIPEONFORK` left undone.
 unsafe extern "C" fn in_child() {
+    WIPED.pulse.store(0, Relaxed);
     WIPED.header.store(null_mut(), Relaxed);
     WIPED.session.store(null_mut(), Relaxed);
     WIPED.first_id.store(0, Relaxed);

@@ -33,14 +33,9 @@ pub fn push(ring: &Ring, push: Push) {
         return Own::add(&ring.dropped, 1);
     }
     let event = &ring.events[head as usize % RING];
-    event
-        .what
-        .store(push.kind << 56 | push.address as u64, Relaxed);
+    event.what.store(push.kind << 56 | push.address as u64, Relaxed);
     event.size.store(push.size, Relaxed);
-    event.ticks.store(
-        u64::from(push.birth_tick) << 32 | u64::from(push.tick),
-        Relaxed,
-    );
+    event.ticks.store(u64::from(push.birth_tick) << 32 | u64::from(push.tick), Relaxed);
     event.id.store(u64::from(push.id), Relaxed);
     // Publishes the event to the consumer's Acquire.
     ring.head.store(head.wrapping_add(1), Release);

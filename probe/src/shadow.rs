@@ -81,10 +81,7 @@ pub trait Account {
 impl Shadow {
     /// Without any memory yet.
     pub const fn new() -> Shadow {
-        Shadow {
-            roots: [const { AtomicPtr::new(null_mut()) }; 2],
-            arena: AtomicU64::new(0),
-        }
+        Shadow { roots: [const { AtomicPtr::new(null_mut()) }; 2], arena: AtomicU64::new(0) }
     }
 
     /// Notes a block.
@@ -132,11 +129,7 @@ impl Shadow {
         if size == WIDE {
             return self.take_wide(address, id, birth_tick);
         }
-        (id != 0).then_some(Block {
-            id,
-            birth_tick,
-            size,
-        })
+        (id != 0).then_some(Block { id, birth_tick, size })
     }
 
     #[cold]
@@ -149,11 +142,7 @@ impl Shadow {
         }
         // SAFETY: leaves are never unmapped.
         let size = unsafe { (*leaf)[(next >> 4) % LEAF_WORDS].swap(0, Relaxed) };
-        Some(Block {
-            id,
-            birth_tick,
-            size,
-        })
+        Some(Block { id, birth_tick, size })
     }
 
     #[cold]
@@ -166,19 +155,12 @@ impl Shadow {
         account: &impl Account,
     ) -> Noted {
         let old = word.load(Relaxed);
-        let replaced = if old == 0 {
-            None
-        } else {
-            self.unpack(address, old)
-        };
+        let replaced = if old == 0 { None } else { self.unpack(address, old) };
         if block.size >= WIDE && !self.note_size(address + 16, block.size, account) {
             word.store(0, Relaxed);
             return Noted::Refused;
         }
-        word.store(
-            pack(block.id, block.birth_tick, block.size.min(WIDE)),
-            Relaxed,
-        );
+        word.store(pack(block.id, block.birth_tick, block.size.min(WIDE)), Relaxed);
         replaced.map_or(Noted::Fresh, Noted::Replaced)
     }
 
@@ -223,10 +205,7 @@ impl Shadow {
             // SAFETY: tables are never unmapped, and the indices are within them.
             let middle = table(unsafe { &(*root)[address >> 31] }, account)?;
             // SAFETY: as above.
-            self.leaf_in(
-                unsafe { &(*middle)[(address >> 15) % TABLE_ENTRIES] },
-                account,
-            )
+            self.leaf_in(unsafe { &(*middle)[(address >> 15) % TABLE_ENTRIES] }, account)
         };
         made().unwrap_or(null_mut())
     }
@@ -248,22 +227,14 @@ impl Shadow {
             let next = self.arena.load(Acquire);
             if next as usize % ARENA_BYTES != 0 {
                 let after = next + LEAF_BYTES as u64;
-                if self
-                    .arena
-                    .compare_exchange(next, after, AcqRel, Relaxed)
-                    .is_ok()
-                {
+                if self.arena.compare_exchange(next, after, AcqRel, Relaxed).is_ok() {
                     return Some(next as *mut u8);
                 }
                 continue;
             }
             let arena = map_arena()?;
             let after = arena as u64 + LEAF_BYTES as u64;
-            if self
-                .arena
-                .compare_exchange(next, after, AcqRel, Relaxed)
-                .is_ok()
-            {
+            if self.arena.compare_exchange(next, after, AcqRel, Relaxed).is_ok() {
                 return Some(arena);
             }
             // SAFETY: just mapped, and nobody knows of it.
@@ -324,21 +295,13 @@ mod tests {
     }
 
     fn block(size: u64) -> Block {
-        Block {
-            id: 7,
-            birth_tick: 3,
-            size,
-        }
+        Block { id: 7, birth_tick: 3, size }
     }
 
     #[test]
     fn what_is_noted_comes_back_once() {
         let shadow = Shadow::new();
-        for (address, size) in [
-            (0x7f00_0000_0010, 24),
-            (0x5500_0000_7ff0, 5 << 30),
-            (0x1238, 8),
-        ] {
+        for (address, size) in [(0x7f00_0000_0010, 24), (0x5500_0000_7ff0, 5 << 30), (0x1238, 8)] {
             assert_eq!(shadow.note(address, block(size), &Free), Noted::Fresh);
             assert_eq!(shadow.take(address), Some(block(size)));
             assert_eq!(shadow.take(address), None);
@@ -353,10 +316,7 @@ mod tests {
         assert_eq!(shadow.note(0x1010, block(5), &Free), Noted::Fresh);
         shadow.take(0x1010);
         shadow.note(0x2000, block(1 << 21), &Free);
-        assert_eq!(
-            shadow.note(0x2000, block(9), &Free),
-            Noted::Replaced(block(1 << 21))
-        );
+        assert_eq!(shadow.note(0x2000, block(9), &Free), Noted::Replaced(block(1 << 21)));
         assert_eq!(shadow.take(0x2000), Some(block(9)));
     }
 

@@ -14,13 +14,15 @@
 use core::sync::atomic::{
     AtomicU32,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
+    compiler_fence,
 };
 
 use crate::{
     ledger::{self, Own},
     process::{self, Origin},
     session::layout::{SLOTS, Session, Slot},
-    sys, tls,
+    sys,
+    tls::{self, State},
 };
 
 static KEY: AtomicU32 = AtomicU32::new(u32::MAX);
@@ -46,31 +48,15 @@ pub fn prepare() {
     TID_IN_TCB.store(u32::from(tls::thread_id_is_known()), Relaxed);
 }
 
-/// The thread's own slot if it has one, is not inside a hook already and the process has a
-/// session. This is all that the usual path runs.
-#[inline(always)]
-pub fn own_slot() -> Option<&'static Slot> {
-    let slot = tls::get();
-    if process::header().is_null() || slot.addr() <= tls::CLAIMING {
-        return None;
-    }
-    // SAFETY: what is no marker is a slot of this process, in memory that is never unmapped.
-    let slot = unsafe { &*slot };
-    (slot.busy.load(Relaxed) == 0).then_some(slot)
-}
-
-/// Finds a place when [`own_slot`] had none.
+/// Finds a place when the thread's gate did not open at the pulse.
 #[cold]
 #[inline(never)]
 pub fn find_place(origin: &Origin) -> Place {
-    if tls::get().addr() == tls::CLAIMING {
-        return Place::Nowhere;
-    }
     // Claiming a session forgets the slot that a forked child has from its parent.
-    if !process::ensure(origin) {
+    if tls::state() == State::Claiming || !process::ensure(origin) {
         return Place::Nowhere;
     }
-    if tls::get().addr() == tls::NONE {
+    if tls::state() == State::None {
         claim_slot();
     }
     match own_slot() {
@@ -79,28 +65,50 @@ pub fn find_place(origin: &Origin) -> Place {
     }
 }
 
+/// The thread's own slot, unless the thread is inside a hook; what has happened since its last
+/// call is attended to first.
+fn own_slot() -> Option<&'static Slot> {
+    if tls::state() != State::Slot {
+        return None;
+    }
+    // SAFETY: what is no marker is a slot of this process, in memory that is never unmapped.
+    let slot = unsafe { &*tls::get() };
+    let pulse = slot.gate.load(Relaxed);
+    if pulse == tls::CLOSED {
+        return None;
+    }
+    let now = process::pulse();
+    if pulse != now {
+        slot.gate.store(tls::CLOSED, Relaxed);
+        compiler_fence(Acquire);
+        ledger::refresh::<Own>(process::session(), slot, now);
+        compiler_fence(Release);
+        slot.gate.store(now, Relaxed);
+    }
+    Some(slot)
+}
+
 fn shared_slot() -> Option<&'static Slot> {
     process::memory()?.slot(process::session().slot_offset(0)?)
 }
 
 fn claim_slot() {
     let _errno = sys::KeepErrno::new();
-    tls::set(tls::CLAIMING as *const Slot);
-    let slot = adopt().or_else(make);
-    if let Some(slot) = slot {
-        settle(slot);
-    }
-    tls::set(slot.map_or(tls::SHARED as *const Slot, core::ptr::from_ref));
+    tls::set_state(State::Claiming);
+    let Some(slot) = adopt().or_else(make) else {
+        return tls::set_state(State::Shared);
+    };
+    settle(slot);
+    // An adopted slot may have missed a clear; its gate then leads to a refresh.
+    slot.gate.store(slot.pulse.load(Relaxed), Relaxed);
+    tls::set(slot);
 }
 
 fn adopt() -> Option<&'static Slot> {
     let (memory, session) = (process::memory()?, process::session());
     let free = |slot: &&Slot| {
         slot.owner.load(Relaxed) == 0
-            && slot
-                .owner
-                .compare_exchange(0, thread_id(), AcqRel, Relaxed)
-                .is_ok()
+            && slot.owner.compare_exchange(0, thread_id(), AcqRel, Relaxed).is_ok()
     };
     (1..session.slot_count())
         .filter_map(|index| memory.slot(session.slot_offset(index)?))
@@ -116,10 +124,8 @@ fn make() -> Option<&'static Slot> {
     let index = session.slots_used.fetch_add(1, AcqRel) as usize;
     let slot = memory.slot(offset)?;
     slot.owner.store(thread_id(), Relaxed);
-    slot.pulse
-        .store(memory.header().pulse.load(Relaxed), Relaxed);
-    slot.id_base
-        .store(u64::from(session.id_base.load(Acquire) as u32), Relaxed);
+    slot.pulse.store(memory.header().pulse.load(Relaxed), Relaxed);
+    slot.id_base.store(u64::from(session.id_base.load(Acquire) as u32), Relaxed);
     session.slots.get(index)?.store(offset, Release);
     Some(slot)
 }
@@ -149,10 +155,11 @@ unsafe extern "C" fn ended(slot: *mut libc::c_void) {
     let slot = unsafe { &*slot.cast::<Slot>() };
     let session: &Session = process::session();
     ledger::flush::<Own>(session, slot);
-    tls::set(tls::SHARED as *const Slot);
+    tls::set_state(State::Shared);
     session.threads.fetch_sub(1, AcqRel);
     session.membership.fetch_add(1, AcqRel);
     slot.alone.store(0, Relaxed);
+    slot.gate.store(tls::CLOSED, Relaxed);
     slot.owner.store(0, Release);
 }
 

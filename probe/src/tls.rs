@@ -5,16 +5,81 @@
 //! may itself allocate, that is, call the hook again. This is the file to write for another
 //! architecture.
 
-use core::arch::{asm, global_asm};
+use core::{
+    arch::{asm, global_asm},
+    ptr::with_exposed_provenance,
+    sync::atomic::AtomicU64,
+};
 
-use crate::session::layout::Slot;
+use crate::{process::opaque_address, session::layout::Slot};
 
+/// A stand-in for a slot: nothing of it is ever used but its gate, which is never open.
+#[repr(C, align(64))]
+pub struct Marker {
+    gate: AtomicU64,
+}
+
+/// What a closed gate holds: no pulse has this value.
+pub const CLOSED: u64 = u64::MAX - 1;
+
+const CLOSED_GATE: Marker = Marker { gate: AtomicU64::new(CLOSED) };
 /// No slot yet.
-pub const NONE: usize = 0;
+static NONE: Marker = CLOSED_GATE;
 /// The thread works on the shared slot: it is ending, or all slots are taken.
-pub const SHARED: usize = 1;
+static SHARED: Marker = CLOSED_GATE;
 /// The thread is getting its slot; what it allocates meanwhile is the tracer's own doing.
-pub const CLAIMING: usize = 2;
+static CLAIMING: Marker = CLOSED_GATE;
+
+/// What the thread-local points at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// No slot yet.
+    None,
+    /// The shared slot.
+    Shared,
+    /// No slot, and what it does is not counted.
+    Claiming,
+    /// A slot of its own.
+    Slot,
+}
+
+/// What [`get`] returns now.
+pub fn state() -> State {
+    let at = get().addr();
+    if at == address_of(&NONE) {
+        State::None
+    } else if at == address_of(&SHARED) {
+        State::Shared
+    } else if at == address_of(&CLAIMING) {
+        State::Claiming
+    } else {
+        State::Slot
+    }
+}
+
+/// Makes the thread one that has no slot.
+pub fn set_state(state: State) {
+    let marker = match state {
+        State::None | State::Slot => &NONE,
+        State::Shared => &SHARED,
+        State::Claiming => &CLAIMING,
+    };
+    set(core::ptr::from_ref(marker).cast());
+}
+
+fn address_of(marker: &'static Marker) -> usize {
+    opaque_address(marker)
+}
+
+/// The gate of what [`get`] returned.
+///
+/// # Safety
+/// `slot` comes from [`get`].
+#[inline(always)]
+pub unsafe fn gate(slot: *const Slot) -> &'static AtomicU64 {
+    // SAFETY: slots and markers begin with their gate and live for ever.
+    unsafe { &*slot.cast::<AtomicU64>() }
+}
 
 global_asm!(
     ".section .tbss,\"awT\",@nobits",
@@ -28,32 +93,34 @@ global_asm!(
     ".text",
 );
 
-/// The thread's slot, or one of [`NONE`], [`SHARED`], [`CLAIMING`] as an address.
+/// The thread's slot, or a [`Marker`] in its place. What is kept is the distance from the
+/// marker [`NONE`], so that the zero of a new thread means it.
 #[inline(always)]
 pub fn get() -> *const Slot {
-    let value: *const Slot;
+    let distance: usize;
     // SAFETY: reads eight bytes of this thread's static thread-local storage.
     unsafe {
         asm!(
             "mov {value}, qword ptr [rip + memtop_probe_slot@GOTTPOFF]",
             "mov {value}, qword ptr fs:[{value}]",
-            value = out(reg) value,
+            value = out(reg) distance,
             options(nostack, preserves_flags, readonly),
         );
     }
-    value
+    with_exposed_provenance(opaque_address(&NONE).wrapping_add(distance))
 }
 
 /// Sets what [`get`] returns on this thread.
 #[inline(always)]
 pub fn set(value: *const Slot) {
+    let distance = value.expose_provenance().wrapping_sub(address_of(&NONE));
     // SAFETY: writes eight bytes of this thread's static thread-local storage.
     unsafe {
         asm!(
             "mov {offset}, qword ptr [rip + memtop_probe_slot@GOTTPOFF]",
             "mov qword ptr fs:[{offset}], {value}",
             offset = out(reg) _,
-            value = in(reg) value,
+            value = in(reg) distance,
             options(nostack, preserves_flags),
         );
     }

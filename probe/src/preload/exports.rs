@@ -13,16 +13,9 @@ type Pointer = *mut c_void;
 /// Records a block that the next allocator returned, and returns it.
 #[inline(always)]
 fn record(block: Pointer, size: usize) -> Pointer {
-    if !block.is_null() && !bootstrap::holds(block.cast()) {
+    if !block.is_null() {
         let usable = next::usable_size(block);
-        hook::allocated(
-            &ORIGIN,
-            Allocation {
-                address: block.addr(),
-                size: size as u64,
-                usable,
-            },
-        );
+        hook::allocated(&ORIGIN, Allocation { address: block.addr(), size: size as u64, usable });
     }
     block
 }
@@ -47,7 +40,7 @@ pub unsafe extern "C" fn calloc(count: usize, bytes: usize) -> Pointer {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn free(block: Pointer) {
     if is_of_next(block) {
-        hook::released(&ORIGIN, block.addr(), || next::usable_size(block));
+        hook::released(&ORIGIN, block.addr(), next::usable_size(block));
         next::free(block);
     }
 }
@@ -88,15 +81,7 @@ pub unsafe extern "C" fn realloc(block: Pointer, bytes: usize) -> Pointer {
     if !new.is_null() {
         let usable = next::usable_size(new);
         let size = bytes as u64;
-        hook::moved(
-            &ORIGIN,
-            old,
-            Allocation {
-                address: new.addr(),
-                size,
-                usable,
-            },
-        );
+        hook::moved(&ORIGIN, old, Allocation { address: new.addr(), size, usable });
     } else if bytes == 0 {
         hook::vanished(&ORIGIN, old);
     } else {

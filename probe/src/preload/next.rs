@@ -15,6 +15,7 @@ use core::{
 };
 
 use super::bootstrap;
+use crate::tls::{self, State};
 
 type Pointer = *mut c_void;
 
@@ -125,9 +126,7 @@ mod absent {
         aligned_alloc(4096, bytes)
     }
     pub fn pvalloc(bytes: usize) -> Pointer {
-        bytes
-            .checked_next_multiple_of(4096)
-            .map_or_else(out_of_memory, valloc)
+        bytes.checked_next_multiple_of(4096).map_or_else(out_of_memory, valloc)
     }
     pub fn malloc_usable_size(_: Pointer) -> usize {
         0
@@ -141,19 +140,17 @@ fn resolve() -> bool {
     if STATE.load(Acquire) == RESOLVED {
         return true;
     }
-    if STATE
-        .compare_exchange(UNRESOLVED, RESOLVING, AcqRel, Acquire)
-        .is_err()
-    {
+    if STATE.compare_exchange(UNRESOLVED, RESOLVING, AcqRel, Acquire).is_err() {
         return false;
     }
+    // What the loader allocates meanwhile is not the program's.
+    let slot = tls::get();
+    tls::set_state(State::Claiming);
     look_up();
     // In glibc both names are one function; a wrapper or another allocator has only the one.
     let own = symbol(c"__libc_malloc");
-    GLIBC.store(
-        !own.is_null() && own == pointers::malloc.load(Relaxed),
-        Relaxed,
-    );
+    GLIBC.store(!own.is_null() && own == pointers::malloc.load(Relaxed), Relaxed);
+    tls::set(slot);
     STATE.store(RESOLVED, Release);
     true
 }

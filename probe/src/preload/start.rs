@@ -19,12 +19,8 @@ use crate::{
 const PATH: usize = 64;
 
 /// The origin of every preloaded session.
-pub static ORIGIN: Origin = Origin {
-    memory: open_memory,
-    entry: entry::PRELOAD,
-    describe: describe,
-    traced: false,
-};
+pub static ORIGIN: Origin =
+    Origin { memory: open_memory, entry: entry::PRELOAD, describe: describe, traced: false };
 
 /// By this symbol an allocator that is embedded in the program finds that it must step aside.
 #[unsafe(no_mangle)]
@@ -91,7 +87,6 @@ fn parse_hex(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 16 {
         return None;
     }
-    text.iter().try_fold(0u64, |value, &digit| {
-        Some(value << 4 | u64::from((digit as char).to_digit(16)?))
-    })
+    text.iter()
+        .try_fold(0u64, |value, &digit| Some(value << 4 | u64::from((digit as char).to_digit(16)?)))
 }

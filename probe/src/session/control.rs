@@ -14,11 +14,7 @@ pub fn is_tracing(header: &Header) -> bool {
 
 /// Starts or stops tracing at `now_ns` (`CLOCK_MONOTONIC`). False when it already was so.
 pub fn set_tracing(header: &Header, on: bool, now_ns: u64) -> bool {
-    if on {
-        begin_interval(header, now_ns)
-    } else {
-        end_interval(header, now_ns)
-    }
+    if on { begin_interval(header, now_ns) } else { end_interval(header, now_ns) }
 }
 
 fn begin_interval(header: &Header, now_ns: u64) -> bool {
@@ -40,9 +36,8 @@ fn end_interval(header: &Header, now_ns: u64) -> bool {
         return false;
     }
     let begun = header.intervals_begun.load(Acquire) as usize;
-    if let Some(interval) = begun
-        .checked_sub(1)
-        .map(|last| &header.intervals[last.min(INTERVALS - 1)])
+    if let Some(interval) =
+        begun.checked_sub(1).map(|last| &header.intervals[last.min(INTERVALS - 1)])
     {
         interval.to_ns.store(now_ns, Relaxed);
     }
@@ -63,11 +58,7 @@ pub fn clear(header: &Header) {
     let next = |pulse: u64| {
         let cleared = pulse.wrapping_add(flag::ONE_CLEAR) & flag::CLEARS;
         // Zero means "never cleared" to the readers, so the count skips it when it wraps.
-        let cleared = if cleared == 0 {
-            flag::ONE_CLEAR
-        } else {
-            cleared
-        };
+        let cleared = if cleared == 0 { flag::ONE_CLEAR } else { cleared };
         Some(pulse & !flag::CLEARS | cleared)
     };
     let _ = header.pulse.fetch_update(AcqRel, Relaxed, next);

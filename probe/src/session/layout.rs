@@ -196,10 +196,11 @@ pub struct Cell {
 /// One thread's part of the ledger, and its event ring.
 #[repr(C, align(4096))]
 pub struct Slot {
-    /// Thread id of the owner; 0 = free to be adopted.
-    pub owner: AtomicU32,
-    /// 1 while the owner is inside a hook; a nested call goes to the shared slot.
-    pub busy: AtomicU32,
+    /// The pulse as the owner saw it last, while the owner is outside the hooks; inside, a
+    /// value that no pulse has. The hook's usual path asks one question, whether this equals
+    /// the pulse, and takes it for: there is a session, the thread has a slot, it is not inside
+    /// a hook already, no tick has passed and nothing is asked of it.
+    pub gate: AtomicU64,
     /// The pulse as the owner saw it last.
     pub pulse: AtomicU64,
     /// First id of the current window.
@@ -251,13 +252,16 @@ pub struct Slot {
     /// Their requested bytes.
     pub inherited_freed: AtomicU64,
 
+    /// Thread id of the owner; 0 = free to be adopted.
+    pub owner: AtomicU32,
+    _owner: u32,
     /// Frees that were never seen.
     pub lost_records: AtomicU64,
     /// What former owners of this slot allocated: the sum over cells when the owner came.
     pub former: Figures,
     /// [`Session::membership`] at the last flush.
     pub membership: AtomicU32,
-    _former: [u32; 5],
+    _former: [u32; 3],
 
     /// Cleared figures: what the counters stood at when the current window began.
     pub cleared: Cleared,
@@ -378,7 +382,8 @@ const _: () = {
     assert!(size_of::<Event>() == 32);
     assert!(offset_of!(Slot, peak_gap) == 64);
     assert!(offset_of!(Slot, usable_allocated) == 128);
-    assert!(offset_of!(Slot, lost_records) == 192);
+    assert!(offset_of!(Slot, gate) == 0);
+    assert!(offset_of!(Slot, owner) == 192);
     assert!(offset_of!(Slot, cleared) == 256);
     // All that a small process touches lies in the first page.
     assert!(offset_of!(Slot, cleared_classes) <= 4096);

@@ -101,9 +101,7 @@ impl Memory {
         let header = self.header();
         header.version.store(VERSION, Relaxed);
         // SAFETY: getpid has no preconditions.
-        header
-            .creator
-            .store(unsafe { libc::getpid() } as u32, Relaxed);
+        header.creator.store(unsafe { libc::getpid() } as u32, Relaxed);
         header.memory_size.store(settings.size, Relaxed);
         header.nonce.store(settings.nonce, Relaxed);
         header.created_ns.store(settings.now_ns, Relaxed);
@@ -146,16 +144,8 @@ impl Memory {
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
         // SAFETY: a fresh mapping at an address of the kernel's choice touches nothing of ours.
-        let base = unsafe {
-            libc::mmap(
-                core::ptr::null_mut(),
-                length as usize,
-                protection,
-                flags,
-                fd,
-                0,
-            )
-        };
+        let base =
+            unsafe { libc::mmap(core::ptr::null_mut(), length as usize, protection, flags, fd, 0) };
         if base == libc::MAP_FAILED {
             return Err(MemoryError::Map(errno()));
         }
@@ -226,10 +216,7 @@ impl Memory {
             if offset < PIECES || end > self.length || used > header.limit.load(Relaxed) {
                 return None;
             }
-            match header
-                .next_piece
-                .compare_exchange_weak(offset, end, Relaxed, Relaxed)
-            {
+            match header.next_piece.compare_exchange_weak(offset, end, Relaxed, Relaxed) {
                 Ok(_) => return Some(offset),
                 Err(now) => offset = now,
             }

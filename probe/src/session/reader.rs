@@ -210,13 +210,8 @@ impl Reader {
         };
         let now = control::tick(self.memory.header().pulse.load(Relaxed));
         let first = from.max((now + 1).saturating_sub(TICK_PEAKS as u64));
-        let flushed = (first..=now)
-            .filter_map(|tick| tick_peak(session, tick))
-            .max();
-        let pending = self
-            .slots(session)
-            .filter_map(|slot| pending_high(slot, from))
-            .max();
+        let flushed = (first..=now).filter_map(|tick| tick_peak(session, tick)).max();
+        let pending = self.slots(session).filter_map(|slot| pending_high(slot, from)).max();
         flushed.unwrap_or(0).max(pending.unwrap_or(0))
     }
 
@@ -233,9 +228,7 @@ impl Reader {
 
     fn session(&self, index: usize) -> Option<&'static Session> {
         let offset = self.memory.table_entry(index)?.load(Acquire);
-        let session = (offset != 0)
-            .then(|| self.memory.session(offset))
-            .flatten()?;
+        let session = (offset != 0).then(|| self.memory.session(offset)).flatten()?;
         (session.entry.load(Acquire) != 0).then_some(session)
     }
 
@@ -265,10 +258,7 @@ fn tick_peak(session: &Session, tick: u64) -> Option<u64> {
 /// What a thread that has no other beside it saw since its last flush.
 fn pending_high(slot: &Slot, from: u64) -> Option<u64> {
     let recent = control::tick(slot.pulse.load(Relaxed)) >= from;
-    let high = slot
-        .flushed_bytes
-        .load(Relaxed)
-        .saturating_add(slot.high_bytes.load(Relaxed));
+    let high = slot.flushed_bytes.load(Relaxed).saturating_add(slot.high_bytes.load(Relaxed));
     (recent && slot.alone.load(Relaxed) != 0).then_some(high.max(0) as u64)
 }
 
@@ -333,9 +323,7 @@ impl Sums {
         }
         let epoch = session.epoch.load(Relaxed);
         let at_peak = session.at_peak.load(Relaxed) != 0
-            || reader
-                .slots(session)
-                .any(|slot| slot.at_peak.load(Relaxed) != 0);
+            || reader.slots(session).any(|slot| slot.at_peak.load(Relaxed) != 0);
         for slot in reader.slots(session).filter(fresh) {
             sums.add_allocations(slot, clears != 0);
             sums.add_at_peak(slot, clears != 0, epoch, at_peak);
@@ -353,42 +341,24 @@ impl Sums {
         let of = &slot.cleared;
         add(
             &mut self.untracked[0],
-            since(
-                &slot.untracked_frees,
-                base(of.untracked_frees.load(Relaxed)),
-            ),
+            since(&slot.untracked_frees, base(of.untracked_frees.load(Relaxed))),
         );
         add(
             &mut self.untracked[1],
-            since(
-                &slot.untracked_bytes,
-                base(of.untracked_bytes.load(Relaxed)),
-            ),
+            since(&slot.untracked_bytes, base(of.untracked_bytes.load(Relaxed))),
         );
-        add(
-            &mut self.usable[1],
-            since(&slot.usable_freed, base(of.usable_freed.load(Relaxed))),
-        );
-        add(
-            &mut self.temporary,
-            since(&slot.temporary, base(of.temporary.load(Relaxed))),
-        );
+        add(&mut self.usable[1], since(&slot.usable_freed, base(of.usable_freed.load(Relaxed))));
+        add(&mut self.temporary, since(&slot.temporary, base(of.temporary.load(Relaxed))));
         add(
             &mut self.reallocations,
             since(&slot.reallocations, base(of.reallocations.load(Relaxed))),
         );
         for (class, sum) in self.classes.0.iter_mut().enumerate() {
             let of = &slot.cleared_classes[class];
-            add(
-                &mut sum.frees,
-                since(&slot.classes[class].frees, base(of.frees.load(Relaxed))),
-            );
+            add(&mut sum.frees, since(&slot.classes[class].frees, base(of.frees.load(Relaxed))));
             add(
                 &mut sum.freed_bytes,
-                since(
-                    &slot.classes[class].freed_bytes,
-                    base(of.freed_bytes.load(Relaxed)),
-                ),
+                since(&slot.classes[class].freed_bytes, base(of.freed_bytes.load(Relaxed))),
             );
         }
         core::sync::atomic::fence(Acquire);
@@ -401,16 +371,10 @@ impl Sums {
         for (class, sum) in self.classes.0.iter_mut().enumerate() {
             let of = &slot.cleared_classes[class];
             let cell = &slot.classes[class];
-            add(
-                &mut sum.allocations,
-                since(&cell.allocations, base(of.allocations.load(Relaxed))),
-            );
+            add(&mut sum.allocations, since(&cell.allocations, base(of.allocations.load(Relaxed))));
             add(
                 &mut sum.allocated_bytes,
-                since(
-                    &cell.allocated_bytes,
-                    base(of.allocated_bytes.load(Relaxed)),
-                ),
+                since(&cell.allocated_bytes, base(of.allocated_bytes.load(Relaxed))),
             );
         }
     }
@@ -447,14 +411,9 @@ impl Sums {
 
     fn add_thread(&mut self, slot: &Slot) {
         let former = &slot.former;
-        let former_net = net(
-            former.allocated_bytes.load(Relaxed),
-            former.freed_bytes.load(Relaxed),
-        );
-        let mut all = ThreadReading {
-            tid: slot.owner.load(Relaxed),
-            ..Default::default()
-        };
+        let former_net =
+            net(former.allocated_bytes.load(Relaxed), former.freed_bytes.load(Relaxed));
+        let mut all = ThreadReading { tid: slot.owner.load(Relaxed), ..Default::default() };
         for cell in &slot.classes {
             let freed = cell.freed_bytes.load(Relaxed);
             let allocated = cell.allocated_bytes.load(Relaxed);
@@ -490,18 +449,10 @@ impl Sums {
         if self.ended.allocations != 0 || self.ended.current_bytes != 0 {
             self.threads.push(self.ended);
         }
-        let live: u64 = self
-            .classes
-            .0
-            .iter()
-            .map(ClassReading::live_bytes)
-            .fold(0, u64::wrapping_add);
-        let blocks: u64 = self
-            .classes
-            .0
-            .iter()
-            .map(ClassReading::live_blocks)
-            .fold(0, u64::wrapping_add);
+        let live: u64 =
+            self.classes.0.iter().map(ClassReading::live_bytes).fold(0, u64::wrapping_add);
+        let blocks: u64 =
+            self.classes.0.iter().map(ClassReading::live_blocks).fold(0, u64::wrapping_add);
         let (peak, peak_blocks, peak_tick) = self.highest(session, live, blocks);
         SessionReading {
             entry: session.entry.load(Relaxed),
@@ -541,16 +492,9 @@ impl Sums {
             session.peak_blocks.load(Relaxed),
             session.peak_tick.load(Relaxed),
         );
-        let seen = self
-            .peak
-            .filter(|peak| peak.0 > flushed.0)
-            .unwrap_or(flushed);
+        let seen = self.peak.filter(|peak| peak.0 > flushed.0).unwrap_or(flushed);
         let (bytes, at, tick) = (seen.0.max(0) as u64, seen.1.max(0) as u64, seen.2);
-        if live > bytes {
-            (live, blocks, tick)
-        } else {
-            (bytes, at, tick)
-        }
+        if live > bytes { (live, blocks, tick) } else { (bytes, at, tick) }
     }
 }
 
@@ -576,17 +520,11 @@ fn net(plus: u64, minus: u64) -> i64 {
 /// Live blocks and bytes of a cell at the byte peak; see [`Cell`].
 fn cell_at_peak(cell: &Cell, epoch: u64, at_peak: bool) -> (i64, i64) {
     if !at_peak && cell.epoch.load(Relaxed) == epoch {
-        return (
-            cell.peak_blocks.load(Relaxed),
-            cell.peak_bytes.load(Relaxed),
-        );
+        return (cell.peak_blocks.load(Relaxed), cell.peak_bytes.load(Relaxed));
     }
     let (freed, frees) = (cell.freed_bytes.load(Relaxed), cell.frees.load(Relaxed));
     let allocated = cell.allocated_bytes.load(Relaxed);
-    (
-        net(cell.allocations.load(Relaxed), frees),
-        net(allocated, freed),
-    )
+    (net(cell.allocations.load(Relaxed), frees), net(allocated, freed))
 }
 
 /// ± threads × flush threshold; nothing while there has been but one thread.
@@ -601,10 +539,7 @@ fn peak_error(session: &Session, peak: u64) -> u64 {
 
 fn command(session: &Session) -> Vec<Vec<u8>> {
     let length = (session.command_length.load(Acquire) as usize).min(COMMAND);
-    let bytes: Vec<u8> = session.command[..length]
-        .iter()
-        .map(|byte| byte.load(Relaxed))
-        .collect();
+    let bytes: Vec<u8> = session.command[..length].iter().map(|byte| byte.load(Relaxed)).collect();
     let text = bytes.strip_suffix(&[0]).unwrap_or(&bytes);
     if text.is_empty() {
         Vec::new()
