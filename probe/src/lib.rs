@@ -1,6 +1,7 @@
 //! The tracing allocator of memtop.
 #![cfg_attr(memtop_preload, no_std)]
 
+mod fast;
 pub mod hook;
 pub mod ledger;
 pub mod process;
