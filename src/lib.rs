@@ -4,4 +4,8 @@
 //! a source reads it, the model keeps what it means over time, a query cuts what a screen
 //! can show, and the view draws it.
 
+pub mod error;
 pub mod model;
+pub mod recording;
+
+pub use error::Error;
