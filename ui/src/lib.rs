@@ -1,1 +1,3 @@
 //! The screens of memtop.
+
+pub mod format;
