@@ -8,6 +8,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
 pub use value::{ProcessChoice, StartAt, parse_duration, parse_size};
+pub(crate) use value::{split_unit, unit_bytes};
 
 /// How often the dashboard and the recording look, unless `--tick` says otherwise.
 pub const DEFAULT_TICK: Duration = Duration::from_millis(100);
@@ -81,7 +82,13 @@ pub struct TraceOptions {
     #[arg(long, value_name = "DURATION", env = "MEMTOP_TICK", hide_env = true, default_value = "100ms", value_parser = value::parse_tick)]
     pub tick: Duration,
     /// Record into FILE.
-    #[arg(short, long, value_name = "FILE", env = "MEMTOP_OUTPUT", hide_env = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        env = "MEMTOP_OUTPUT",
+        hide_env = true
+    )]
     pub output: Option<PathBuf>,
     /// Most memory the tracer may take in the program, as in `64M` or `4GiB` [default: the
     /// smaller of 4 GiB and a quarter of what the control group has left]. Beyond it, figures

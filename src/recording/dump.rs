@@ -80,6 +80,8 @@ fn show_points(image: u64, points: &[Point], line: &mut String) {
         Some(point.current_bytes).show("current_bytes", line);
         Some(point.max_bytes).show("max_bytes", line);
         point.rss_bytes.show("rss_bytes", line);
-        point.untracked_freed_bytes.show("untracked_freed_bytes", line);
+        point
+            .untracked_freed_bytes
+            .show("untracked_freed_bytes", line);
     }
 }

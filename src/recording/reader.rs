@@ -4,7 +4,7 @@
 //! bad frame is read; memory stays within [`MAX_HELD_BYTES`] and one frame.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io::{self, Read},
     mem::size_of,
     time::Duration,
@@ -302,10 +302,24 @@ pub struct Recording {
     pub tree: TreeState,
     /// Whether it stops before its end: it is damaged, was cut, or is still being written.
     pub cut: bool,
+    /// Indices of the processes whose figures the recording does not hold: it was cut before
+    /// they were written. All of their figures are unknown, not zero.
+    pub without_state: Vec<usize>,
     /// How many of its bytes were good.
     pub good_bytes: u64,
     /// Its format.
     pub version: u32,
+}
+
+impl From<TreeState> for Recording {
+    /// What a complete recording of `tree` reads as.
+    fn from(tree: TreeState) -> Self {
+        Self {
+            tree,
+            version: VERSION,
+            ..Self::default()
+        }
+    }
 }
 
 /// Reads a whole recording.
@@ -320,6 +334,7 @@ pub fn read_tree<R: Read>(input: R) -> Result<Recording, ReadError> {
         assembly.add(frame)?;
     }
     Ok(Recording {
+        without_state: assembly.without_state(),
         tree: assembly.tree,
         cut: reader.is_cut(),
         good_bytes: reader.offset(),
@@ -332,6 +347,7 @@ pub fn read_tree<R: Read>(input: R) -> Result<Recording, ReadError> {
 struct Assembly {
     tree: TreeState,
     positions: HashMap<u64, usize>,
+    with_state: HashSet<usize>,
     held_bytes: usize,
 }
 
@@ -363,13 +379,7 @@ impl Assembly {
             | Frame::Timeline { image, .. }
             | Frame::Exit {
                 image: Some(image), ..
-            } => {
-                let position = self.positions.get(&image);
-                let process = position.and_then(|at| self.tree.processes.get_mut(*at));
-                if let Some(process) = process {
-                    update(process, frame);
-                }
-            }
+            } => self.update(image, frame),
             Frame::End { .. } | Frame::Skipped { .. } => {}
         }
     }
@@ -380,6 +390,26 @@ impl Assembly {
             identity,
             ..ProcessState::default()
         });
+    }
+
+    fn update(&mut self, image: u64, frame: Frame) {
+        let Some(&position) = self.positions.get(&image) else {
+            return;
+        };
+        let Some(process) = self.tree.processes.get_mut(position) else {
+            return;
+        };
+        if matches!(frame, Frame::State { .. }) {
+            self.with_state.insert(position);
+            // A later state replaces the earlier one: only one of them is held.
+            self.held_bytes = self.held_bytes.saturating_sub(figures_weight(process));
+        }
+        update(process, frame);
+    }
+
+    fn without_state(&self) -> Vec<usize> {
+        let all = 0..self.tree.processes.len();
+        all.filter(|at| !self.with_state.contains(at)).collect()
     }
 }
 
@@ -413,15 +443,20 @@ fn weight(frame: &Frame) -> usize {
         }
         Frame::Window { window, .. } => window.intervals.len() * size_of::<Interval>(),
         Frame::Timeline { points, .. } => points.len() * size_of::<Point>(),
-        Frame::State { state, .. } => {
-            let classes = state.size_classes.len() + state.size_classes_at_peak.len();
-            let names = state.threads.iter().filter_map(|thread| thread.name.as_ref());
-            classes * size_of::<SizeClass>()
-                + state.threads.len() * size_of::<ThreadState>()
-                + names.map(String::len).sum::<usize>()
-        }
+        Frame::State { state, .. } => figures_weight(state),
         Frame::Exit { .. } | Frame::End { .. } | Frame::Skipped { .. } => 0,
     }
+}
+
+fn figures_weight(state: &ProcessState) -> usize {
+    let classes = state.size_classes.len() + state.size_classes_at_peak.len();
+    let names = state
+        .threads
+        .iter()
+        .filter_map(|thread| thread.name.as_ref());
+    classes * size_of::<SizeClass>()
+        + state.threads.len() * size_of::<ThreadState>()
+        + names.map(String::len).sum::<usize>()
 }
 
 fn arguments_weight(command: &[Vec<u8>]) -> usize {

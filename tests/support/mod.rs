@@ -12,7 +12,9 @@ pub fn s(seconds: f64) -> Duration {
 }
 
 fn arguments(line: &str) -> Vec<Vec<u8>> {
-    line.split(' ').map(|word| word.as_bytes().to_vec()).collect()
+    line.split(' ')
+        .map(|word| word.as_bytes().to_vec())
+        .collect()
 }
 
 /// The server of the sketches: traced from 0:41 on, with blocks from before freed.
