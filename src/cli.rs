@@ -187,7 +187,7 @@ pub struct ReportOptions {
     /// need stacks.
     #[arg(long, value_enum, value_name = "KEY", hide_possible_values = true)]
     pub by: Option<GroupBy>,
-    /// Show the N largest rows of each table.
+    /// Only the N largest size classes and threads; in JSON, the N largest groups of --by.
     #[arg(long, value_name = "N")]
     pub top: Option<usize>,
     /// The process: a PID (its last image), or `sum` of all [default: the launched program].
@@ -275,4 +275,80 @@ pub enum GroupBy {
     Thread,
     /// Size class.
     Size,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory, error::ErrorKind};
+
+    fn parse(line: &str) -> Result<Command, ErrorKind> {
+        let cli = Cli::try_parse_from(line.split(' ')).map_err(|error| error.kind())?;
+        cli.command.ok_or(ErrorKind::MissingSubcommand)
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_end_at_the_program() {
+        let line = "memtop record --start after:5s -o out.memtop ls --quiet -o x";
+        let Ok(Command::Record(options)) = parse(line) else {
+            panic!("{line} is a record command");
+        };
+        assert_eq!(options.program, ["ls", "--quiet", "-o", "x"]);
+        assert_eq!(options.output(), PathBuf::from("out.memtop"));
+        assert_eq!(options.trace.start, StartAt::After(Duration::from_secs(5)));
+        assert!(!options.quiet);
+    }
+
+    #[test]
+    fn a_double_dash_starts_the_program() {
+        let Ok(Command::Run(options)) = parse("memtop run -- --odd name --") else {
+            panic!("a run command");
+        };
+        assert_eq!(options.program, ["--odd", "name", "--"]);
+        assert_eq!(options.trace.tick, DEFAULT_TICK);
+    }
+
+    #[test]
+    fn what_is_needed_is_asked_for() {
+        let missing = Some(ErrorKind::MissingRequiredArgument);
+        for line in [
+            "memtop record ls",
+            "memtop record -o x",
+            "memtop run",
+            "memtop report",
+        ] {
+            assert_eq!(parse(line).err(), missing, "{line}");
+        }
+        assert_eq!(
+            parse("memtop run --tpyo ls").err(),
+            Some(ErrorKind::UnknownArgument)
+        );
+    }
+
+    #[test]
+    fn what_is_not_built_is_not_in_the_help() {
+        let mut command = Cli::command();
+        let help = command.render_long_help().to_string();
+        for absent in [
+            "attach", "replay", "diff", "export", "doctor", "keeper", "dump",
+        ] {
+            assert!(!help.contains(absent), "{absent}");
+        }
+        let run = command.find_subcommand_mut("run").expect("run");
+        let help = run.render_long_help().to_string();
+        assert!(!help.contains("--events") && !help.contains("--depth"));
+    }
+
+    #[test]
+    fn the_keeper_takes_whatever_its_starter_passes() {
+        let Ok(Command::Keeper(options)) = parse("memtop keeper --fd 3 -x y") else {
+            panic!("a keeper command");
+        };
+        assert_eq!(options.arguments, ["--fd", "3", "-x", "y"]);
+    }
 }

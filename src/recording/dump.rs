@@ -8,7 +8,8 @@ use std::{
 
 use super::{
     reader::{Frame, ReadError, Reader},
-    schema::{Ending, Field, Launch, Record},
+    schema::{Ending, Launch, Record},
+    value::Field,
 };
 use crate::model::Point;
 

@@ -130,17 +130,20 @@
 //! with bytes that are really there, and a recording that would take more than
 //! [`MAX_HELD_BYTES`] of memory to hold is refused.
 
+mod assembly;
 mod dump;
 mod reader;
 mod schema;
 mod timeline;
+mod value;
 mod wire;
 mod writer;
 
 use std::{fs::File, io::BufReader, path::Path};
 
+pub use assembly::{Recording, read_tree};
 pub use dump::dump;
-pub use reader::{Frame, ReadError, Reader, Recording, read_tree};
+pub use reader::{Frame, ReadError, Reader};
 pub use writer::{Image, Writer, write_tree};
 
 use crate::Error;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     MAX_FRAME_POINTS,
-    schema::nanos,
+    value::nanos,
     wire::{Fields, Malformed, put_field, put_uint, take_uint, unzigzag, zigzag},
 };
 use crate::model::Point;

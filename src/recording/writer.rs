@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::{
     MAGIC, MAX_FRAME_BYTES, MAX_FRAME_POINTS, MOMENT_END, VERSION, frame_crc, kind,
-    schema::{End, Ending, Field, Launch, Record},
+    schema::{End, Ending, Launch, Record},
     timeline::put_points,
+    value::Field,
 };
 use crate::model::{Exit, Identity, Point, ProcessState, TreeState, Window};
 

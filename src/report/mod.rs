@@ -6,6 +6,7 @@
 
 mod convert;
 mod expression;
+mod figures;
 pub mod json;
 mod paint;
 mod sum;

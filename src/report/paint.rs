@@ -103,7 +103,7 @@ pub(super) fn bar(part: u64, whole: u64, width: usize) -> String {
     let share = part as f64 / whole as f64;
     let eighths = ((share * width as f64 * 8.0).round() as usize).clamp(1, width * 8);
     let mut bar = "█".repeat(eighths / 8);
-    if eighths % 8 > 0 {
+    if !eighths.is_multiple_of(8) {
         bar.push(EIGHTHS[eighths % 8]);
     }
     let used = eighths.div_ceil(8);

@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use memtop_ui::format::{
-    bytes, left, or_unknown, right, shorten, signed_bytes, size_class, thousands,
+    UNKNOWN, bytes, left, or_unknown, right, shorten, signed_bytes, size_class, thousands,
 };
 
 use super::{
     Choice, Report,
-    json::{Process, SizeClass, Thread},
+    json::{Exit, Process, SizeClass, Thread},
     paint::{Page, Role, bar, printable},
-    text::{command_line, exit_words},
+    text::{command_line, signal_words},
 };
 use crate::cli::GroupBy;
 
@@ -128,21 +128,18 @@ pub(super) fn processes(page: &mut Page, report: &Report) {
     let figures = [right("peak", BYTES), right("live", BYTES)].concat();
     page.painted(
         Role::Muted,
-        &format!("{columns}{figures}   {}command", left("ended", 23)),
+        &format!("{columns}{figures}   {}command", left("ended", 18)),
     );
+    let identity = |process: &Process| (process.pid, process.generation);
+    let images: HashSet<_> = report.processes.iter().map(identity).collect();
     for (depth, index) in tree_order(&report.processes) {
-        page.line(&process_row(&report.processes[index], depth));
+        let process = &report.processes[index];
+        page.line(&process_row(process, &ended(process, &images), depth));
     }
 }
 
-fn process_row(process: &Process, depth: usize) -> String {
+fn process_row(process: &Process, ended: &str, depth: usize) -> String {
     let totals = process.sections.totals.as_ref();
-    let target = &process.sections.target;
-    let ended = match (target.exit, process.ended_s) {
-        (Some(exit), _) => exit_words(exit),
-        (None, Some(_)) => "ended".to_owned(),
-        (None, None) => "–".to_owned(),
-    };
     format!(
         "{}{}{}{}{}   {}{}{}",
         right(&process.pid.to_string(), 9),
@@ -156,10 +153,22 @@ fn process_row(process: &Process, depth: usize) -> String {
             &or_unknown(totals, |totals| bytes(totals.current_bytes)),
             BYTES
         ),
-        left(&shorten(&ended, 22), 23),
+        left(ended, 18),
         "  ".repeat(depth.min(8)),
-        command_line(&target.command),
+        command_line(&process.sections.target.command),
     )
+}
+
+/// How an image ended; by `exec` if another one of `images` took its place.
+fn ended(process: &Process, images: &HashSet<(u32, u32)>) -> String {
+    let next = (process.pid, process.generation.saturating_add(1));
+    match (process.sections.target.exit, process.ended_s) {
+        (Some(Exit::Code(code)), _) => format!("exit {code}"),
+        (Some(Exit::Signal(signal)), _) => signal_words(signal),
+        (None, Some(_)) if images.contains(&next) => "exec".to_owned(),
+        (None, Some(_)) => "ended".to_owned(),
+        (None, None) => UNKNOWN.to_owned(),
+    }
 }
 
 /// Depth and index of every process image, parents before children. What a hostile file

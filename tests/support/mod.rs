@@ -114,7 +114,7 @@ fn point(tenth: u64) -> Point {
         at: Duration::from_millis(tenth * 100),
         current_bytes: bytes,
         max_bytes: bytes + 4_096,
-        rss_bytes: (tenth % 5 != 0).then_some(63 << 20),
+        rss_bytes: (!tenth.is_multiple_of(5)).then_some(63 << 20),
         untracked_freed_bytes: tenth * 1_000,
     }
 }
