@@ -1,7 +1,7 @@
 //! From a parsed command line to the part of memtop that does it.
 
 use std::{
-    io::{self, Write},
+    io::{self, BufWriter, Write},
     process::ExitCode,
 };
 
@@ -17,7 +17,10 @@ use crate::{
 /// Whatever the command met; [`Error::exit_code`] is then the status.
 pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
-        None => not_built("memtop without a command (choosing among what runs)"),
+        None => Err(Error::NotBuilt {
+            what: "memtop without a command (choosing among what runs)".to_owned(),
+            instead: "start a program with memtop run PROG, or see memtop --help",
+        }),
         Some(Command::Run(options)) => {
             check_built("run", &options.trace)?;
             not_built("memtop run")
@@ -58,17 +61,29 @@ fn check_built(command: &str, trace: &TraceOptions) -> Result<(), Error> {
 }
 
 fn dump(options: &DumpOptions) -> Result<(), Error> {
-    let mut text = Vec::new();
-    let dumped = recording::dump_file(&options.file, &mut text);
-    print(&text).and(dumped)
+    let mut out = BufWriter::new(io::stdout().lock());
+    let dumped = recording::dump_file(&options.file, &mut out);
+    unless_nobody_reads(dumped.and_then(|()| out.flush().map_err(to_stdout)))
 }
 
 /// Writes to stdout, all at once.
 pub(crate) fn print(text: &[u8]) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text).and_then(|()| out.flush());
-    written.map_err(|source| Error::Write {
+    unless_nobody_reads(written.map_err(to_stdout))
+}
+
+fn to_stdout(source: io::Error) -> Error {
+    Error::Write {
         what: "to the standard output".to_owned(),
         source,
-    })
+    }
+}
+
+/// A pager that was left early is no failure.
+fn unless_nobody_reads(result: Result<(), Error>) -> Result<(), Error> {
+    match result {
+        Err(error) if error.is_broken_pipe() => Ok(()),
+        result => result,
+    }
 }

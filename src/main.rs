@@ -8,7 +8,6 @@ use memtop::{cli::Cli, commands};
 fn main() -> ExitCode {
     match commands::dispatch(Cli::parse()) {
         Ok(code) => code,
-        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("memtop: {error}");
             ExitCode::from(error.exit_code())

@@ -9,12 +9,14 @@ use std::{
 };
 
 use memtop::{
+    cli::{GroupBy, ProcessChoice},
     model::TreeState,
     recording::Recording,
     report::{self, Choice, Look},
 };
+use proptest::prelude::*;
 use serde_json::Value;
-use support::{launch, recording};
+use support::{any::trees, launch, recording};
 
 /// A file in the target folder, for this test alone.
 fn file(name: &str, bytes: &[u8]) -> PathBuf {
@@ -298,7 +300,7 @@ fn the_text() {
 fn the_text_at_the_peak() {
     let choice = Choice {
         at_peak: true,
-        by: Some(memtop::cli::GroupBy::Size),
+        by: Some(GroupBy::Size),
         ..Choice::default()
     };
     insta::assert_snapshot!(text(&choice));
@@ -307,7 +309,7 @@ fn the_text_at_the_peak() {
 #[test]
 fn the_text_of_a_sum() {
     let choice = Choice {
-        process: Some(memtop::cli::ProcessChoice::Sum),
+        process: Some(ProcessChoice::Sum),
         top: Some(2),
         ..Choice::default()
     };
@@ -333,4 +335,23 @@ fn colour_only_adds_escapes() {
     assert!(coloured.contains("\x1b[1m"));
     let tight = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(tight(&plain), tight(&text(&choice)));
+}
+
+proptest! {
+    /// A file may say anything: no figure in it makes a report fail.
+    #[test]
+    fn any_tree_has_a_report(tree in trees(), at_peak: bool, top in proptest::option::of(0_usize..3)) {
+        let pid = tree.processes.last().map_or(0, |process| process.identity.pid);
+        let recording = Recording::from(tree);
+        let processes = [None, Some(ProcessChoice::Sum), Some(ProcessChoice::Pid(pid))];
+        for process in processes {
+            for by in [None, Some(GroupBy::Size), Some(GroupBy::Thread)] {
+                let choice = Choice { at_peak, by, top, process };
+                if let Ok(report) = report::build(&recording, &choice) {
+                    prop_assert!(report::json(&report).len() > 2);
+                    prop_assert!(!report::text(&report, &choice, Look::Coloured).is_empty());
+                }
+            }
+        }
+    }
 }

@@ -80,7 +80,8 @@ fn stopped(process: &ProcessState, last: &Interval) -> Option<Duration> {
 fn holds(process: &ProcessState, first: &Interval) -> String {
     let net = process.untracked.net_bytes;
     let start = moment(first.from);
-    let moved = traced_bytes(process).unsigned_abs() + process.untracked.freed_bytes;
+    let traced = traced_bytes(process).unsigned_abs();
+    let moved = traced.saturating_add(process.untracked.freed_bytes);
     if net == 0 {
         return format!("the program holds as much as at {start}");
     }

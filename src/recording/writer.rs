@@ -60,7 +60,8 @@ impl<W: Write> Writer<W> {
     }
 
     /// The figures of an image at its end, or at the end of the recording: all of `state`
-    /// but its identity, window and timeline. The last one counts.
+    /// but its identity, window and timeline. The last one counts: a writer that adds one every
+    /// few seconds leaves figures behind even if it is killed.
     pub fn state(&mut self, image: Image, state: &ProcessState) -> io::Result<()> {
         let mut payload = Vec::new();
         Some(image.0).put(1, &mut payload);

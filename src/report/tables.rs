@@ -72,13 +72,20 @@ fn sizes(page: &mut Page, classes: Option<&[SizeClass]>, choice: &Choice) {
         let bar = page.paint(Role::Live, &bar(class.current_bytes, most, BAR));
         page.line(&format!(
             "{}{}   {bar}{}{}",
-            right(&size_class(class.min, class.max), 17),
+            right(&size_name(class), 17),
             right(&bytes(class.current_bytes), BYTES),
             right(&thousands(class.current_blocks), COUNT),
             right(&thousands(class.allocations), COUNT),
         ));
     }
     more(page, left_out);
+}
+
+fn size_name(class: &SizeClass) -> String {
+    match (class.min, class.max) {
+        (0, u64::MAX) => "any".to_owned(),
+        (min, max) => size_class(min, max),
+    }
 }
 
 fn threads(page: &mut Page, threads: Option<&[Thread]>, choice: &Choice) {

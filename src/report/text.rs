@@ -48,7 +48,10 @@ fn headline(page: &mut Page, report: &Report, choice: &Choice) {
         ending(target.exit, process)
     ));
     let launched = date(report.recording.launched_at_s as u64);
-    let since = process.map(|_| format!("{} · ", traced(&report.sections.window)));
+    let since = process.map(|process| {
+        let ended = process.ended_s.is_some();
+        format!("{} · ", traced(&report.sections.window, ended))
+    });
     let line = format!("{}launched {launched}", since.unwrap_or_default());
     page.painted(Role::Muted, &line);
     notes(page, report, choice);
@@ -120,9 +123,10 @@ pub(super) fn signal_words(signal: i32) -> String {
 }
 
 /// `tracing since 0:41`, `traced 0:41–2:00`.
-fn traced(window: &Window) -> String {
+fn traced(window: &Window, ended: bool) -> String {
     match window.intervals.as_slice() {
         [] => "never traced".to_owned(),
+        [only] if only.to_s.is_none() && ended => format!("traced since {}", after(only.from_s)),
         [only] if only.to_s.is_none() => format!("tracing since {}", after(only.from_s)),
         intervals => {
             let intervals: Vec<String> = intervals.iter().map(interval).collect();

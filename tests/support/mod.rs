@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+pub mod any;
+
 use std::time::Duration;
 
 use memtop::model::*;
