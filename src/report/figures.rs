@@ -102,7 +102,7 @@ fn peak(page: &mut Page, totals: &Totals, bound: &Exactness) {
         &details,
     );
     if let Some(most) = totals.max_blocks {
-        row(page, Role::Muted, "most blocks", &thousands(most), &[]);
+        row(page, Role::Plain, "most blocks", &thousands(most), &[]);
     }
 }
 
@@ -119,7 +119,7 @@ fn flow(page: &mut Page, totals: &Totals) {
     let allocated = bytes(totals.allocated_bytes);
     row(
         page,
-        Role::Muted,
+        Role::Plain,
         "allocated",
         &allocated,
         &[allocations, share, moved],
@@ -127,7 +127,7 @@ fn flow(page: &mut Page, totals: &Totals) {
     let frees = format!("{} frees", thousands(totals.frees));
     row(
         page,
-        Role::Muted,
+        Role::Plain,
         "freed",
         &bytes(totals.freed_bytes),
         &[frees],
@@ -155,7 +155,7 @@ fn untracked_rows(page: &mut Page, untracked: &Untracked) {
     ];
     row(
         page,
-        Role::Muted,
+        Role::Plain,
         "net",
         &signed_bytes(untracked.net_bytes),
         &details,
@@ -170,7 +170,7 @@ fn census_row(page: &mut Page, census: &Census) {
     let left = format!("{} of it still live", bytes(census.still_live_bytes));
     row(
         page,
-        Role::Muted,
+        Role::Plain,
         "before the start",
         &bytes(census.bytes),
         &[blocks, left],
@@ -185,7 +185,7 @@ fn inherited_row(page: &mut Page, inherited: &Inherited) {
     let freed = format!("{} of it freed here", bytes(inherited.freed_bytes));
     row(
         page,
-        Role::Muted,
+        Role::Plain,
         "inherited",
         &bytes(inherited.bytes),
         &[blocks, freed],

@@ -26,6 +26,7 @@ impl Look {
 /// What a piece of text means.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Role {
+    Plain,
     Title,
     Muted,
     Live,
@@ -37,6 +38,7 @@ pub(super) enum Role {
 impl Role {
     fn code(self) -> &'static str {
         match self {
+            Self::Plain => "0",
             Self::Title => "1",
             Self::Muted => "2",
             Self::Live => "36",
@@ -60,9 +62,9 @@ impl Page {
     }
 
     pub(super) fn paint(&self, role: Role, text: &str) -> String {
-        match self.look {
-            Look::Plain => text.to_owned(),
-            Look::Coloured => format!("\x1b[{}m{text}\x1b[0m", role.code()),
+        match (self.look, role) {
+            (Look::Plain, _) | (_, Role::Plain) => text.to_owned(),
+            (Look::Coloured, role) => format!("\x1b[{}m{text}\x1b[0m", role.code()),
         }
     }
 
