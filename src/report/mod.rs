@@ -76,19 +76,21 @@ pub fn run(options: &ReportOptions) -> Result<(), Error> {
         .transpose()?;
     let recording = recording::open(&options.file)?;
     let report = build(&recording, &choice).map_err(|missing| error(missing, &options.file))?;
+    let expression = options.fail_if.as_deref().unwrap_or_default();
+    let decided = condition.map_or(Ok(()), |condition| check(&condition, expression, &report));
+    if let Err(Error::Usage(_)) = decided {
+        return decided;
+    }
     let printed = match options.json {
         true => json(&report),
         false => text(&report, &choice, Look::of_stdout()),
     };
     commands::print(printed.as_bytes())?;
     if options.json && recording.cut {
-        eprintln!(
-            "memtop: {} was cut; showing what stands before",
-            options.file.display()
-        );
+        let file = options.file.display();
+        eprintln!("memtop: {file} was cut; showing what stands before");
     }
-    let expression = options.fail_if.as_deref().unwrap_or_default();
-    condition.map_or(Ok(()), |condition| check(&condition, expression, &report))
+    decided
 }
 
 /// What the options choose, if it can be had.
