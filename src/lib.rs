@@ -4,4 +4,11 @@
 //! a source reads it, the model keeps what it means over time, a query cuts what a screen
 //! can show, and the view draws it.
 
+pub mod cli;
+pub mod commands;
+pub mod error;
 pub mod model;
+pub mod recording;
+pub mod report;
+
+pub use error::Error;

@@ -4,8 +4,10 @@
 //! report, the recording and the screens only ever read it.
 
 pub mod state;
+pub mod window;
 
 pub use state::{
     Census, Entry, Exactness, Exit, Identity, Inherited, Interval, Point, ProcessState, SizeClass,
     ThreadState, Totals, TreeState, Untracked, Window,
 };
+pub use window::window_sentence;

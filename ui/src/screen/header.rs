@@ -1,0 +1,297 @@
+//! The honesty bar: whose memory, since when, how much, and how exact.
+//!
+//! Both lines are lists of items. Where room is short items go in the order of their rank; rank
+//! zero always stays: the program, *tracing since*, live, peak, and any loss.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{Cx, fate};
+use crate::data::{Header, Peak, RunState};
+use crate::format::{self, BYTES_WIDTH, RATE_WIDTH, SIGNED_BYTES_WIDTH};
+use crate::state::Screen;
+use crate::theme::{Role, Theme};
+
+/// Something to say, and how soon it may be left unsaid.
+struct Item {
+    spans: Vec<(String, Role)>,
+    rank: u8,
+}
+
+impl Item {
+    fn new(rank: u8, spans: impl Into<Vec<(String, Role)>>) -> Self {
+        Self {
+            spans: spans.into(),
+            rank,
+        }
+    }
+
+    fn width(&self) -> usize {
+        self.spans
+            .iter()
+            .map(|(text, _)| Span::raw(text).width())
+            .sum()
+    }
+}
+
+/// Columns between two items.
+const GAP: usize = 2;
+
+/// Draws the bar.
+pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
+    let row = |y: u16| Rect {
+        y: area.y + y,
+        height: 1,
+        ..area
+    };
+    if cx.state.screen == Screen::Chooser {
+        let line = Line::styled(" memtop", cx.theme.style(Role::Title));
+        return frame.render_widget(line, row(0));
+    }
+    let width = usize::from(area.width);
+    frame.render_widget(first_line(&cx.data.header, cx, width), row(0));
+    let figures = fitting(figures(&cx.data.header), width.saturating_sub(2));
+    frame.render_widget(join(&figures, cx.theme, " "), row(1));
+}
+
+/// The program on the left, the tracing window and its honesty on the right.
+fn first_line(header: &Header, cx: Cx, width: usize) -> Line<'static> {
+    let right = fitting(honesty(header, cx.state.frozen), width.saturating_sub(24));
+    let right_width = total(&right) + GAP + 1;
+    let room = width.saturating_sub(right_width);
+    let mut left = vec![Item::new(0, [(" memtop ".to_owned(), Role::Title)])];
+    left.extend(identity(header, room.saturating_sub(left[0].width() + GAP)));
+    let mut line = join(&left, cx.theme, "");
+    let space = width.saturating_sub(line.width() + total(&right) + 1);
+    line.push_span(" ".repeat(space));
+    line.extend(join(&right, cx.theme, "").spans);
+    line
+}
+
+/// Title, pid, uptime: in `room` columns.
+fn identity(header: &Header, room: usize) -> Vec<Item> {
+    let mut details = Vec::new();
+    if let Some(pid) = header.pid {
+        details.push(format!("pid {pid}"));
+    }
+    if header.process.count > 1 {
+        details.push(format!(
+            "process {} of {}",
+            header.process.shown + 1,
+            header.process.count
+        ));
+    }
+    if let Some(uptime) = header.uptime_s.filter(|_| header.state.is_alive()) {
+        details.push(format!("up {}", format::clock(uptime)));
+    }
+    // The title gets twelve columns before the details may have theirs.
+    let least = Span::raw(&header.title).width().min(12);
+    let width = |details: &[String]| details.iter().map(|d| d.chars().count() + 3).sum::<usize>();
+    while !details.is_empty() && least + width(&details) > room {
+        details.pop();
+    }
+    let title = format::command(&header.title, room.saturating_sub(width(&details)));
+    let details: String = details
+        .iter()
+        .map(|detail| format!(" · {detail}"))
+        .collect();
+    vec![Item::new(
+        0,
+        [(title, Role::Figure), (details, Role::Label)],
+    )]
+}
+
+fn honesty(header: &Header, frozen: bool) -> Vec<Item> {
+    let exact = &header.exactness;
+    let mut items = Vec::new();
+    if frozen {
+        items.push(Item::new(0, [(" frozen ".to_owned(), Role::Banner)]));
+    }
+    items.push(Item::new(0, tracing(header)));
+    if header.read_only {
+        items.push(Item::new(4, [("read-only".to_owned(), Role::Label)]));
+    }
+    if let Some(bytes) = header.recording {
+        let text = format!("{:>BYTES_WIDTH$}", format::bytes(bytes));
+        items.push(Item::new(
+            5,
+            [("⏺ rec ".to_owned(), Role::Warning), (text, Role::Label)],
+        ));
+    }
+    if let Some(bytes) = exact.tracer_bytes {
+        let text = format!("tracer {:>BYTES_WIDTH$}", format::bytes(bytes));
+        items.push(Item::new(2, [(text, Role::Label)]));
+    }
+    let overhead = format::or_unknown(header.overhead_ns, |ns| format!("±{ns:.0} ns"));
+    items.push(Item::new(
+        3,
+        [(format!("overhead {overhead:>6}"), Role::Label)],
+    ));
+    items.push(losses(header));
+    items
+}
+
+/// Losses are always visible; that there are none is worth saying where there is room.
+fn losses(header: &Header) -> Item {
+    let exact = &header.exactness;
+    match (exact.lost_records, exact.dropped_events) {
+        (0, 0) => Item::new(4, [("0 lost".to_owned(), Role::Label)]),
+        (0, dropped) => Item::new(
+            6,
+            [(format!("{} dropped", format::count(dropped)), Role::Warning)],
+        ),
+        (lost, _) => Item::new(
+            0,
+            [(format!("{} lost", format::count(lost)), Role::Warning)],
+        ),
+    }
+}
+
+/// The state in a word, and since when tracing is on.
+fn tracing(header: &Header) -> Vec<(String, Role)> {
+    let since = header
+        .tracing
+        .since_s
+        .map(|s| format!("since {}", format::clock(s)));
+    if let Some(fate) = fate(&header.state) {
+        let (sign, role) = match header.state {
+            RunState::Ended { code: 0 } => ("■", Role::Label),
+            _ => ("✖", Role::Warning),
+        };
+        let traced = since
+            .map(|since| format!(" · traced {since}"))
+            .unwrap_or_default();
+        return vec![(format!("{sign} {fate}"), role), (traced, Role::Label)];
+    }
+    match (header.tracing.on, since) {
+        _ if header.state == RunState::Starting => vec![("○ starting".to_owned(), Role::Label)],
+        (true, Some(since)) => vec![(format!("● tracing {since}"), Role::Active)],
+        (true, None) => vec![("● tracing".to_owned(), Role::Active)],
+        (false, Some(since)) => vec![
+            ("○ paused".to_owned(), Role::Warning),
+            (format!(" · traced {since}"), Role::Label),
+        ],
+        (false, None) => vec![("○ not tracing yet".to_owned(), Role::Warning)],
+    }
+}
+
+fn figures(header: &Header) -> Vec<Item> {
+    let bound = if header.exactness.lower_bound {
+        "≥"
+    } else {
+        ""
+    };
+    let peak = header.peak;
+    let beside = |bytes| match peak {
+        Some(peak) => format::bytes_beside(bytes, peak.bytes),
+        None => format::bytes(bytes),
+    };
+    let live = format::or_unknown(header.live, |bytes| format!("{bound}{}", beside(bytes)));
+    let mut items = vec![
+        figure(0, "live", &live, BYTES_WIDTH, Role::Live),
+        peak_item(header, peak, bound),
+        figure(
+            3,
+            "rss",
+            &format::or_unknown(header.rss, format::bytes),
+            BYTES_WIDTH,
+            Role::Rss,
+        ),
+    ];
+    if header.untracked_freed.is_some_and(|bytes| bytes > 0) {
+        let label = if header.tracing.was_paused {
+            "not seen allocated"
+        } else {
+            "before-start freed"
+        };
+        let bytes = format::or_unknown(header.untracked_freed, format::bytes);
+        items.push(figure(5, label, &bytes, BYTES_WIDTH, Role::Untracked));
+        let net = format::or_unknown(header.net, format::signed_bytes);
+        items.push(figure(4, "net", &net, SIGNED_BYTES_WIDTH, Role::Figure));
+    }
+    let rate = |value| format::or_unknown(value, format::rate);
+    items.push(figure(
+        2,
+        "allocs",
+        &rate(header.allocs_per_s),
+        RATE_WIDTH,
+        Role::Figure,
+    ));
+    items.push(figure(
+        1,
+        "frees",
+        &rate(header.frees_per_s),
+        RATE_WIDTH,
+        Role::Figure,
+    ));
+    items
+}
+
+fn figure(rank: u8, label: &str, value: &str, width: usize, role: Role) -> Item {
+    Item::new(
+        rank,
+        [
+            (format!("{label} "), Role::Label),
+            (format::right(value, width), role),
+        ],
+    )
+}
+
+fn peak_item(header: &Header, peak: Option<Peak>, bound: &str) -> Item {
+    let Some(peak) = peak else {
+        return figure(0, "peak", format::UNKNOWN, BYTES_WIDTH, Role::Peak);
+    };
+    let error = match header.exactness.peak_error_bytes {
+        0 => String::new(),
+        error => format!(" ±{}", format::bytes(error)),
+    };
+    let mut item = figure(
+        0,
+        "peak",
+        &format!("{bound}{}", format::bytes(peak.bytes)),
+        BYTES_WIDTH,
+        Role::Peak,
+    );
+    item.spans.push((error, Role::Label));
+    item.spans
+        .push((format!(" at {}", format::clock(peak.t_s)), Role::Label));
+    item
+}
+
+/// Leaves out the items of the lowest rank above zero until the others fit.
+fn fitting(mut items: Vec<Item>, room: usize) -> Vec<Item> {
+    while total(&items) > room {
+        let Some(rank) = items
+            .iter()
+            .map(|item| item.rank)
+            .filter(|rank| *rank > 0)
+            .min()
+        else {
+            break;
+        };
+        items.retain(|item| item.rank != rank);
+    }
+    items
+}
+
+fn total(items: &[Item]) -> usize {
+    items
+        .iter()
+        .map(|item| item.width() + GAP)
+        .sum::<usize>()
+        .saturating_sub(GAP)
+}
+
+fn join(items: &[Item], theme: &Theme, before: &'static str) -> Line<'static> {
+    let mut line = Line::raw(before);
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            line.push_span(" ".repeat(GAP));
+        }
+        for (text, role) in &item.spans {
+            line.push_span(Span::styled(text.clone(), theme.style(*role)));
+        }
+    }
+    line
+}
