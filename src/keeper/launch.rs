@@ -92,6 +92,12 @@ pub enum LaunchError {
         /// What to do.
         remedy: &'static str,
     },
+    /// The recording would overwrite a file.
+    #[error(
+        "cannot record into {}: it exists already; choose another name, or overwrite it with \
+         --force", .0.display()
+    )]
+    OutputExists(PathBuf),
     /// A keeper said so, in its own words.
     #[error("{message}")]
     Remote {
@@ -121,7 +127,7 @@ impl LaunchError {
             Self::Refused(refusal) => refusal.exit_code(),
             Self::Exec { source, .. } if source.kind() == io::ErrorKind::NotFound => 127,
             Self::Exec { .. } => 126,
-            Self::Prepare { .. } => 125,
+            Self::Prepare { .. } | Self::OutputExists(_) => 125,
             Self::Remote { code, .. } => *code,
         }
     }

@@ -18,6 +18,8 @@ pub mod launch;
 pub mod preflight;
 pub mod preload_file;
 pub mod processes;
+pub mod protocol;
+pub mod record;
 pub mod watch;
 
 pub use clock::Start;
