@@ -3,37 +3,66 @@
 pub mod live;
 pub mod session;
 
-use crate::model::{Exit, Point};
-use live::Live;
+use memtop_probe::session::{control, reader::Reader};
 
-/// What whoever holds the program says of its own accord.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Update {
-    /// The program wrote to its terminal.
-    Output(Vec<u8>),
-    /// The timeline of a session before this viewer came.
-    History(usize, Vec<Point>),
-    /// The program ended.
-    Exit(Exit),
-    /// Whether this viewer may empty the event rings.
-    Feed(bool),
-    /// Another viewer holds the keyboard.
-    ReadOnly(bool),
-    /// Something the person should know.
-    Notice(String),
-}
+use crate::{
+    keeper::{client::Connection, protocol::FromViewer},
+    sys::{clock, pty::Size},
+};
+use std::sync::Arc;
 
 /// What can be asked of whoever holds the program. Nothing here waits or fails loudly: when
 /// nobody answers any more, the screen says so.
-pub trait Controls {
+#[derive(Debug)]
+pub enum Controls {
+    /// A keeper does what is asked.
+    Keeper(Connection),
+    /// The program has no keeper; what can be asked of it goes into its session memory.
+    Memory(Arc<Reader>),
+}
+
+impl Controls {
     /// Starts or stops tracing.
-    fn set_tracing(&mut self, live: &Live, on: bool);
+    pub fn set_tracing(&self, on: bool) {
+        match self {
+            Self::Keeper(connection) => tell(connection, &FromViewer::Tracing(on)),
+            Self::Memory(reader) => {
+                control::set_tracing(reader.header(), on, clock::monotonic_ns());
+            }
+        }
+    }
+
     /// Makes what was traced so far untracked.
-    fn clear(&mut self, live: &Live);
+    pub fn clear(&self) {
+        match self {
+            Self::Keeper(connection) => tell(connection, &FromViewer::Clear),
+            Self::Memory(reader) => control::clear(reader.header()),
+        }
+    }
+
     /// Writes to the program's terminal.
-    fn send_input(&mut self, bytes: &[u8]);
+    pub fn send_input(&self, bytes: &[u8]) {
+        if let Self::Keeper(connection) = self {
+            tell(connection, &FromViewer::Input(bytes.to_vec()));
+        }
+    }
+
     /// Tells the program's terminal its size.
-    fn resize(&mut self, columns: u16, rows: u16);
-    /// Asks the program to end.
-    fn end_program(&mut self);
+    pub fn resize(&self, columns: u16, rows: u16) {
+        if let Self::Keeper(connection) = self {
+            tell(connection, &FromViewer::Resize(Size { columns, rows }));
+        }
+    }
+
+    /// Asks the program to end. A program without a keeper is not memtop's to end.
+    pub fn end_program(&self) {
+        if let Self::Keeper(connection) = self {
+            tell(connection, &FromViewer::EndProgram);
+        }
+    }
+}
+
+/// A keeper that is gone shows in its messages; there is nothing to do about it here.
+fn tell(connection: &Connection, message: &FromViewer) {
+    let _ = connection.send(message);
 }
