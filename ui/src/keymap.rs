@@ -131,6 +131,7 @@ pub static BINDINGS: &[Binding] = bindings![
     Look, On(Screen::Events), [key(End), ch('G')], Action::Move(Motion::Bottom), "", "the oldest event kept";
     Look, Everywhere, [ch('<')], Action::Process(Step::Previous), "", "show the process before, when the program started others";
     Look, Everywhere, [ch('>')], Action::Process(Step::Next), "", "show the process after";
+    Trace, Everywhere, [ch('p')], Action::ToggleTracing, "pause", "pause or resume tracing; frees of traced blocks are still seen";
     Compare, Everywhere, [ch('s')], Action::Mark, "mark", "mark this moment with a number and measure growth from it";
     Compare, Everywhere, [ch('b')], Action::NextBaseline, "baseline", "measure growth from the next mark, or from the start again";
     Compare, Everywhere, [ch(' '), ch('Z')], Action::Freeze, "freeze", "hold the tables still; header and timeline go on";
@@ -138,7 +139,6 @@ pub static BINDINGS: &[Binding] = bindings![
     Compare, On(Screen::Overview), [ch('-')], Action::ZoomOut, "", "show more time";
     Compare, On(Screen::Overview), [ch('=')], Action::ZoomReset, "", "show all time";
     Compare, On(Screen::Overview), [ch('v')], Action::ToggleBars, "", "draw the size bars by bytes or by blocks";
-    Trace, Everywhere, [ch('p')], Action::ToggleTracing, "pause", "pause or resume tracing; frees of traced blocks are still seen";
     Trace, Everywhere, [ch('c')], Action::Clear, "", "clear: begin a new window, older blocks become untracked";
     Program, On(Screen::Output), [ch('i'), key(Enter)], Action::StartTyping, "type", "let the keyboard go to the program";
     Program, Typing, [ctrl(']'), ctrl('5')], Action::StopTyping, "back to memtop", "take the keyboard back";
@@ -332,5 +332,86 @@ impl From<KeyEvent> for Key {
             code: event.code,
             modifiers,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::mem::{Discriminant, discriminant};
+
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_in_a_scope() {
+        let mut seen = HashSet::new();
+        for binding in BINDINGS {
+            for key in binding.keys {
+                assert!(
+                    seen.insert((binding.scope, key.name())),
+                    "{} {:?}",
+                    key.name(),
+                    binding.scope
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_entry_has_help_and_a_screen_of_its_own_keeps_the_common_keys() {
+        for binding in BINDINGS {
+            assert!(
+                !binding.help.is_empty() && !binding.keys.is_empty(),
+                "{binding:?}"
+            );
+        }
+        for common in [Action::Quit, Action::Help, Action::NextScreen, Action::Back] {
+            let everywhere = |b: &&Binding| b.scope == Everywhere && b.action == common;
+            let binding = BINDINGS.iter().find(everywhere).unwrap();
+            let hidden = |b: &&Binding| {
+                matches!(b.scope, On(_)) && binding.keys.iter().any(|k| b.keys.contains(k))
+            };
+            assert!(
+                !BINDINGS.iter().any(|b| hidden(&b)),
+                "{common:?} is hidden by a screen"
+            );
+        }
+    }
+
+    /// One of each kind of action that a key can express; text is not in the table.
+    #[test]
+    fn each_action_is_reachable() {
+        let bound: HashSet<Discriminant<Action>> =
+            BINDINGS.iter().map(|b| discriminant(&b.action)).collect();
+        let text = [
+            Action::Insert('x'),
+            Action::Paste(String::new()),
+            Action::Type(KeyEvent::new(Enter, KeyModifiers::NONE)),
+        ];
+        let text: HashSet<_> = text.iter().map(discriminant).collect();
+        assert!(bound.is_disjoint(&text));
+        assert_eq!(
+            bound.len() + text.len(),
+            29,
+            "an action was added: bind it, or count it as text"
+        );
+    }
+
+    #[test]
+    fn screens_answer_to_their_digits() {
+        for (digit, screen, _) in crate::state::SCREENS {
+            let binding = lookup(Everywhere, ch(digit)).unwrap();
+            assert_eq!(binding.action, Action::Show(screen));
+        }
+    }
+
+    #[test]
+    fn the_markdown_table_has_a_row_for_every_binding() {
+        let table = markdown_table();
+        assert_eq!(table.lines().count(), BINDINGS.len() + 2);
+        for row in table.lines() {
+            assert_eq!(row.replace("\\|", "").matches('|').count(), 4, "{row}");
+        }
+        assert!(table.contains("| `q` `Ctrl-C` | everywhere |"));
     }
 }

@@ -10,19 +10,19 @@ use crate::format::{self, BYTES_WIDTH};
 use crate::state::State;
 use crate::theme::Role;
 use crate::widget::table::{Column, Table, Width};
-use crate::widget::{empty_words, panel};
+use crate::widget::{airy, empty_words, panel};
 
 const COLUMNS: &[Column<Event, ()>] = &[
     Column {
         title: "time",
-        width: Width::Fixed(11),
+        width: Width::Fixed(10),
         align: Alignment::Right,
         rank: 0,
         cell: |event, (), _| (format::clock_ms(event.t_s), Some(Role::Label)),
     },
     Column {
         title: "what",
-        width: Width::Fixed(9),
+        width: Width::Fixed(10),
         align: Alignment::Left,
         rank: 0,
         cell: |event, (), _| {
@@ -119,7 +119,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
         context: &(),
         selected: None,
     };
-    table.draw(frame, inner, cx.theme, &events.rows[first..]);
+    table.draw(frame, airy(inner), cx.theme, &events.rows[first..]);
 }
 
 fn title<'a>(cx: Cx<'a>) -> Vec<Span<'a>> {

@@ -57,11 +57,14 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
 
 /// The program on the left, the tracing window and its honesty on the right.
 fn first_line(header: &Header, cx: Cx, width: usize) -> Line<'static> {
-    let right = fitting(honesty(header, cx.state.frozen), width.saturating_sub(24));
-    let right_width = total(&right) + GAP + 1;
-    let room = width.saturating_sub(right_width);
-    let mut left = vec![Item::new(0, [(" memtop ".to_owned(), Role::Title)])];
-    left.extend(identity(header, room.saturating_sub(left[0].width() + GAP)));
+    let name = Item::new(0, [(" memtop ".to_owned(), Role::Title)]);
+    let least = name.width() + 2 * GAP + least_identity(header);
+    let right = fitting(
+        honesty(header, cx.state.frozen),
+        width.saturating_sub(least + 1),
+    );
+    let room = width.saturating_sub(name.width() + 2 * GAP + total(&right) + 1);
+    let left = [name, identity(header, room)];
     let mut line = join(&left, cx.theme, "");
     let space = width.saturating_sub(line.width() + total(&right) + 1);
     line.push_span(" ".repeat(space));
@@ -69,22 +72,18 @@ fn first_line(header: &Header, cx: Cx, width: usize) -> Line<'static> {
     line
 }
 
-/// Title, pid, uptime: in `room` columns.
-fn identity(header: &Header, room: usize) -> Vec<Item> {
-    let mut details = Vec::new();
-    if let Some(pid) = header.pid {
-        details.push(format!("pid {pid}"));
-    }
-    if header.process.count > 1 {
-        details.push(format!(
-            "process {} of {}",
-            header.process.shown + 1,
-            header.process.count
-        ));
-    }
-    if let Some(uptime) = header.uptime_s.filter(|_| header.state.is_alive()) {
-        details.push(format!("up {}", format::clock(uptime)));
-    }
+/// Columns for a name one can recognise and the pid.
+fn least_identity(header: &Header) -> usize {
+    let title = format::command(&header.title, 28);
+    Span::raw(title).width()
+        + header
+            .pid
+            .map_or(0, |pid| format!(" · pid {pid}").chars().count())
+}
+
+/// Title, pid, process, uptime: in `room` columns.
+fn identity(header: &Header, room: usize) -> Item {
+    let mut details = details(header);
     // The title gets twelve columns before the details may have theirs.
     let least = Span::raw(&header.title).width().min(12);
     let width = |details: &[String]| details.iter().map(|d| d.chars().count() + 3).sum::<usize>();
@@ -96,10 +95,18 @@ fn identity(header: &Header, room: usize) -> Vec<Item> {
         .iter()
         .map(|detail| format!(" · {detail}"))
         .collect();
-    vec![Item::new(
-        0,
-        [(title, Role::Figure), (details, Role::Label)],
-    )]
+    Item::new(0, [(title, Role::Figure), (details, Role::Label)])
+}
+
+/// What may stand behind the title, the most important first.
+fn details(header: &Header) -> Vec<String> {
+    let process = header.process;
+    let of =
+        (process.count > 1).then(|| format!("process {} of {}", process.shown + 1, process.count));
+    let up = header.uptime_s.filter(|_| header.state.is_alive());
+    let up = up.map(|seconds| format!("up {}", format::clock(seconds)));
+    let pid = header.pid.map(|pid| format!("pid {pid}"));
+    [pid, of, up].into_iter().flatten().collect()
 }
 
 fn honesty(header: &Header, frozen: bool) -> Vec<Item> {

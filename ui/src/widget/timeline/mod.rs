@@ -427,7 +427,7 @@ impl Canvas<'_> {
                 continue;
             };
             taken[row] = true;
-            let off = self.scale.parts_up(bytes, 1) > u64::from(self.scale.up);
+            let off = self.scale.parts_up(bytes, 4) > 4 * u64::from(self.scale.up);
             let sign = if off { '↑' } else { ' ' };
             let text = format!("{sign}{name:<4} {:>9}", format::bytes(bytes));
             self.text(

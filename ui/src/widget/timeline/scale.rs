@@ -89,7 +89,7 @@ impl Scale {
         };
         for down in u16::from(most > 0)..=most {
             let step = step(extent.top, rows - down);
-            if extent.below <= step / 2 * u64::from(down) {
+            if rows_of(extent.below, step) <= f64::from(down) + 0.5 {
                 return Self {
                     up: rows - down,
                     down,
@@ -107,12 +107,13 @@ impl Scale {
         }
     }
 
-    /// `value` in `parts`ths of a row above zero. Whatever is not zero is seen.
+    /// `value` in `parts`ths of a row, from the bottom of the first row above zero. Whatever is not
+    /// zero is seen.
     pub fn parts_up(&self, value: u64, parts: u64) -> u64 {
         parts_of(value, self.step, parts)
     }
 
-    /// `value` in `parts`ths of a row below zero.
+    /// `value` in `parts`ths of a row, from the top of the first row below zero.
     pub fn parts_down(&self, value: u64, parts: u64) -> u64 {
         parts_of(value, self.step_below, parts)
     }
@@ -122,8 +123,14 @@ fn parts_of(value: u64, step: u64, parts: u64) -> u64 {
     if value == 0 {
         return 0;
     }
-    let exact = value as f64 * 2.0 / step as f64 * parts as f64;
+    let exact = (rows_of(value, step) - 0.5) * parts as f64;
     (exact.round() as u64).max(1)
+}
+
+/// How many rows `value` is away from the zero line: from the middle of a row to the middle of
+/// another, where labels and lines stand.
+fn rows_of(value: u64, step: u64) -> f64 {
+    value as f64 * 2.0 / step as f64
 }
 
 /// Round numbers of a unit; the next after the last is one of the next unit.
@@ -134,10 +141,9 @@ const ROUND: [u64; 26] = [
 
 /// The smallest round number of bytes for two rows, so that `top` fits in `rows`.
 fn step(top: u64, rows: u16) -> u64 {
-    let needed = top as f64 * 2.0 / f64::from(rows.max(1));
     (0..6)
         .flat_map(|power| ROUND.iter().map(move |round| round << (10 * power)))
-        .find(|step| *step as f64 >= needed)
+        .find(|step| rows_of(top, *step) <= f64::from(rows) + 0.5)
         .unwrap_or(u64::MAX)
 }
 
@@ -209,13 +215,11 @@ mod tests {
                 );
                 assert_eq!(scale.up + scale.down, 9);
                 assert!(
-                    scale.parts_up(top, 1) <= u64::from(scale.up),
+                    scale.parts_up(top, 4) <= 4 * u64::from(scale.up),
                     "{top} {scale:?}"
                 );
-                assert!(
-                    scale.parts_down(below, 1) <= u64::from(scale.down),
-                    "{below} {scale:?}"
-                );
+                let deepest = 4 * u64::from(scale.down);
+                assert!(scale.parts_down(below, 4) <= deepest, "{below} {scale:?}");
             }
         }
         let extent = Extent {
@@ -224,6 +228,6 @@ mod tests {
             ..Extent::default()
         };
         let scale = Scale::new(extent, 10);
-        assert_eq!((scale.up, scale.down, scale.step), (8, 1, 24 << 20));
+        assert_eq!((scale.up, scale.down, scale.step), (8, 1, 16 << 20));
     }
 }
