@@ -44,16 +44,19 @@ pub enum Group {
     Program,
     /// Everything about memtop itself.
     Memtop,
+    /// Move in a list or a text.
+    Move,
 }
 
 impl Group {
     /// All groups in the order of the help page.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Look,
         Self::Compare,
         Self::Trace,
         Self::Program,
         Self::Memtop,
+        Self::Move,
     ];
 
     /// The heading.
@@ -64,6 +67,7 @@ impl Group {
             Self::Trace => "Decide what is traced",
             Self::Program => "The program",
             Self::Memtop => "memtop itself",
+            Self::Move => "Move in lists and texts",
         }
     }
 }
@@ -123,42 +127,42 @@ pub static BINDINGS: &[Binding] = bindings![
     Look, Everywhere, [key(Tab)], Action::NextScreen, "", "next screen";
     Look, Everywhere, [key(BackTab)], Action::PreviousScreen, "", "previous screen";
     Look, On(Screen::Events), [ch('/'), ch('\\')], Action::EditFilter, "filter", "filter events: >1K  <=64  =32  alloc  free  realloc  untracked  a thread's id or name";
-    Look, On(Screen::Events), [key(Up), ch('k')], Action::Move(Motion::Up), "", "newer events";
-    Look, On(Screen::Events), [key(Down), ch('j')], Action::Move(Motion::Down), "", "older events; scrolling freezes the list";
-    Look, On(Screen::Events), [key(PageUp)], Action::Move(Motion::PageUp), "", "a page of newer events";
-    Look, On(Screen::Events), [key(PageDown)], Action::Move(Motion::PageDown), "", "a page of older events";
-    Look, On(Screen::Events), [key(Home), ch('g')], Action::Move(Motion::Top), "", "the newest event";
-    Look, On(Screen::Events), [key(End), ch('G')], Action::Move(Motion::Bottom), "", "the oldest event kept";
+    Move, On(Screen::Events), [key(Up), ch('k')], Action::Move(Motion::Up), "", "up";
+    Move, On(Screen::Events), [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
+    Move, On(Screen::Events), [key(PageUp)], Action::Move(Motion::PageUp), "", "a page up";
+    Move, On(Screen::Events), [key(PageDown)], Action::Move(Motion::PageDown), "", "a page down";
+    Move, On(Screen::Events), [key(Home), ch('g')], Action::Move(Motion::Top), "", "to the top";
+    Move, On(Screen::Events), [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the bottom";
     Look, Everywhere, [ch('<')], Action::Process(Step::Previous), "", "show the process before, when the program started others";
     Look, Everywhere, [ch('>')], Action::Process(Step::Next), "", "show the process after";
     Trace, Everywhere, [ch('p')], Action::ToggleTracing, "pause", "pause or resume tracing; frees of traced blocks are still seen";
     Compare, Everywhere, [ch('s')], Action::Mark, "mark", "mark this moment with a number and measure growth from it";
     Compare, Everywhere, [ch('b')], Action::NextBaseline, "baseline", "measure growth from the next mark, or from the start again";
-    Compare, Everywhere, [ch(' '), ch('Z')], Action::Freeze, "freeze", "hold the tables still; header and timeline go on";
+    Compare, Everywhere, [ch(' '), ch('Z')], Action::Freeze, "freeze", "hold the tables still, as scrolling events does; header and timeline go on";
     Compare, On(Screen::Overview), [ch('+')], Action::ZoomIn, "zoom", "show less time on the timeline";
     Compare, On(Screen::Overview), [ch('-')], Action::ZoomOut, "", "show more time";
     Compare, On(Screen::Overview), [ch('=')], Action::ZoomReset, "", "show all time";
     Compare, On(Screen::Overview), [ch('v')], Action::ToggleBars, "", "draw the size bars by bytes or by blocks";
     Trace, Everywhere, [ch('c')], Action::Clear, "", "clear: begin a new window, older blocks become untracked";
     Program, On(Screen::Output), [ch('i'), key(Enter)], Action::StartTyping, "type", "let the keyboard go to the program";
-    Program, Typing, [ctrl(']'), ctrl('5')], Action::StopTyping, "back to memtop", "take the keyboard back";
-    Program, On(Screen::Output), [key(Up), ch('k')], Action::Move(Motion::Up), "scroll", "older lines of the output";
-    Program, On(Screen::Output), [key(Down), ch('j')], Action::Move(Motion::Down), "", "newer lines of the output";
-    Program, On(Screen::Output), [key(PageUp)], Action::Move(Motion::PageUp), "", "a page of older lines";
-    Program, On(Screen::Output), [key(PageDown)], Action::Move(Motion::PageDown), "", "a page of newer lines";
-    Program, On(Screen::Output), [key(Home), ch('g')], Action::Move(Motion::Top), "", "the oldest line kept";
-    Program, On(Screen::Output), [key(End), ch('G')], Action::Move(Motion::Bottom), "", "the present";
+    Program, Typing, [ctrl(']')], Action::StopTyping, "back to memtop", "take the keyboard back";
+    Move, On(Screen::Output), [key(Up), ch('k')], Action::Move(Motion::Up), "scroll", "up";
+    Move, On(Screen::Output), [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
+    Move, On(Screen::Output), [key(PageUp)], Action::Move(Motion::PageUp), "", "a page up";
+    Move, On(Screen::Output), [key(PageDown)], Action::Move(Motion::PageDown), "", "a page down";
+    Move, On(Screen::Output), [key(Home), ch('g')], Action::Move(Motion::Top), "", "to the top";
+    Move, On(Screen::Output), [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the bottom";
     Program, On(Screen::Chooser), [key(Enter)], Action::Choose, "join", "join the selected program";
-    Program, On(Screen::Chooser), [key(Up), ch('k')], Action::Move(Motion::Up), "choose", "the program above";
-    Program, On(Screen::Chooser), [key(Down), ch('j')], Action::Move(Motion::Down), "", "the program below";
+    Move, On(Screen::Chooser), [key(Up), ch('k')], Action::Move(Motion::Up), "choose", "up";
+    Move, On(Screen::Chooser), [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
     Memtop, Everywhere, [ch('?'), key(F(1))], Action::Help, "help", "this page";
     Memtop, Help, [ch('?'), key(F(1)), key(Esc), ch('q'), ctrl('c')], Action::Back, "back", "leave this page";
-    Memtop, Help, [key(Up), ch('k')], Action::Move(Motion::Up), "scroll", "up";
-    Memtop, Help, [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
-    Memtop, Help, [key(PageUp)], Action::Move(Motion::PageUp), "", "a page up";
-    Memtop, Help, [key(PageDown), ch(' ')], Action::Move(Motion::PageDown), "", "a page down";
-    Memtop, Help, [key(Home), ch('g')], Action::Move(Motion::Top), "", "to the first line";
-    Memtop, Help, [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the last line";
+    Move, Help, [key(Up), ch('k')], Action::Move(Motion::Up), "scroll", "up";
+    Move, Help, [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
+    Move, Help, [key(PageUp)], Action::Move(Motion::PageUp), "", "a page up";
+    Move, Help, [key(PageDown), ch(' ')], Action::Move(Motion::PageDown), "", "a page down";
+    Move, Help, [key(Home), ch('g')], Action::Move(Motion::Top), "", "to the top";
+    Move, Help, [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the bottom";
     Memtop, Everywhere, [ch('T')], Action::ToggleTheme, "", "colours for a dark or a light terminal";
     Memtop, Everywhere, [key(Esc)], Action::Back, "", "undo: clear the filter, let frozen tables go on, go to the overview";
     Memtop, Everywhere, [ctrl('l')], Action::Repaint, "", "draw everything anew";
@@ -322,6 +326,14 @@ impl Key {
     }
 }
 
+/// Terminals send one byte for both Ctrl-] and Ctrl-5, which is read as the latter.
+fn canonical(code: KeyCode, modifiers: KeyModifiers) -> KeyCode {
+    match code {
+        KeyCode::Char('5') if modifiers == KeyModifiers::CONTROL => KeyCode::Char(']'),
+        code => code,
+    }
+}
+
 impl From<KeyEvent> for Key {
     fn from(event: KeyEvent) -> Self {
         let modifiers = match event.code {
@@ -329,7 +341,7 @@ impl From<KeyEvent> for Key {
             _ => event.modifiers,
         };
         Self {
-            code: event.code,
+            code: canonical(event.code, modifiers),
             modifiers,
         }
     }

@@ -7,7 +7,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Cx, fate};
+use super::{Cx, fate_in_short};
 use crate::data::{Header, Peak, RunState};
 use crate::format::{self, BYTES_WIDTH, RATE_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::state::Screen;
@@ -120,10 +120,10 @@ fn honesty(header: &Header, frozen: bool) -> Vec<Item> {
         items.push(Item::new(4, [("read-only".to_owned(), Role::Label)]));
     }
     if let Some(bytes) = header.recording {
-        let text = format!("{:>BYTES_WIDTH$}", format::bytes(bytes));
+        let text = format!(" {:>BYTES_WIDTH$}", format::bytes(bytes));
         items.push(Item::new(
             5,
-            [("⏺ rec ".to_owned(), Role::Warning), (text, Role::Label)],
+            [("rec".to_owned(), Role::Active), (text, Role::Label)],
         ));
     }
     if let Some(bytes) = exact.tracer_bytes {
@@ -161,7 +161,7 @@ fn tracing(header: &Header) -> Vec<(String, Role)> {
         .tracing
         .since_s
         .map(|s| format!("since {}", format::clock(s)));
-    if let Some(fate) = fate(&header.state) {
+    if let Some(fate) = fate_in_short(&header.state) {
         let (sign, role) = match header.state {
             RunState::Ended { code: 0 } => ("■", Role::Label),
             _ => ("✖", Role::Warning),
@@ -196,7 +196,13 @@ fn figures(header: &Header) -> Vec<Item> {
     };
     let live = format::or_unknown(header.live, |bytes| format!("{bound}{}", beside(bytes)));
     let mut items = vec![
-        figure(0, "live", &live, BYTES_WIDTH, Role::Live),
+        figure(
+            0,
+            "live",
+            &live,
+            BYTES_WIDTH + bound.chars().count(),
+            Role::Live,
+        ),
         peak_item(header, peak, bound),
         figure(
             3,
@@ -257,7 +263,7 @@ fn peak_item(header: &Header, peak: Option<Peak>, bound: &str) -> Item {
         0,
         "peak",
         &format!("{bound}{}", format::bytes(peak.bytes)),
-        BYTES_WIDTH,
+        BYTES_WIDTH + bound.chars().count(),
         Role::Peak,
     );
     item.spans.push((error, Role::Label));

@@ -43,6 +43,7 @@ pub fn parts(area: Rect, lines: u16) -> Parts {
         12..21 => area.height.saturating_sub(lines + 8).min(7),
         height => 9u16.saturating_sub(lines) + (height - 21) * 9 / 20,
     };
+    let lines = if area.height < 9 { 0 } else { lines };
     let rows = [
         Constraint::Min(5),
         Constraint::Length(lines),
@@ -51,8 +52,8 @@ pub fn parts(area: Rect, lines: u16) -> Parts {
     let [timeline, words, bottom] = Layout::vertical(rows).areas(area);
     let totals = if area.width >= WIDE { TOTALS } else { 0 };
     let columns = [
-        Constraint::Fill(6),
-        Constraint::Fill(5),
+        Constraint::Fill(3),
+        growth_width(area.width),
         Constraint::Length(totals),
     ];
     let [sizes, growth, totals] = Layout::horizontal(columns).areas(bottom);
@@ -62,6 +63,15 @@ pub fn parts(area: Rect, lines: u16) -> Parts {
         sizes,
         growth,
         totals,
+    }
+}
+
+/// The growth table needs no more than its columns; beyond them room goes to the bars.
+fn growth_width(width: u16) -> Constraint {
+    match width {
+        0..80 => Constraint::Fill(2),
+        80..160 => Constraint::Length(37),
+        160.. => Constraint::Length(47),
     }
 }
 

@@ -13,8 +13,8 @@ pub struct TimeAxis {
 }
 
 /// Widths of a column in seconds, times a power of ten.
-const STEPS: [f64; 12] = [
-    0.1, 0.12, 0.15, 0.18, 0.22, 0.27, 0.33, 0.4, 0.5, 0.6, 0.75, 0.9,
+const STEPS: [f64; 16] = [
+    0.1, 0.11, 0.12, 0.14, 0.16, 0.18, 0.2, 0.24, 0.28, 0.32, 0.36, 0.42, 0.5, 0.6, 0.7, 0.85,
 ];
 
 impl TimeAxis {

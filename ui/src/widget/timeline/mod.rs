@@ -190,8 +190,8 @@ impl Canvas<'_> {
     fn upper(&self, column: usize, row: u16, shaded: bool) -> (char, Role) {
         let pair = self.pair(column);
         let cell = match self.theme.glyphs() {
-            Glyphs::Blocks => self.upper_block(pair, row),
-            Glyphs::Braille | Glyphs::Ascii => self.upper_braille(pair, row),
+            Glyphs::Blocks => self.upper_block(pair, row, shaded),
+            Glyphs::Braille | Glyphs::Ascii => self.upper_braille(pair, row, shaded),
         };
         match cell {
             Some((c, Role::Live)) if shaded => (c, Role::Muted),
@@ -202,7 +202,7 @@ impl Canvas<'_> {
         }
     }
 
-    fn upper_braille(&self, pair: [Bucket; 2], row: u16) -> Option<(char, Role)> {
+    fn upper_braille(&self, pair: [Bucket; 2], row: u16, shaded: bool) -> Option<(char, Role)> {
         let base = u64::from(row) * 4;
         let dots = |value| self.scale.parts_up(value, 4);
         let (mut solid, mut loose, mut thin) = (0, 0, 0);
@@ -222,6 +222,9 @@ impl Canvas<'_> {
                 }
             }
         }
+        if shaded {
+            solid &= CHEQUERED;
+        }
         let role = match (solid, loose, thin) {
             (0, 0, 0) => return None,
             (0, 0, _) => Role::Rss,
@@ -231,12 +234,17 @@ impl Canvas<'_> {
         Some((braille(solid | loose | thin), role))
     }
 
-    fn upper_block(&self, pair: [Bucket; 2], row: u16) -> Option<(char, Role)> {
+    fn upper_block(&self, pair: [Bucket; 2], row: u16, shaded: bool) -> Option<(char, Role)> {
         let base = u64::from(row) * 8;
         let eighths = |value| self.scale.parts_up(value, 8);
         let live = eighths(pair[0].live.max(pair[1].live)).saturating_sub(base);
         if live > 0 {
-            return Some((BLOCKS[live.min(8) as usize], Role::Live));
+            let c = if shaded {
+                '▒'
+            } else {
+                BLOCKS[live.min(8) as usize]
+            };
+            return Some((c, Role::Live));
         }
         if eighths(pair[0].max.max(pair[1].max)) > base {
             return Some(('│', Role::Spike));
@@ -297,7 +305,9 @@ impl Canvas<'_> {
         }
         let present = self.plot.x + self.present() as u16;
         let text = format!(" {} ", self.view.present);
-        if self.present() > text.len() {
+        let last = self.present();
+        let covered = last.saturating_sub(text.len())..=last;
+        if last > text.len() && !covered.into_iter().any(|column| self.starts_in(column)) {
             self.text(
                 buffer,
                 present + 1 - text.len() as u16,
@@ -322,6 +332,9 @@ impl Canvas<'_> {
             self.put(buffer, axis, y, '│', Role::Border);
         }
         self.label(buffer, x, self.zero(), "0", '┼');
+        if self.scale.nothing {
+            return;
+        }
         for row in (2..=self.scale.up).step_by(2) {
             let bytes = self.scale.step.saturating_mul(u64::from(row / 2));
             self.label(buffer, x, self.zero() - row, &round_bytes(bytes), '┤');
@@ -398,13 +411,16 @@ impl Canvas<'_> {
             .unwrap_or(0);
         let free = |row: u16| {
             (first + 1..(first + 2 + width).min(self.axis.columns()))
-                .all(|c| self.lower(c, row).1 != Role::Untracked)
+                .all(|c| self.lower(c, row).1 != Role::Untracked && !self.starts_in(c))
         };
         let row = (0..self.scale.down).rev().find(|row| free(*row));
         let x = match row {
             Some(_) => (first + 1).min(self.axis.columns() - width),
             None => (last + 1).saturating_sub(width + 2),
         };
+        if (x..x + width).any(|column| self.starts_in(column)) {
+            return;
+        }
         let y = self.zero() + 1 + row.unwrap_or(self.scale.down - 1);
         self.text(buffer, self.plot.x + x as u16, y, &text, Role::Untracked);
     }
@@ -507,6 +523,8 @@ fn round_bytes(bytes: u64) -> String {
 
 /// Dots of a braille cell from below, left and right.
 const RISING: [[u8; 4]; 2] = [[0x40, 0x04, 0x02, 0x01], [0x80, 0x20, 0x10, 0x08]];
+/// Every other dot: memory known of while nothing new is traced.
+const CHEQUERED: u8 = 0x40 | 0x02 | 0x20 | 0x08;
 /// Blocks from below.
 const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 

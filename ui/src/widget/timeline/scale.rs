@@ -76,11 +76,14 @@ pub(super) struct Scale {
     pub step: u64,
     /// The same below zero; larger only where one scale for both would hide the curve.
     pub step_below: u64,
+    /// There is nothing to measure yet.
+    pub nothing: bool,
 }
 
 impl Scale {
     /// The scale with which `extent` fits in `rows` rows, one of which is the zero line.
     pub fn new(extent: Extent, rows: u16) -> Self {
+        let nothing = extent.top == 0 && extent.below == 0;
         let rows = rows.saturating_sub(1).max(1);
         let most = if extent.below > 0 {
             (rows / 3).max(1).min(rows - 1)
@@ -95,6 +98,7 @@ impl Scale {
                     down,
                     step,
                     step_below: step,
+                    nothing,
                 };
             }
         }
@@ -104,6 +108,7 @@ impl Scale {
             down: most,
             step: step(extent.top, up),
             step_below: step(extent.below, most),
+            nothing,
         }
     }
 
