@@ -242,17 +242,29 @@ fn unbound(mode: &Mode, event: KeyEvent) -> Option<Action> {
     }
 }
 
-/// The bindings the footer advertises in this state.
+/// The bindings the footer advertises in this state: the way to the screens, what this screen
+/// alone can do, and the rest.
 pub fn advertised(state: &State) -> impl Iterator<Item = &'static Binding> {
     let scopes = scopes(state);
     let tour = state.screen != Screen::Chooser;
-    BINDINGS.iter().filter(move |b| {
+    let offered = move |b: &&Binding| {
         scopes.contains(&b.scope) && !b.label.is_empty() && (tour || makes_sense_without_program(b))
+    };
+    let place = |b: &Binding| match (&b.action, b.scope) {
+        (Action::Show(_), _) => 0,
+        (_, On(_)) => 1,
+        _ => 2,
+    };
+    (0..3).flat_map(move |wanted| {
+        BINDINGS
+            .iter()
+            .filter(offered)
+            .filter(move |b| place(b) == wanted)
     })
 }
 
 /// Before a program is chosen, there is nothing to mark, pause or look at.
-pub fn makes_sense_without_program(binding: &Binding) -> bool {
+fn makes_sense_without_program(binding: &Binding) -> bool {
     matches!(
         binding.action,
         Action::Quit
@@ -307,7 +319,7 @@ impl Scope {
 impl Key {
     /// The key as a person calls it.
     pub fn name(self) -> String {
-        let name = match self.code {
+        match self.code {
             KeyCode::Char(' ') => "Space".to_owned(),
             KeyCode::Char(c) if self.modifiers == KeyModifiers::CONTROL => {
                 return format!("Ctrl-{}", c.to_ascii_uppercase());
@@ -321,8 +333,7 @@ impl Key {
             PageDown => "PgDn".to_owned(),
             BackTab => "Shift-Tab".to_owned(),
             other => other.to_string(),
-        };
-        name
+        }
     }
 }
 

@@ -203,9 +203,10 @@ fn figures(header: &Header) -> Vec<Item> {
             BYTES_WIDTH + bound.chars().count(),
             Role::Live,
         ),
+        tendency(header.live_per_s),
         peak_item(header, peak, bound),
         figure(
-            3,
+            4,
             "rss",
             &format::or_unknown(header.rss, format::bytes),
             BYTES_WIDTH,
@@ -219,9 +220,9 @@ fn figures(header: &Header) -> Vec<Item> {
             "before-start freed"
         };
         let bytes = format::or_unknown(header.untracked_freed, format::bytes);
-        items.push(figure(5, label, &bytes, BYTES_WIDTH, Role::Untracked));
+        items.push(figure(6, label, &bytes, BYTES_WIDTH, Role::Untracked));
         let net = format::or_unknown(header.net, format::signed_bytes);
-        items.push(figure(4, "net", &net, SIGNED_BYTES_WIDTH, Role::Figure));
+        items.push(figure(5, "net", &net, SIGNED_BYTES_WIDTH, Role::Figure));
     }
     let rate = |value| format::or_unknown(value, format::rate);
     items.push(figure(
@@ -239,6 +240,17 @@ fn figures(header: &Header) -> Vec<Item> {
         Role::Figure,
     ));
     items
+}
+
+/// How fast live bytes change.
+fn tendency(per_s: Option<f64>) -> Item {
+    let (sign, role) = match per_s {
+        Some(rate) if rate >= 1.0 => ('▲', Role::Growing),
+        Some(rate) if rate <= -1.0 => ('▼', Role::Freed),
+        _ => (' ', Role::Label),
+    };
+    let rate = format::or_unknown(per_s, format::byte_rate);
+    Item::new(2, [(format!("{sign}{rate:>12}"), role)])
 }
 
 fn figure(rank: u8, label: &str, value: &str, width: usize, role: Role) -> Item {

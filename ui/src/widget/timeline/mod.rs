@@ -209,9 +209,7 @@ impl Canvas<'_> {
         for (side, bucket) in pair.iter().enumerate() {
             let (live, max) = (dots(bucket.live), dots(bucket.max));
             let rss = bucket.rss.map(dots);
-            for dot in 0..4 {
-                let bit = RISING[side][dot];
-                let height = base + dot as u64;
+            for (bit, height) in RISING[side].into_iter().zip(base..) {
                 if height < live {
                     solid |= bit;
                 } else if height < max && height % 2 == 1 {
