@@ -322,7 +322,7 @@ impl Key {
         match self.code {
             KeyCode::Char(' ') => "Space".to_owned(),
             KeyCode::Char(c) if self.modifiers == KeyModifiers::CONTROL => {
-                return format!("Ctrl-{}", c.to_ascii_uppercase());
+                format!("Ctrl-{}", c.to_ascii_uppercase())
             }
             KeyCode::Char(c) => c.to_string(),
             Up => "↑".to_owned(),

@@ -84,8 +84,8 @@ fn least_identity(header: &Header) -> usize {
 /// Title, pid, process, uptime: in `room` columns.
 fn identity(header: &Header, room: usize) -> Item {
     let mut details = details(header);
-    // The title gets twelve columns before the details may have theirs.
-    let least = Span::raw(&header.title).width().min(12);
+    // A title one can recognise comes before the details.
+    let least = Span::raw(format::command(&header.title, 28)).width();
     let width = |details: &[String]| details.iter().map(|d| d.chars().count() + 3).sum::<usize>();
     while !details.is_empty() && least + width(&details) > room {
         details.pop();

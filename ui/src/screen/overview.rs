@@ -143,6 +143,7 @@ fn words(cx: Cx, width: u16) -> Vec<Line<'static>> {
         };
         lines.push(Line::from(vec![
             Span::styled(format!("  {fate}"), cx.theme.style(role)),
+            Span::styled(last_growth(cx.data), cx.theme.style(Role::Figure)),
             Span::styled(" — press ", cx.theme.style(Role::Label)),
             Span::styled("q", cx.theme.style(Role::Key)),
             Span::styled(" to leave", cx.theme.style(Role::Label)),
@@ -155,6 +156,20 @@ fn words(cx: Cx, width: u16) -> Vec<Line<'static>> {
             .map(|r| Line::styled(format!("  {r}"), cx.theme.style(Role::Figure))),
     );
     lines
+}
+
+/// How live memory moved just before a kill: often the reason for it.
+fn last_growth(data: &Data) -> String {
+    const SECONDS: f64 = 10.0;
+    let points = &data.timeline.points;
+    let first = points.partition_point(|p| p.t_s < data.timeline.now_s - SECONDS);
+    match (&data.header.state, points.get(first), points.last()) {
+        (RunState::Killed { .. }, Some(then), Some(last)) => {
+            let delta = last.live.wrapping_sub(then.live) as i64;
+            format!(" · last {SECONDS:.0} s {}", format::signed_bytes(delta))
+        }
+        _ => String::new(),
+    }
 }
 
 /// Rows kept for the words, whatever they are just now, so that nothing moves with them.
