@@ -76,10 +76,7 @@ impl View<'_> {
         if plot.is_empty() || plot.height < 3 {
             return;
         }
-        let scale = Scale::new(
-            self.extent.following(self.timeline, self.zoom_s),
-            plot.height,
-        );
+        let scale = Scale::new(self.extent.to_draw(self.timeline, self.zoom_s), plot.height);
         let buckets = buckets(self.timeline, &axis.doubled());
         let canvas = Canvas {
             view: self,

@@ -41,6 +41,15 @@ impl Extent {
         }
     }
 
+    /// The extent to draw with: itself, unless it was never observed or for another zoom.
+    pub(super) fn to_draw(self, timeline: &Timeline, zoom_s: Option<f64>) -> Self {
+        if self.top > 0 && self.zoom_s == zoom_s {
+            self
+        } else {
+            self.following(timeline, zoom_s)
+        }
+    }
+
     /// What the shown time needs. The kernel's view may not push the heap's curve to the floor: it
     /// counts only as long as it is no more than twice as high.
     fn needed(timeline: &Timeline, zoom_s: Option<f64>) -> Self {
@@ -139,9 +148,8 @@ fn rows_of(value: u64, step: u64) -> f64 {
 }
 
 /// Round numbers of a unit; the next after the last is one of the next unit.
-const ROUND: [u64; 26] = [
-    2, 4, 6, 8, 10, 12, 16, 20, 24, 30, 40, 50, 60, 80, 100, 120, 160, 200, 240, 300, 400, 500,
-    600, 700, 800, 900,
+const ROUND: [u64; 20] = [
+    2, 4, 6, 8, 10, 16, 20, 30, 40, 50, 60, 80, 100, 160, 200, 300, 400, 500, 600, 800,
 ];
 
 /// The smallest round number of bytes for two rows, so that `top` fits in `rows`.
