@@ -44,16 +44,19 @@ pub enum Group {
     Program,
     /// Everything about memtop itself.
     Memtop,
+    /// Move in a list or a text.
+    Move,
 }
 
 impl Group {
     /// All groups in the order of the help page.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Look,
         Self::Compare,
         Self::Trace,
         Self::Program,
         Self::Memtop,
+        Self::Move,
     ];
 
     /// The heading.
@@ -64,6 +67,7 @@ impl Group {
             Self::Trace => "Decide what is traced",
             Self::Program => "The program",
             Self::Memtop => "memtop itself",
+            Self::Move => "Move in lists and texts",
         }
     }
 }
@@ -123,42 +127,42 @@ pub static BINDINGS: &[Binding] = bindings![
     Look, Everywhere, [key(Tab)], Action::NextScreen, "", "next screen";
     Look, Everywhere, [key(BackTab)], Action::PreviousScreen, "", "previous screen";
     Look, On(Screen::Events), [ch('/'), ch('\\')], Action::EditFilter, "filter", "filter events: >1K  <=64  =32  alloc  free  realloc  untracked  a thread's id or name";
-    Look, On(Screen::Events), [key(Up), ch('k')], Action::Move(Motion::Up), "", "newer events";
-    Look, On(Screen::Events), [key(Down), ch('j')], Action::Move(Motion::Down), "", "older events; scrolling freezes the list";
-    Look, On(Screen::Events), [key(PageUp)], Action::Move(Motion::PageUp), "", "a page of newer events";
-    Look, On(Screen::Events), [key(PageDown)], Action::Move(Motion::PageDown), "", "a page of older events";
-    Look, On(Screen::Events), [key(Home), ch('g')], Action::Move(Motion::Top), "", "the newest event";
-    Look, On(Screen::Events), [key(End), ch('G')], Action::Move(Motion::Bottom), "", "the oldest event kept";
+    Move, On(Screen::Events), [key(Up), ch('k')], Action::Move(Motion::Up), "", "up";
+    Move, On(Screen::Events), [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
+    Move, On(Screen::Events), [key(PageUp)], Action::Move(Motion::PageUp), "", "a page up";
+    Move, On(Screen::Events), [key(PageDown)], Action::Move(Motion::PageDown), "", "a page down";
+    Move, On(Screen::Events), [key(Home), ch('g')], Action::Move(Motion::Top), "", "to the top";
+    Move, On(Screen::Events), [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the bottom";
     Look, Everywhere, [ch('<')], Action::Process(Step::Previous), "", "show the process before, when the program started others";
     Look, Everywhere, [ch('>')], Action::Process(Step::Next), "", "show the process after";
+    Trace, Everywhere, [ch('p')], Action::ToggleTracing, "pause", "pause or resume tracing; frees of traced blocks are still seen";
     Compare, Everywhere, [ch('s')], Action::Mark, "mark", "mark this moment with a number and measure growth from it";
     Compare, Everywhere, [ch('b')], Action::NextBaseline, "baseline", "measure growth from the next mark, or from the start again";
-    Compare, Everywhere, [ch(' '), ch('Z')], Action::Freeze, "freeze", "hold the tables still; header and timeline go on";
+    Compare, Everywhere, [ch(' '), ch('Z')], Action::Freeze, "freeze", "hold the tables still, as scrolling events does; header and timeline go on";
     Compare, On(Screen::Overview), [ch('+')], Action::ZoomIn, "zoom", "show less time on the timeline";
     Compare, On(Screen::Overview), [ch('-')], Action::ZoomOut, "", "show more time";
     Compare, On(Screen::Overview), [ch('=')], Action::ZoomReset, "", "show all time";
     Compare, On(Screen::Overview), [ch('v')], Action::ToggleBars, "", "draw the size bars by bytes or by blocks";
-    Trace, Everywhere, [ch('p')], Action::ToggleTracing, "pause", "pause or resume tracing; frees of traced blocks are still seen";
     Trace, Everywhere, [ch('c')], Action::Clear, "", "clear: begin a new window, older blocks become untracked";
     Program, On(Screen::Output), [ch('i'), key(Enter)], Action::StartTyping, "type", "let the keyboard go to the program";
-    Program, Typing, [ctrl(']'), ctrl('5')], Action::StopTyping, "back to memtop", "take the keyboard back";
-    Program, On(Screen::Output), [key(Up), ch('k')], Action::Move(Motion::Up), "scroll", "older lines of the output";
-    Program, On(Screen::Output), [key(Down), ch('j')], Action::Move(Motion::Down), "", "newer lines of the output";
-    Program, On(Screen::Output), [key(PageUp)], Action::Move(Motion::PageUp), "", "a page of older lines";
-    Program, On(Screen::Output), [key(PageDown)], Action::Move(Motion::PageDown), "", "a page of newer lines";
-    Program, On(Screen::Output), [key(Home), ch('g')], Action::Move(Motion::Top), "", "the oldest line kept";
-    Program, On(Screen::Output), [key(End), ch('G')], Action::Move(Motion::Bottom), "", "the present";
+    Program, Typing, [ctrl(']')], Action::StopTyping, "back to memtop", "take the keyboard back";
+    Move, On(Screen::Output), [key(Up), ch('k')], Action::Move(Motion::Up), "scroll", "up";
+    Move, On(Screen::Output), [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
+    Move, On(Screen::Output), [key(PageUp)], Action::Move(Motion::PageUp), "", "a page up";
+    Move, On(Screen::Output), [key(PageDown)], Action::Move(Motion::PageDown), "", "a page down";
+    Move, On(Screen::Output), [key(Home), ch('g')], Action::Move(Motion::Top), "", "to the top";
+    Move, On(Screen::Output), [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the bottom";
     Program, On(Screen::Chooser), [key(Enter)], Action::Choose, "join", "join the selected program";
-    Program, On(Screen::Chooser), [key(Up), ch('k')], Action::Move(Motion::Up), "choose", "the program above";
-    Program, On(Screen::Chooser), [key(Down), ch('j')], Action::Move(Motion::Down), "", "the program below";
+    Move, On(Screen::Chooser), [key(Up), ch('k')], Action::Move(Motion::Up), "choose", "up";
+    Move, On(Screen::Chooser), [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
     Memtop, Everywhere, [ch('?'), key(F(1))], Action::Help, "help", "this page";
     Memtop, Help, [ch('?'), key(F(1)), key(Esc), ch('q'), ctrl('c')], Action::Back, "back", "leave this page";
-    Memtop, Help, [key(Up), ch('k')], Action::Move(Motion::Up), "scroll", "up";
-    Memtop, Help, [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
-    Memtop, Help, [key(PageUp)], Action::Move(Motion::PageUp), "", "a page up";
-    Memtop, Help, [key(PageDown), ch(' ')], Action::Move(Motion::PageDown), "", "a page down";
-    Memtop, Help, [key(Home), ch('g')], Action::Move(Motion::Top), "", "to the first line";
-    Memtop, Help, [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the last line";
+    Move, Help, [key(Up), ch('k')], Action::Move(Motion::Up), "scroll", "up";
+    Move, Help, [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
+    Move, Help, [key(PageUp)], Action::Move(Motion::PageUp), "", "a page up";
+    Move, Help, [key(PageDown), ch(' ')], Action::Move(Motion::PageDown), "", "a page down";
+    Move, Help, [key(Home), ch('g')], Action::Move(Motion::Top), "", "to the top";
+    Move, Help, [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the bottom";
     Memtop, Everywhere, [ch('T')], Action::ToggleTheme, "", "colours for a dark or a light terminal";
     Memtop, Everywhere, [key(Esc)], Action::Back, "", "undo: clear the filter, let frozen tables go on, go to the overview";
     Memtop, Everywhere, [ctrl('l')], Action::Repaint, "", "draw everything anew";
@@ -238,17 +242,29 @@ fn unbound(mode: &Mode, event: KeyEvent) -> Option<Action> {
     }
 }
 
-/// The bindings the footer advertises in this state.
+/// The bindings the footer advertises in this state: the way to the screens, what this screen
+/// alone can do, and the rest.
 pub fn advertised(state: &State) -> impl Iterator<Item = &'static Binding> {
     let scopes = scopes(state);
     let tour = state.screen != Screen::Chooser;
-    BINDINGS.iter().filter(move |b| {
+    let offered = move |b: &&Binding| {
         scopes.contains(&b.scope) && !b.label.is_empty() && (tour || makes_sense_without_program(b))
+    };
+    let place = |b: &Binding| match (&b.action, b.scope) {
+        (Action::Show(_), _) => 0,
+        (_, On(_)) => 1,
+        _ => 2,
+    };
+    (0..3).flat_map(move |wanted| {
+        BINDINGS
+            .iter()
+            .filter(offered)
+            .filter(move |b| place(b) == wanted)
     })
 }
 
 /// Before a program is chosen, there is nothing to mark, pause or look at.
-pub fn makes_sense_without_program(binding: &Binding) -> bool {
+fn makes_sense_without_program(binding: &Binding) -> bool {
     matches!(
         binding.action,
         Action::Quit
@@ -303,10 +319,10 @@ impl Scope {
 impl Key {
     /// The key as a person calls it.
     pub fn name(self) -> String {
-        let name = match self.code {
+        match self.code {
             KeyCode::Char(' ') => "Space".to_owned(),
             KeyCode::Char(c) if self.modifiers == KeyModifiers::CONTROL => {
-                return format!("Ctrl-{}", c.to_ascii_uppercase());
+                format!("Ctrl-{}", c.to_ascii_uppercase())
             }
             KeyCode::Char(c) => c.to_string(),
             Up => "↑".to_owned(),
@@ -317,8 +333,15 @@ impl Key {
             PageDown => "PgDn".to_owned(),
             BackTab => "Shift-Tab".to_owned(),
             other => other.to_string(),
-        };
-        name
+        }
+    }
+}
+
+/// Terminals send one byte for both Ctrl-] and Ctrl-5, which is read as the latter.
+fn canonical(code: KeyCode, modifiers: KeyModifiers) -> KeyCode {
+    match code {
+        KeyCode::Char('5') if modifiers == KeyModifiers::CONTROL => KeyCode::Char(']'),
+        code => code,
     }
 }
 
@@ -329,8 +352,89 @@ impl From<KeyEvent> for Key {
             _ => event.modifiers,
         };
         Self {
-            code: event.code,
+            code: canonical(event.code, modifiers),
             modifiers,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::mem::{Discriminant, discriminant};
+
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_in_a_scope() {
+        let mut seen = HashSet::new();
+        for binding in BINDINGS {
+            for key in binding.keys {
+                assert!(
+                    seen.insert((binding.scope, key.name())),
+                    "{} {:?}",
+                    key.name(),
+                    binding.scope
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_entry_has_help_and_a_screen_of_its_own_keeps_the_common_keys() {
+        for binding in BINDINGS {
+            assert!(
+                !binding.help.is_empty() && !binding.keys.is_empty(),
+                "{binding:?}"
+            );
+        }
+        for common in [Action::Quit, Action::Help, Action::NextScreen, Action::Back] {
+            let everywhere = |b: &&Binding| b.scope == Everywhere && b.action == common;
+            let binding = BINDINGS.iter().find(everywhere).unwrap();
+            let hidden = |b: &&Binding| {
+                matches!(b.scope, On(_)) && binding.keys.iter().any(|k| b.keys.contains(k))
+            };
+            assert!(
+                !BINDINGS.iter().any(|b| hidden(&b)),
+                "{common:?} is hidden by a screen"
+            );
+        }
+    }
+
+    /// One of each kind of action that a key can express; text is not in the table.
+    #[test]
+    fn each_action_is_reachable() {
+        let bound: HashSet<Discriminant<Action>> =
+            BINDINGS.iter().map(|b| discriminant(&b.action)).collect();
+        let text = [
+            Action::Insert('x'),
+            Action::Paste(String::new()),
+            Action::Type(KeyEvent::new(Enter, KeyModifiers::NONE)),
+        ];
+        let text: HashSet<_> = text.iter().map(discriminant).collect();
+        assert!(bound.is_disjoint(&text));
+        assert_eq!(
+            bound.len() + text.len(),
+            29,
+            "an action was added: bind it, or count it as text"
+        );
+    }
+
+    #[test]
+    fn screens_answer_to_their_digits() {
+        for (digit, screen, _) in crate::state::SCREENS {
+            let binding = lookup(Everywhere, ch(digit)).unwrap();
+            assert_eq!(binding.action, Action::Show(screen));
+        }
+    }
+
+    #[test]
+    fn the_markdown_table_has_a_row_for_every_binding() {
+        let table = markdown_table();
+        assert_eq!(table.lines().count(), BINDINGS.len() + 2);
+        for row in table.lines() {
+            assert_eq!(row.replace("\\|", "").matches('|').count(), 4, "{row}");
+        }
+        assert!(table.contains("| `q` `Ctrl-C` | everywhere |"));
     }
 }

@@ -86,8 +86,7 @@ pub struct Capacity {
 pub fn capacity(data: &Data, state: &State) -> Capacity {
     let (cols, rows) = state.size;
     let [_, body, _] = screen::split(Rect::new(0, 0, cols, rows), Screen::Overview);
-    let lines = 1 + u16::from(!data.header.state.is_alive());
-    let parts = screen::overview::parts(body, lines);
+    let parts = screen::overview::parts(body, screen::overview::lines(data, cols));
     let rows_in = |area: Rect| usize::from(area.height.saturating_sub(3));
     Capacity {
         sizes: rows_in(parts.sizes),

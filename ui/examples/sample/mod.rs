@@ -12,15 +12,21 @@ use memtop_ui::data::*;
 /// The overview in full swing.
 pub fn session() -> Data<'static> {
     let now_s = 192.0;
+    let timeline = timeline(now_s);
+    let last = timeline.points.last().copied().unwrap_or_default();
     Data {
-        header: header(now_s),
-        timeline: timeline(now_s),
+        header: Header {
+            live: Some(last.live),
+            rss: last.rss,
+            ..header(now_s)
+        },
+        timeline,
         sizes: sizes(),
         growth: growth(),
         totals: totals(),
         sentence: Some(
-            "Traced +48.2 MiB, but 12.4 MiB from before the start were freed: \
-             the program holds +35.8 MiB more than at 0:41."
+            "Traced +48.6 MiB, but 12.4 MiB from before the start were freed: \
+             the program holds +36.2 MiB more than at 0:41."
                 .to_owned(),
         ),
         events: events(),
@@ -113,7 +119,7 @@ fn header(now_s: f64) -> Header {
         }),
         rss: Some(66_060_288),
         untracked_freed: Some(13_002_342),
-        net: Some(37_539_021),
+        net: Some(37_958_451),
         allocs_per_s: Some(1_020_000.0),
         frees_per_s: Some(987_000.0),
         overhead_ns: Some(19.0),

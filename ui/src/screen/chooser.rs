@@ -9,7 +9,7 @@ use crate::data::{ChooserRow, JoinKind};
 use crate::format::{self, BYTES_WIDTH};
 use crate::theme::Role;
 use crate::widget::table::{Column, Table, Width};
-use crate::widget::{empty_words, panel};
+use crate::widget::{airy, empty_words, panel};
 
 const COLUMNS: &[Column<ChooserRow, ()>] = &[
     Column {
@@ -85,7 +85,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
         context: &(),
         selected,
     }
-    .draw(frame, inner, cx.theme, &rows[first.min(rows.len())..]);
+    .draw(frame, airy(inner), cx.theme, &rows[first.min(rows.len())..]);
 }
 
 fn kind(kind: JoinKind) -> &'static str {

@@ -10,7 +10,7 @@ use crate::format::{self, BYTES_WIDTH};
 use crate::state::State;
 use crate::theme::Role;
 use crate::widget::table::{Column, Table, Width};
-use crate::widget::{empty_words, panel};
+use crate::widget::{airy, empty_words, panel};
 
 const COLUMNS: &[Column<Event, ()>] = &[
     Column {
@@ -22,7 +22,7 @@ const COLUMNS: &[Column<Event, ()>] = &[
     },
     Column {
         title: "what",
-        width: Width::Fixed(9),
+        width: Width::Fixed(10),
         align: Alignment::Left,
         rank: 0,
         cell: |event, (), _| {
@@ -49,7 +49,7 @@ const COLUMNS: &[Column<Event, ()>] = &[
         width: Width::Fixed(8),
         align: Alignment::Right,
         rank: 1,
-        cell: |event, (), _| (lived(event), None),
+        cell: |event, (), _| (lived(event), event.untracked.then_some(Role::Untracked)),
     },
     Column {
         title: "tid",
@@ -60,25 +60,15 @@ const COLUMNS: &[Column<Event, ()>] = &[
     },
     Column {
         title: "thread",
-        width: Width::Fill(8),
+        width: Width::Fill(15),
         align: Alignment::Left,
         rank: 2,
         cell: |event, (), _| {
-            let name = event
-                .thread
-                .clone()
-                .unwrap_or_else(|| event.tid.to_string());
-            let note = if event.untracked {
-                "   allocation not seen"
-            } else {
-                ""
-            };
-            let role = if event.untracked {
-                Role::Untracked
-            } else {
-                Role::Label
-            };
-            (format!("{name}{note}"), Some(role))
+            let name = event.thread.clone();
+            (
+                name.unwrap_or_else(|| event.tid.to_string()),
+                Some(Role::Label),
+            )
         },
     },
 ];
@@ -87,13 +77,13 @@ fn kind(kind: EventKind) -> (&'static str, Role) {
     match kind {
         EventKind::Alloc => ("+ alloc", Role::Live),
         EventKind::Free => ("− free", Role::Freed),
-        EventKind::Realloc => ("~ realloc", Role::Figure),
+        EventKind::Realloc => ("~ realloc", Role::Label),
     }
 }
 
 fn lived(event: &Event) -> String {
     match event.kind {
-        EventKind::Free if event.untracked => format::UNKNOWN.to_owned(),
+        EventKind::Free if event.untracked => "not seen".to_owned(),
         EventKind::Free => format::or_unknown(event.age_s, format::span),
         _ => String::new(),
     }
@@ -119,7 +109,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
         context: &(),
         selected: None,
     };
-    table.draw(frame, inner, cx.theme, &events.rows[first..]);
+    table.draw(frame, airy(inner), cx.theme, &events.rows[first..]);
 }
 
 fn title<'a>(cx: Cx<'a>) -> Vec<Span<'a>> {

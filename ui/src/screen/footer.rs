@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::Cx;
 use crate::action::Action;
-use crate::data::{Notice, Severity};
+use crate::data::{Notice, Output, Severity};
 use crate::keymap::{Binding, advertised};
 use crate::state::{FilterInput, Mode};
 use crate::theme::{Role, Theme};
@@ -48,8 +48,9 @@ fn prompt(input: &FilterInput, theme: &Theme) -> Line<'static> {
 
 /// As many keys as fit; help and quit always do.
 fn keys(cx: Cx, room: usize) -> Line<'static> {
-    let (last, first): (Vec<_>, Vec<_>) =
-        advertised(cx.state).partition(|b| matches!(b.action, Action::Help | Action::Quit));
+    let (last, first): (Vec<_>, Vec<_>) = advertised(cx.state)
+        .filter(|b| works(b, cx))
+        .partition(|b| matches!(b.action, Action::Help | Action::Quit));
     let reserved: usize = last.iter().map(|b| width(b, cx)).sum();
     let mut line = Line::raw(" ");
     let mut used = 1 + reserved;
@@ -63,6 +64,19 @@ fn keys(cx: Cx, room: usize) -> Line<'static> {
     last.into_iter()
         .for_each(|binding| push(&mut line, binding, cx));
     line
+}
+
+/// Keys that could only be refused are not offered.
+fn works(binding: &Binding, cx: Cx) -> bool {
+    let header = &cx.data.header;
+    let typeable = matches!(cx.data.output, Output::Terminal(_)) && header.state.is_alive();
+    match binding.action {
+        Action::ToggleTracing => header.state.is_alive() && !header.read_only,
+        Action::StartTyping => typeable && !header.read_only,
+        Action::Mark => header.state.is_alive(),
+        Action::NextBaseline => !cx.state.marks.is_empty(),
+        _ => true,
+    }
 }
 
 fn width(binding: &Binding, cx: Cx) -> usize {

@@ -7,7 +7,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Cx, fate};
+use super::{Cx, fate_in_short};
 use crate::data::{Header, Peak, RunState};
 use crate::format::{self, BYTES_WIDTH, RATE_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::state::Screen;
@@ -57,11 +57,14 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
 
 /// The program on the left, the tracing window and its honesty on the right.
 fn first_line(header: &Header, cx: Cx, width: usize) -> Line<'static> {
-    let right = fitting(honesty(header, cx.state.frozen), width.saturating_sub(24));
-    let right_width = total(&right) + GAP + 1;
-    let room = width.saturating_sub(right_width);
-    let mut left = vec![Item::new(0, [(" memtop ".to_owned(), Role::Title)])];
-    left.extend(identity(header, room.saturating_sub(left[0].width() + GAP)));
+    let name = Item::new(0, [(" memtop ".to_owned(), Role::Title)]);
+    let least = name.width() + 2 * GAP + least_identity(header);
+    let right = fitting(
+        honesty(header, cx.state.frozen),
+        width.saturating_sub(least + 1),
+    );
+    let room = width.saturating_sub(name.width() + 2 * GAP + total(&right) + 1);
+    let left = [name, identity(header, room)];
     let mut line = join(&left, cx.theme, "");
     let space = width.saturating_sub(line.width() + total(&right) + 1);
     line.push_span(" ".repeat(space));
@@ -69,24 +72,20 @@ fn first_line(header: &Header, cx: Cx, width: usize) -> Line<'static> {
     line
 }
 
-/// Title, pid, uptime: in `room` columns.
-fn identity(header: &Header, room: usize) -> Vec<Item> {
-    let mut details = Vec::new();
-    if let Some(pid) = header.pid {
-        details.push(format!("pid {pid}"));
-    }
-    if header.process.count > 1 {
-        details.push(format!(
-            "process {} of {}",
-            header.process.shown + 1,
-            header.process.count
-        ));
-    }
-    if let Some(uptime) = header.uptime_s.filter(|_| header.state.is_alive()) {
-        details.push(format!("up {}", format::clock(uptime)));
-    }
-    // The title gets twelve columns before the details may have theirs.
-    let least = Span::raw(&header.title).width().min(12);
+/// Columns for a name one can recognise and the pid.
+fn least_identity(header: &Header) -> usize {
+    let title = format::command(&header.title, 28);
+    Span::raw(title).width()
+        + header
+            .pid
+            .map_or(0, |pid| format!(" · pid {pid}").chars().count())
+}
+
+/// Title, pid, process, uptime: in `room` columns.
+fn identity(header: &Header, room: usize) -> Item {
+    let mut details = details(header);
+    // A title one can recognise comes before the details.
+    let least = Span::raw(format::command(&header.title, 28)).width();
     let width = |details: &[String]| details.iter().map(|d| d.chars().count() + 3).sum::<usize>();
     while !details.is_empty() && least + width(&details) > room {
         details.pop();
@@ -96,10 +95,18 @@ fn identity(header: &Header, room: usize) -> Vec<Item> {
         .iter()
         .map(|detail| format!(" · {detail}"))
         .collect();
-    vec![Item::new(
-        0,
-        [(title, Role::Figure), (details, Role::Label)],
-    )]
+    Item::new(0, [(title, Role::Figure), (details, Role::Label)])
+}
+
+/// What may stand behind the title, the most important first.
+fn details(header: &Header) -> Vec<String> {
+    let process = header.process;
+    let of =
+        (process.count > 1).then(|| format!("process {} of {}", process.shown + 1, process.count));
+    let up = header.uptime_s.filter(|_| header.state.is_alive());
+    let up = up.map(|seconds| format!("up {}", format::clock(seconds)));
+    let pid = header.pid.map(|pid| format!("pid {pid}"));
+    [pid, of, up].into_iter().flatten().collect()
 }
 
 fn honesty(header: &Header, frozen: bool) -> Vec<Item> {
@@ -113,10 +120,10 @@ fn honesty(header: &Header, frozen: bool) -> Vec<Item> {
         items.push(Item::new(4, [("read-only".to_owned(), Role::Label)]));
     }
     if let Some(bytes) = header.recording {
-        let text = format!("{:>BYTES_WIDTH$}", format::bytes(bytes));
+        let text = format!(" {:>BYTES_WIDTH$}", format::bytes(bytes));
         items.push(Item::new(
             5,
-            [("⏺ rec ".to_owned(), Role::Warning), (text, Role::Label)],
+            [("rec".to_owned(), Role::Active), (text, Role::Label)],
         ));
     }
     if let Some(bytes) = exact.tracer_bytes {
@@ -154,7 +161,7 @@ fn tracing(header: &Header) -> Vec<(String, Role)> {
         .tracing
         .since_s
         .map(|s| format!("since {}", format::clock(s)));
-    if let Some(fate) = fate(&header.state) {
+    if let Some(fate) = fate_in_short(&header.state) {
         let (sign, role) = match header.state {
             RunState::Ended { code: 0 } => ("■", Role::Label),
             _ => ("✖", Role::Warning),
@@ -189,10 +196,17 @@ fn figures(header: &Header) -> Vec<Item> {
     };
     let live = format::or_unknown(header.live, |bytes| format!("{bound}{}", beside(bytes)));
     let mut items = vec![
-        figure(0, "live", &live, BYTES_WIDTH, Role::Live),
+        figure(
+            0,
+            "live",
+            &live,
+            BYTES_WIDTH + bound.chars().count(),
+            Role::Live,
+        ),
+        tendency(header.live_per_s),
         peak_item(header, peak, bound),
         figure(
-            3,
+            4,
             "rss",
             &format::or_unknown(header.rss, format::bytes),
             BYTES_WIDTH,
@@ -206,9 +220,9 @@ fn figures(header: &Header) -> Vec<Item> {
             "before-start freed"
         };
         let bytes = format::or_unknown(header.untracked_freed, format::bytes);
-        items.push(figure(5, label, &bytes, BYTES_WIDTH, Role::Untracked));
+        items.push(figure(6, label, &bytes, BYTES_WIDTH, Role::Untracked));
         let net = format::or_unknown(header.net, format::signed_bytes);
-        items.push(figure(4, "net", &net, SIGNED_BYTES_WIDTH, Role::Figure));
+        items.push(figure(5, "net", &net, SIGNED_BYTES_WIDTH, Role::Figure));
     }
     let rate = |value| format::or_unknown(value, format::rate);
     items.push(figure(
@@ -226,6 +240,17 @@ fn figures(header: &Header) -> Vec<Item> {
         Role::Figure,
     ));
     items
+}
+
+/// How fast live bytes change.
+fn tendency(per_s: Option<f64>) -> Item {
+    let (sign, role) = match per_s {
+        Some(rate) if rate >= 1.0 => ('▲', Role::Growing),
+        Some(rate) if rate <= -1.0 => ('▼', Role::Freed),
+        _ => (' ', Role::Label),
+    };
+    let rate = format::or_unknown(per_s, format::byte_rate);
+    Item::new(2, [(format!("{sign}{rate:>12}"), role)])
 }
 
 fn figure(rank: u8, label: &str, value: &str, width: usize, role: Role) -> Item {
@@ -250,7 +275,7 @@ fn peak_item(header: &Header, peak: Option<Peak>, bound: &str) -> Item {
         0,
         "peak",
         &format!("{bound}{}", format::bytes(peak.bytes)),
-        BYTES_WIDTH,
+        BYTES_WIDTH + bound.chars().count(),
         Role::Peak,
     );
     item.spans.push((error, Role::Label));

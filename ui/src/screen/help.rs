@@ -63,10 +63,17 @@ fn lines(theme: &Theme, width: usize) -> Vec<Line<'static>> {
             lines.push(Line::raw(""));
         }
         lines.push(Line::styled(group.title(), theme.style(Role::Title)));
-        let shown = BINDINGS
+        let mut shown: Vec<&Binding> = Vec::new();
+        for binding in BINDINGS
             .iter()
-            .filter(|b| b.group == group && is_shown(b.scope));
-        shown.for_each(|binding| lines.extend(entry(binding, theme, width)));
+            .filter(|b| b.group == group && is_shown(b.scope))
+        {
+            // Moving is the same on every screen and said once.
+            if !shown.iter().any(|b| b.help == binding.help) {
+                shown.push(binding);
+                lines.extend(entry(binding, theme, width));
+            }
+        }
     }
     lines
 }
@@ -84,6 +91,7 @@ fn entry(binding: &Binding, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     let keys = format!("  {:<1$}", keys.join(" "), KEYS - 2);
     let place = match binding.scope {
         Scope::Everywhere => String::new(),
+        _ if binding.group == Group::Move => String::new(),
         scope => format!("  ({})", scope.name()),
     };
     let words = wrap(

@@ -79,6 +79,15 @@ pub(crate) fn fate(state: &RunState) -> Option<String> {
     }
 }
 
+/// The same without the reason.
+pub(crate) fn fate_in_short(state: &RunState) -> Option<String> {
+    match state {
+        RunState::Killed { signal, .. } => Some(format!("killed by signal {signal}")),
+        RunState::Disconnected => Some("disconnected".to_owned()),
+        state => fate(state),
+    }
+}
+
 /// Since when growth is measured: `start of tracing`, `mark 1 (0:52 ago)`.
 pub(crate) fn since(growth: &Growth) -> String {
     let age = growth
@@ -86,7 +95,7 @@ pub(crate) fn since(growth: &Growth) -> String {
         .map(|age| format!(" ({} ago)", format::clock(age)))
         .unwrap_or_default();
     match growth.since {
-        Baseline::Start => "start of tracing".to_owned(),
+        Baseline::Start => "tracing began".to_owned(),
         Baseline::Mark(number) => format!("mark {number}{age}"),
     }
 }

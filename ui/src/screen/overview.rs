@@ -11,7 +11,7 @@ use crate::state::Bars;
 use crate::theme::{Role, Theme};
 use crate::widget::bar::bar;
 use crate::widget::table::{Column, Table, Width};
-use crate::widget::{empty_words, panel, timeline};
+use crate::widget::{airy, empty_words, panel, timeline, wrap};
 
 /// Where the parts of the screen are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Parts {
 }
 
 /// Columns of the totals, frame included.
-const TOTALS: u16 = 32;
+const TOTALS: u16 = 30;
 /// From this width on there is room for the totals.
 const WIDE: u16 = 116;
 
@@ -40,9 +40,10 @@ const WIDE: u16 = 116;
 pub fn parts(area: Rect, lines: u16) -> Parts {
     let tables = match area.height {
         0..12 => 0,
-        12..21 => (area.height - lines - 7).min(8),
-        height => 8 - lines.min(2) + 1 + (height - 21) * 9 / 20,
+        12..21 => area.height.saturating_sub(lines + 8).min(7),
+        height => 9u16.saturating_sub(lines) + (height - 21) * 9 / 20,
     };
+    let lines = if area.height < 9 { 0 } else { lines };
     let rows = [
         Constraint::Min(5),
         Constraint::Length(lines),
@@ -51,8 +52,8 @@ pub fn parts(area: Rect, lines: u16) -> Parts {
     let [timeline, words, bottom] = Layout::vertical(rows).areas(area);
     let totals = if area.width >= WIDE { TOTALS } else { 0 };
     let columns = [
-        Constraint::Fill(1),
-        Constraint::Fill(1),
+        Constraint::Fill(3),
+        growth_width(area.width),
         Constraint::Length(totals),
     ];
     let [sizes, growth, totals] = Layout::horizontal(columns).areas(bottom);
@@ -65,12 +66,24 @@ pub fn parts(area: Rect, lines: u16) -> Parts {
     }
 }
 
+/// The growth table needs no more than its columns; beyond them room goes to the bars.
+fn growth_width(width: u16) -> Constraint {
+    match width {
+        0..80 => Constraint::Fill(2),
+        80..160 => Constraint::Length(37),
+        160.. => Constraint::Length(47),
+    }
+}
+
 /// Draws the screen.
 pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
-    let words = words(cx);
-    let parts = parts(area, words.len() as u16);
+    let words = words(cx, area.width);
+    let parts = parts(area, lines(cx.data, area.width));
     draw_timeline(frame, parts.timeline, cx);
-    for (line, y) in words.into_iter().zip(parts.words.top()..) {
+    for (line, y) in words
+        .into_iter()
+        .zip(parts.words.top()..parts.words.bottom())
+    {
         frame.render_widget(
             line,
             Rect {
@@ -119,7 +132,7 @@ fn waiting(data: &Data) -> Option<&'static str> {
 }
 
 /// The lines below the timeline: how it ended, and what the window means.
-fn words(cx: Cx<'_>) -> Vec<Line<'_>> {
+fn words(cx: Cx, width: u16) -> Vec<Line<'static>> {
     let header = &cx.data.header;
     let mut lines = Vec::new();
     if let Some(fate) = fate(&header.state) {
@@ -130,17 +143,39 @@ fn words(cx: Cx<'_>) -> Vec<Line<'_>> {
         };
         lines.push(Line::from(vec![
             Span::styled(format!("  {fate}"), cx.theme.style(role)),
+            Span::styled(last_growth(cx.data), cx.theme.style(Role::Figure)),
             Span::styled(" — press ", cx.theme.style(Role::Label)),
             Span::styled("q", cx.theme.style(Role::Key)),
             Span::styled(" to leave", cx.theme.style(Role::Label)),
         ]));
     }
     let sentence = cx.data.sentence.as_deref().unwrap_or("");
-    lines.push(Line::styled(
-        format!("  {sentence}"),
-        cx.theme.style(Role::Figure),
-    ));
+    let rows = wrap(sentence, usize::from(width).saturating_sub(4));
+    lines.extend(
+        rows.iter()
+            .map(|r| Line::styled(format!("  {r}"), cx.theme.style(Role::Figure))),
+    );
     lines
+}
+
+/// How live memory moved just before a kill: often the reason for it.
+fn last_growth(data: &Data) -> String {
+    const SECONDS: f64 = 10.0;
+    let points = &data.timeline.points;
+    let first = points.partition_point(|p| p.t_s < data.timeline.now_s - SECONDS);
+    match (&data.header.state, points.get(first), points.last()) {
+        (RunState::Killed { .. }, Some(then), Some(last)) => {
+            let delta = last.live.wrapping_sub(then.live) as i64;
+            format!(" · last {SECONDS:.0} s {}", format::signed_bytes(delta))
+        }
+        _ => String::new(),
+    }
+}
+
+/// Rows kept for the words, whatever they are just now, so that nothing moves with them.
+pub(crate) fn lines(data: &Data, width: u16) -> u16 {
+    let sentence = if width >= WIDE { 1 } else { 2 };
+    sentence + u16::from(!data.header.state.is_alive())
 }
 
 /// What the cells of the histogram look at.
@@ -161,7 +196,7 @@ impl SizesCx {
 const SIZES: &[Column<SizeRow, SizesCx>] = &[
     Column {
         title: "size",
-        width: Width::Fixed(12),
+        width: Width::Fixed(11),
         align: Alignment::Right,
         rank: 0,
         cell: |row, _, _| (format::size_class(row.min, row.max), Some(Role::Label)),
@@ -184,7 +219,7 @@ const SIZES: &[Column<SizeRow, SizesCx>] = &[
         title: "slack",
         width: Width::Fixed(6),
         align: Alignment::Right,
-        rank: 2,
+        rank: 4,
         cell: |row, _, _| {
             (
                 format::or_unknown(row.slack_percent, format::percent),
@@ -231,7 +266,7 @@ fn draw_sizes(frame: &mut Frame, area: Rect, cx: Cx) {
         context: &context,
         selected: None,
     }
-    .draw(frame, inner, cx.theme, &sizes.rows);
+    .draw(frame, airy(inner), cx.theme, &sizes.rows);
 }
 
 fn more(hidden: usize, words: &str, theme: &Theme) -> Line<'static> {
@@ -245,7 +280,7 @@ fn more(hidden: usize, words: &str, theme: &Theme) -> Line<'static> {
 const GROWTH: &[Column<GrowthRow, ()>] = &[
     Column {
         title: "size",
-        width: Width::Fixed(12),
+        width: Width::Fixed(11),
         align: Alignment::Right,
         rank: 0,
         cell: |row, (), _| (format::size_class(row.min, row.max), Some(Role::Label)),
@@ -308,7 +343,7 @@ fn draw_growth(frame: &mut Frame, area: Rect, cx: Cx) {
         context: &(),
         selected: None,
     }
-    .draw(frame, inner, cx.theme, &growth.rows);
+    .draw(frame, airy(inner), cx.theme, &growth.rows);
 }
 
 fn more_rows(hidden: usize, theme: &Theme) -> Line<'static> {

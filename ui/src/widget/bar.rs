@@ -17,7 +17,7 @@ pub fn bar(value: u64, max: u64, width: usize) -> String {
     let full = 8 * width as u128;
     let eighths = (u128::from(value.min(max)) * full / u128::from(max)).max(1) as usize;
     let mut text = "█".repeat(eighths / 8);
-    if eighths % 8 > 0 {
+    if !eighths.is_multiple_of(8) {
         text.push(EIGHTHS[eighths % 8]);
     }
     text

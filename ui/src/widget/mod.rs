@@ -8,6 +8,7 @@ pub mod timeline;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::{Color, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType};
 
@@ -22,7 +23,8 @@ pub(crate) fn panel(
 ) -> Rect {
     let mut block = Block::bordered()
         .border_type(BorderType::Rounded)
-        .border_style(theme.style(Role::Border));
+        .border_style(theme.style(Role::Border))
+        .title_style(Style::new().fg(Color::Reset));
     let room = usize::from(area.width.saturating_sub(4));
     let fits = left.width() + right.width() + 2 <= room;
     block = block.title_top(left);
@@ -32,6 +34,15 @@ pub(crate) fn panel(
     let inner = block.inner(area);
     frame.render_widget(block, area);
     inner
+}
+
+/// `area` without a column of air on each side.
+pub(crate) fn airy(area: Rect) -> Rect {
+    Rect {
+        x: area.x + 1,
+        width: area.width.saturating_sub(2),
+        ..area
+    }
 }
 
 /// A sentence in the middle of an otherwise empty area.

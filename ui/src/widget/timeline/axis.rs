@@ -13,8 +13,9 @@ pub struct TimeAxis {
 }
 
 /// Widths of a column in seconds, times a power of ten.
-const STEPS: [f64; 12] = [
-    0.1, 0.12, 0.15, 0.18, 0.22, 0.27, 0.33, 0.4, 0.5, 0.6, 0.75, 0.9,
+const STEPS: [f64; 21] = [
+    0.1, 0.11, 0.12, 0.13, 0.14, 0.16, 0.18, 0.2, 0.22, 0.25, 0.28, 0.32, 0.36, 0.4, 0.45, 0.5,
+    0.56, 0.63, 0.7, 0.8, 0.9,
 ];
 
 impl TimeAxis {

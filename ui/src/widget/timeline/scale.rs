@@ -41,6 +41,15 @@ impl Extent {
         }
     }
 
+    /// The extent to draw with: itself, unless it was never observed or for another zoom.
+    pub(super) fn to_draw(self, timeline: &Timeline, zoom_s: Option<f64>) -> Self {
+        if self.top > 0 && self.zoom_s == zoom_s {
+            self
+        } else {
+            self.following(timeline, zoom_s)
+        }
+    }
+
     /// What the shown time needs. The kernel's view may not push the heap's curve to the floor: it
     /// counts only as long as it is no more than twice as high.
     fn needed(timeline: &Timeline, zoom_s: Option<f64>) -> Self {
@@ -76,11 +85,14 @@ pub(super) struct Scale {
     pub step: u64,
     /// The same below zero; larger only where one scale for both would hide the curve.
     pub step_below: u64,
+    /// There is nothing to measure yet.
+    pub nothing: bool,
 }
 
 impl Scale {
     /// The scale with which `extent` fits in `rows` rows, one of which is the zero line.
     pub fn new(extent: Extent, rows: u16) -> Self {
+        let nothing = extent.top == 0 && extent.below == 0;
         let rows = rows.saturating_sub(1).max(1);
         let most = if extent.below > 0 {
             (rows / 3).max(1).min(rows - 1)
@@ -89,12 +101,13 @@ impl Scale {
         };
         for down in u16::from(most > 0)..=most {
             let step = step(extent.top, rows - down);
-            if extent.below <= step / 2 * u64::from(down) {
+            if rows_of(extent.below, step) <= f64::from(down) + 0.5 {
                 return Self {
                     up: rows - down,
                     down,
                     step,
                     step_below: step,
+                    nothing,
                 };
             }
         }
@@ -104,15 +117,17 @@ impl Scale {
             down: most,
             step: step(extent.top, up),
             step_below: step(extent.below, most),
+            nothing,
         }
     }
 
-    /// `value` in `parts`ths of a row above zero. Whatever is not zero is seen.
+    /// `value` in `parts`ths of a row, from the bottom of the first row above zero. Whatever is not
+    /// zero is seen.
     pub fn parts_up(&self, value: u64, parts: u64) -> u64 {
         parts_of(value, self.step, parts)
     }
 
-    /// `value` in `parts`ths of a row below zero.
+    /// `value` in `parts`ths of a row, from the top of the first row below zero.
     pub fn parts_down(&self, value: u64, parts: u64) -> u64 {
         parts_of(value, self.step_below, parts)
     }
@@ -122,22 +137,26 @@ fn parts_of(value: u64, step: u64, parts: u64) -> u64 {
     if value == 0 {
         return 0;
     }
-    let exact = value as f64 * 2.0 / step as f64 * parts as f64;
+    let exact = (rows_of(value, step) - 0.5) * parts as f64;
     (exact.round() as u64).max(1)
 }
 
+/// How many rows `value` is away from the zero line: from the middle of a row to the middle of
+/// another, where labels and lines stand.
+fn rows_of(value: u64, step: u64) -> f64 {
+    value as f64 * 2.0 / step as f64
+}
+
 /// Round numbers of a unit; the next after the last is one of the next unit.
-const ROUND: [u64; 26] = [
-    2, 4, 6, 8, 10, 12, 16, 20, 24, 30, 40, 50, 60, 80, 100, 120, 160, 200, 240, 300, 400, 500,
-    600, 700, 800, 900,
+const ROUND: [u64; 20] = [
+    2, 4, 6, 8, 10, 16, 20, 30, 40, 50, 60, 80, 100, 160, 200, 300, 400, 500, 600, 800,
 ];
 
 /// The smallest round number of bytes for two rows, so that `top` fits in `rows`.
 fn step(top: u64, rows: u16) -> u64 {
-    let needed = top as f64 * 2.0 / f64::from(rows.max(1));
     (0..6)
         .flat_map(|power| ROUND.iter().map(move |round| round << (10 * power)))
-        .find(|step| *step as f64 >= needed)
+        .find(|step| rows_of(top, *step) <= f64::from(rows) + 0.5)
         .unwrap_or(u64::MAX)
 }
 
@@ -209,13 +228,11 @@ mod tests {
                 );
                 assert_eq!(scale.up + scale.down, 9);
                 assert!(
-                    scale.parts_up(top, 1) <= u64::from(scale.up),
+                    scale.parts_up(top, 4) <= 4 * u64::from(scale.up),
                     "{top} {scale:?}"
                 );
-                assert!(
-                    scale.parts_down(below, 1) <= u64::from(scale.down),
-                    "{below} {scale:?}"
-                );
+                let deepest = 4 * u64::from(scale.down);
+                assert!(scale.parts_down(below, 4) <= deepest, "{below} {scale:?}");
             }
         }
         let extent = Extent {
@@ -224,6 +241,6 @@ mod tests {
             ..Extent::default()
         };
         let scale = Scale::new(extent, 10);
-        assert_eq!((scale.up, scale.down, scale.step), (8, 1, 24 << 20));
+        assert_eq!((scale.up, scale.down, scale.step), (8, 1, 16 << 20));
     }
 }
