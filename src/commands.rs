@@ -8,7 +8,7 @@ use std::{
 use crate::{
     Error,
     cli::{Cli, Command, DumpOptions, TraceOptions},
-    recording, report,
+    launch, recording, report,
 };
 
 /// Does what the command line asks for.
@@ -30,7 +30,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
             if options.pid.is_some() {
                 return not_built("memtop record --pid");
             }
-            not_built("memtop record")
+            launch::record(&options)
         }
         Some(Command::Report(options)) => report::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Dump(options)) => dump(&options).map(|()| ExitCode::SUCCESS),

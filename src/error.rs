@@ -6,7 +6,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::recording::ReadError;
+use crate::{keeper::LaunchError, recording::ReadError};
 
 /// Exit codes of memtop's own.
 pub mod exit_code {
@@ -97,6 +97,9 @@ pub enum Error {
         /// What to do; may be empty.
         remedy: &'static str,
     },
+    /// The program was not started.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
     /// The program cannot be run or traced.
     #[error("cannot run {program}: {why}")]
     CannotRun {
@@ -141,6 +144,7 @@ impl Error {
             Self::NotBuilt { .. } | Self::Usage(_) => exit_code::USAGE,
             Self::ConditionMet { .. } => exit_code::CONDITION_MET,
             Self::FileExists { .. } | Self::NotStarted { .. } => exit_code::NOT_STARTED,
+            Self::Launch(error) => error.exit_code(),
             Self::CannotRun { .. } => exit_code::CANNOT_RUN,
             Self::NotFound { .. } => exit_code::NOT_FOUND,
             Self::Recording { .. }

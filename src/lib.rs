@@ -15,6 +15,7 @@ pub mod cli;
 pub mod commands;
 pub mod error;
 pub mod keeper;
+pub mod launch;
 pub mod model;
 pub mod query;
 pub mod recording;

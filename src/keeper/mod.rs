@@ -27,5 +27,6 @@ pub use launch::{LaunchError, Options};
 
 /// The preload library that this memtop carries.
 fn image() -> Option<preload_file::Image<'static>> {
-    None
+    let (bytes, hash) = (memtop_probe::image::BYTES, memtop_probe::image::HASH);
+    Some(preload_file::Image { bytes, hash })
 }

@@ -158,8 +158,16 @@ impl Processes {
     /// The state of every image.
     pub fn states(&self, reader: &Reader) -> Vec<ProcessState> {
         let clock = reader.clock();
-        let state = |image: &Image| image.state(reader, &clock, self);
+        let state = |image: &Image| {
+            let timeline = image.history.points().to_vec();
+            Some(ProcessState { timeline, ..image.state(reader, &clock, self)? })
+        };
         self.images.iter().filter_map(state).collect()
+    }
+
+    /// The state of one image, without its timeline.
+    pub fn state(&self, image: &Image, reader: &Reader) -> Option<ProcessState> {
+        image.state(reader, &reader.clock(), self)
     }
 
     fn contains(&self, pid: u32) -> bool {
@@ -176,6 +184,17 @@ impl Image {
     /// Its history, oldest first.
     pub fn timeline(&self) -> &[Point] {
         self.history.points()
+    }
+
+    /// When its session began, `CLOCK_MONOTONIC` nanoseconds.
+    pub fn started_ns(&self) -> u64 {
+        self.started_ns
+    }
+
+    /// How long it has lived by `now_ns`; an ended one lives no longer.
+    pub fn lived_ns(&self, now_ns: u64) -> u64 {
+        let until = self.end.as_ref().map_or(now_ns, |end| end.at_ns);
+        until.saturating_sub(self.started_ns)
     }
 
     fn sample(&mut self, reader: &Reader, now_ns: u64, tick: u64) -> Option<Point> {
@@ -224,7 +243,7 @@ impl Image {
             ended_ns: self.end.as_ref().map(|end| end.at_ns),
             exit: self.end.as_ref().and_then(|end| end.exit),
             thread_names: self.names.clone(),
-            timeline: self.history.points().to_vec(),
+            timeline: Vec::new(),
         };
         Some(session::process_state(&reading, clock, facts))
     }
