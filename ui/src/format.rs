@@ -258,9 +258,15 @@ pub fn command(line: &str, width: usize) -> String {
     if clean.width() <= width {
         return clean;
     }
-    let (program, arguments) = clean.split_once(' ').unwrap_or((&clean, ""));
-    let name = program.rsplit('/').next().unwrap_or(program);
-    shorten(format!("{name} {arguments}").trim_end(), width)
+    shorten(without_folder(&clean), width)
+}
+
+/// A command line without the folder of its program.
+pub fn without_folder(line: &str) -> &str {
+    let program = line.find(' ').unwrap_or(line.len());
+    line[..program]
+        .rfind('/')
+        .map_or(line, |slash| &line[slash + 1..])
 }
 
 /// Pads on the left to `width` columns.

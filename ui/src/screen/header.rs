@@ -72,20 +72,29 @@ fn first_line(header: &Header, cx: Cx, width: usize) -> Line<'static> {
     line
 }
 
-/// Columns for a name one can recognise and the pid.
+/// Columns for a title one can recognise, the pid, and which process of several it is.
 fn least_identity(header: &Header) -> usize {
-    let title = format::command(&header.title, 28);
-    Span::raw(title).width()
-        + header
-            .pid
-            .map_or(0, |pid| format!(" · pid {pid}").chars().count())
+    let details = details(header);
+    let needed = if header.process.count > 1 { 2 } else { 1 };
+    let details = details
+        .iter()
+        .take(needed)
+        .map(|detail| 3 + detail.chars().count());
+    least_title(header) + details.sum::<usize>()
+}
+
+/// Columns for the program's name and the beginning of its arguments.
+fn least_title(header: &Header) -> usize {
+    Span::raw(format::without_folder(&header.title))
+        .width()
+        .min(28)
 }
 
 /// Title, pid, process, uptime: in `room` columns.
 fn identity(header: &Header, room: usize) -> Item {
     let mut details = details(header);
     // A title one can recognise comes before the details.
-    let least = Span::raw(format::command(&header.title, 28)).width();
+    let least = least_title(header);
     let width = |details: &[String]| details.iter().map(|d| d.chars().count() + 3).sum::<usize>();
     while !details.is_empty() && least + width(&details) > room {
         details.pop();
@@ -183,50 +192,23 @@ fn tracing(header: &Header) -> Vec<(String, Role)> {
     }
 }
 
+/// The second line: what is measured.
 fn figures(header: &Header) -> Vec<Item> {
-    let bound = if header.exactness.lower_bound {
-        "≥"
-    } else {
-        ""
-    };
-    let peak = header.peak;
-    let beside = |bytes| match peak {
-        Some(peak) => format::bytes_beside(bytes, peak.bytes),
-        None => format::bytes(bytes),
-    };
-    let live = format::or_unknown(header.live, |bytes| format!("{bound}{}", beside(bytes)));
-    let mut items = vec![
-        figure(
-            0,
-            "live",
-            &live,
-            BYTES_WIDTH + bound.chars().count(),
-            Role::Live,
-        ),
-        tendency(header.live_per_s),
-        peak_item(header, peak, bound),
-        figure(
-            4,
-            "rss",
-            &format::or_unknown(header.rss, format::bytes),
-            BYTES_WIDTH,
-            Role::Rss,
-        ),
-    ];
+    let mut items = vec![live(header)];
+    items.extend(header.live_per_s.map(tendency));
+    items.push(
+        header
+            .peak
+            .map_or_else(unknown_peak, |peak| peak_item(header, peak)),
+    );
+    let rss = format::or_unknown(header.rss, format::bytes);
+    items.push(figure(4, "rss", &rss, BYTES_WIDTH, Role::Rss));
     if header.untracked_freed.is_some_and(|bytes| bytes > 0) {
-        let label = if header.tracing.was_paused {
-            "not seen allocated"
-        } else {
-            "before-start freed"
-        };
-        let bytes = format::or_unknown(header.untracked_freed, format::bytes);
-        items.push(figure(6, label, &bytes, BYTES_WIDTH, Role::Untracked));
-        let net = format::or_unknown(header.net, format::signed_bytes);
-        items.push(figure(5, "net", &net, SIGNED_BYTES_WIDTH, Role::Figure));
+        items.extend(untracked(header));
     }
     let rate = |value| format::or_unknown(value, format::rate);
     items.push(figure(
-        2,
+        3,
         "allocs",
         &rate(header.allocs_per_s),
         RATE_WIDTH,
@@ -242,15 +224,54 @@ fn figures(header: &Header) -> Vec<Item> {
     items
 }
 
+/// The sign of a lower bound.
+fn bound(header: &Header) -> &'static str {
+    if header.exactness.lower_bound {
+        "≥"
+    } else {
+        ""
+    }
+}
+
+/// Live bytes, in the unit of the peak, so that the unit does not flicker.
+fn live(header: &Header) -> Item {
+    let text = format::or_unknown(header.live, |bytes| {
+        let reference = header.peak.map_or(bytes, |peak| peak.bytes);
+        format!(
+            "{}{}",
+            bound(header),
+            format::bytes_beside(bytes, reference)
+        )
+    });
+    let width = BYTES_WIDTH + usize::from(header.exactness.lower_bound);
+    figure(0, "live", &text, width, Role::Live)
+}
+
+/// What was freed without having been seen allocated, and what that makes of the sum.
+fn untracked(header: &Header) -> [Item; 2] {
+    let label = match header.tracing.was_paused {
+        false => "before-start freed",
+        true => "not seen allocated",
+    };
+    let bytes = format::or_unknown(header.untracked_freed, format::bytes);
+    let net = format::or_unknown(header.net, format::signed_bytes);
+    [
+        figure(6, label, &bytes, BYTES_WIDTH, Role::Untracked),
+        figure(5, "net", &net, SIGNED_BYTES_WIDTH, Role::Figure),
+    ]
+}
+
 /// How fast live bytes change.
-fn tendency(per_s: Option<f64>) -> Item {
+fn tendency(per_s: f64) -> Item {
     let (sign, role) = match per_s {
-        Some(rate) if rate >= 1.0 => ('▲', Role::Growing),
-        Some(rate) if rate <= -1.0 => ('▼', Role::Freed),
+        1.0.. => ('▲', Role::Growing),
+        ..=-1.0 => ('▼', Role::Freed),
         _ => (' ', Role::Label),
     };
-    let rate = format::or_unknown(per_s, format::byte_rate);
-    Item::new(2, [(format!("{sign}{rate:>12}"), role)])
+    Item::new(
+        2,
+        [(format!("{sign}{:>12}", format::byte_rate(per_s)), role)],
+    )
 }
 
 fn figure(rank: u8, label: &str, value: &str, width: usize, role: Role) -> Item {
@@ -263,24 +284,21 @@ fn figure(rank: u8, label: &str, value: &str, width: usize, role: Role) -> Item 
     )
 }
 
-fn peak_item(header: &Header, peak: Option<Peak>, bound: &str) -> Item {
-    let Some(peak) = peak else {
-        return figure(0, "peak", format::UNKNOWN, BYTES_WIDTH, Role::Peak);
-    };
+fn unknown_peak() -> Item {
+    figure(0, "peak", format::UNKNOWN, BYTES_WIDTH, Role::Peak)
+}
+
+fn peak_item(header: &Header, peak: Peak) -> Item {
     let error = match header.exactness.peak_error_bytes {
         0 => String::new(),
         error => format!(" ±{}", format::bytes(error)),
     };
-    let mut item = figure(
-        0,
-        "peak",
-        &format!("{bound}{}", format::bytes(peak.bytes)),
-        BYTES_WIDTH + bound.chars().count(),
-        Role::Peak,
-    );
-    item.spans.push((error, Role::Label));
+    let text = format!("{}{}", bound(header), format::bytes(peak.bytes));
+    let width = BYTES_WIDTH + usize::from(header.exactness.lower_bound);
+    let mut item = figure(0, "peak", &text, width, Role::Peak);
+    let moment = format!(" at {}", format::clock(peak.t_s));
     item.spans
-        .push((format!(" at {}", format::clock(peak.t_s)), Role::Label));
+        .extend([(error, Role::Label), (moment, Role::Label)]);
     item
 }
 
