@@ -8,11 +8,13 @@
 //!  record ─────┤
 //!              ├ watch ── clock, processes, history       while it runs
 //!  server ─────┤
-//!    │         └ pty, scrollback                          run only
-//!    └ protocol ─── client                                the viewer's half
+//!    │         └ terminal, scrollback                     run only
+//!    └ rendezvous, protocol ─── client                    the viewer's half
 //! ```
 
+pub mod client;
 pub mod clock;
+pub mod embedded;
 pub mod history;
 pub mod launch;
 pub mod preflight;
@@ -20,6 +22,10 @@ pub mod preload_file;
 pub mod processes;
 pub mod protocol;
 pub mod record;
+pub mod rendezvous;
+mod scrollback;
+pub mod server;
+mod terminal;
 pub mod watch;
 
 pub use clock::Start;

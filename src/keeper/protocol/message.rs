@@ -61,7 +61,8 @@ pub struct Hello {
     pub root: u32,
     /// Wall-clock time of the launch, since the Unix epoch.
     pub launched_at: Duration,
-    /// True if the program has a pseudo-terminal whose output is shown.
+    /// True if any of the program's standard descriptors is memtop's pseudo-terminal; it can
+    /// be opened as the controlling terminal in any case.
     pub has_pty: bool,
     /// True if this viewer drains the events and may type.
     pub holds_feed: bool,
@@ -91,7 +92,7 @@ pub enum FromKeeper {
     Output(Vec<u8>),
     /// So many bytes of output are missing here, because the viewer was too slow.
     Gap(u64),
-    /// Samples of a process image, later than those before.
+    /// Samples of a process image, later than those before unless it starts over.
     History {
         /// Number of its session in the session memory.
         index: u32,
@@ -99,6 +100,8 @@ pub enum FromKeeper {
         pid: u32,
         /// 0 for the first image of this pid.
         generation: u32,
+        /// True if all points of this image that came before are replaced.
+        restart: bool,
         /// The samples.
         points: Vec<Point>,
     },
@@ -212,10 +215,12 @@ impl FromKeeper {
                 index,
                 pid,
                 generation,
+                restart,
                 points,
             } => {
                 let builder = Builder::new(keeper::HISTORY).u32(*index).u32(*pid);
-                let builder = builder.u32(*generation).u32(points.len() as u32);
+                let builder = builder.u32(*generation).u8((*restart).into());
+                let builder = builder.u32(points.len() as u32);
                 points.iter().fold(builder, put_point)
             }
             Self::ProcessEnded {
@@ -330,7 +335,7 @@ fn hello(parser: &mut Parser<'_>) -> Result<Hello, Malformed> {
 
 fn history(parser: &mut Parser<'_>) -> Result<FromKeeper, Malformed> {
     let (index, pid, generation) = (parser.u32()?, parser.u32()?, parser.u32()?);
-    let count = parser.u32()?;
+    let (restart, count) = (parser.flag()?, parser.u32()?);
     let mut points = Vec::new();
     for _ in 0..count {
         points.push(point(parser)?);
@@ -339,6 +344,7 @@ fn history(parser: &mut Parser<'_>) -> Result<FromKeeper, Malformed> {
         index,
         pid,
         generation,
+        restart,
         points,
     })
 }

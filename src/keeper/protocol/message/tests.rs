@@ -63,6 +63,7 @@ fn from_keepers() -> Vec<FromKeeper> {
             index: 1,
             pid: 2,
             generation: 3,
+            restart: true,
             points: vec![
                 point,
                 Point {
