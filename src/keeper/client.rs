@@ -8,6 +8,7 @@ use std::{
         unix::{ffi::OsStrExt, net::UnixStream},
     },
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -95,7 +96,7 @@ fn ask(keeper: u32) -> Option<Running> {
 #[derive(Debug)]
 pub struct Connection {
     hello: Hello,
-    reader: Reader,
+    reader: Arc<Reader>,
     socket: UnixStream,
     messages: Receiver<FromKeeper>,
 }
@@ -115,11 +116,7 @@ impl Connection {
     /// As [`spawn`](Self::spawn).
     pub fn spawn_by(memtop: &Path, options: &Options, size: Size) -> Result<Self, LaunchError> {
         let failed = |error| {
-            LaunchError::prepare(
-                "start memtop's keeper",
-                error,
-                "see whether memtop is intact",
-            )
+            LaunchError::prepare("start memtop's keeper", error, "see whether memtop is intact")
         };
         let socket = start_keeper(memtop, options).map_err(failed)?;
         let options = options.clone();
@@ -138,10 +135,7 @@ impl Connection {
     pub fn join(pid: u32) -> Result<Self, JoinError> {
         let known = list_running();
         let matching = |running: &&Running| running.keeper == pid || running.pid == pid;
-        let keeper = known
-            .iter()
-            .find(matching)
-            .ok_or(JoinError::NotTraced(pid))?;
+        let keeper = known.iter().find(matching).ok_or(JoinError::NotTraced(pid))?;
         let failed = |source| JoinError::Keeper { pid, source };
         let socket = rendezvous::connect(keeper.keeper).map_err(failed)?;
         let answer = open(&socket, Purpose::Watch, PATIENCE).map_err(failed)?;
@@ -169,12 +163,7 @@ impl Connection {
         std::thread::Builder::new()
             .name("keeper".to_owned())
             .spawn(move || receive_all(&incoming, frames, &sender))?;
-        Ok(Ok(Self {
-            hello,
-            reader,
-            socket,
-            messages,
-        }))
+        Ok(Ok(Self { hello, reader: Arc::new(reader), socket, messages }))
     }
 
     /// What the keeper said at the beginning.
@@ -183,7 +172,7 @@ impl Connection {
     }
 
     /// The session memory.
-    pub fn reader(&self) -> &Reader {
+    pub fn reader(&self) -> &Arc<Reader> {
         &self.reader
     }
 
@@ -212,9 +201,7 @@ impl Drop for Connection {
 /// a redirected stdout must see its end when the program closes it. For `memtop run`, after
 /// the keeper was spawned; terminals and stderr stay.
 pub fn release_program_descriptors() {
-    let redirected = [0, 1]
-        .into_iter()
-        .filter(|&number| !descriptor::is_terminal(number));
+    let redirected = [0, 1].into_iter().filter(|&number| !descriptor::is_terminal(number));
     // Without /dev/null, keeping them is the lesser evil.
     let _ = descriptor::release_standard(&redirected.collect::<Vec<_>>());
     descriptor::release_inherited();
@@ -227,10 +214,7 @@ fn start_keeper(memtop: &Path, options: &Options) -> io::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair()?;
     let number = theirs.as_raw_fd().to_string();
     // The program's name is for people who look at the list of processes.
-    let program = options
-        .command
-        .first()
-        .map_or(&b""[..], |name| name.as_bytes());
+    let program = options.command.first().map_or(&b""[..], |name| name.as_bytes());
     let arguments = [b"memtop", &b"keeper"[..], number.as_bytes(), program];
     spawn::spawn(&Spawn {
         file: &CString::new(memtop.as_os_str().as_bytes())?,

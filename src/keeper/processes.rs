@@ -121,10 +121,7 @@ impl Processes {
 
     /// A new session of a pid that is known: exec, or a new process with an old number.
     fn replace(&mut self, pid: u32, at_ns: u64, reader: &Reader, changes: &mut Changes) {
-        let former = self
-            .images
-            .iter_mut()
-            .find(|image| image.pid == pid && image.end.is_none());
+        let former = self.images.iter_mut().find(|image| image.pid == pid && image.end.is_none());
         if let Some(image) = former {
             image.finish(reader, at_ns, None);
             changes.ended.push(image.index);
@@ -211,14 +208,9 @@ impl Image {
         let reading = reader.read(self.index);
         if let Some(reading) = &reading {
             let highest = reader.highest_since(self.index, self.sampled_tick);
-            self.history
-                .push(session::point(reading, at_ns, highest, None));
+            self.history.push(session::point(reading, at_ns, highest, None));
         }
-        self.end = Some(End {
-            at_ns,
-            exit,
-            reading,
-        });
+        self.end = Some(End { at_ns, exit, reading });
     }
 
     fn name_threads(&mut self, reading: &SessionReading) {

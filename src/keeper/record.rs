@@ -114,13 +114,18 @@ pub fn run(options: &Options, output: &Output, quiet: bool) -> Result<Recorded, 
     let started = start(Watch::new(prepared, options), quiet);
     let (mut watch, mut signals) = started.inspect_err(|_| output.abandon())?;
     let outcome = follow(&mut watch, &mut signals, Status::new(shows_status(quiet)));
-    file.set_len(0)
-        .map_err(|error| output.failed("overwrite", error))?;
-    Ok(Recorded {
-        tree: watch.tree(),
-        outcome,
-        file,
-    })
+    file.set_len(0).map_err(|error| output.failed("overwrite", error))?;
+    Ok(Recorded { tree: watch.tree(), outcome, file })
+}
+
+/// Starts the program and watches it to its end, without a recording or a word.
+///
+/// # Errors
+/// As [`run`].
+pub fn watch(options: &Options) -> Result<TreeState, LaunchError> {
+    let (mut watch, mut signals) = start(Watch::new(prepare(options)?, options), true)?;
+    follow(&mut watch, &mut signals, Status::new(false));
+    Ok(watch.tree())
 }
 
 fn start(mut watch: Watch, quiet: bool) -> Result<(Watch, Signals), LaunchError> {
@@ -184,12 +189,10 @@ impl Output {
         } else {
             options.create_new(true);
         }
-        options
-            .open(&self.path)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => LaunchError::OutputExists(self.path.clone()),
-                _ => self.failed("write", error),
-            })
+        options.open(&self.path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => LaunchError::OutputExists(self.path.clone()),
+            _ => self.failed("write", error),
+        })
     }
 
     fn failed(&self, verb: &str, error: io::Error) -> LaunchError {
@@ -214,11 +217,7 @@ struct Status {
 
 impl Status {
     fn new(enabled: bool) -> Self {
-        Self {
-            shown: false,
-            next_ns: 0,
-            enabled,
-        }
+        Self { shown: false, next_ns: 0, enabled }
     }
 
     fn show(&mut self, watch: &Watch, now_ns: u64) {
@@ -265,10 +264,7 @@ mod tests {
     #[test]
     fn an_existing_file_is_kept_unless_forced() {
         let path = std::env::temp_dir().join(format!("memtop-output-{}", std::process::id()));
-        let output = |force| Output {
-            path: path.clone(),
-            force,
-        };
+        let output = |force| Output { path: path.clone(), force };
         drop(output(false).open().unwrap());
         let error = output(false).open().unwrap_err();
         assert!(error.to_string().contains("--force"));
@@ -279,10 +275,7 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"old");
         output(false).abandon();
         assert!(!path.exists());
-        let nowhere = Output {
-            path: path.join("x"),
-            force: true,
-        };
+        let nowhere = Output { path: path.join("x"), force: true };
         assert_eq!(nowhere.open().unwrap_err().exit_code(), 125);
     }
 }

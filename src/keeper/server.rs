@@ -64,14 +64,9 @@ const NOT_OURS: [i32; 9] = [
 /// `memtop keeper N …`: serves the viewer at the other end of descriptor N, and others, until
 /// there is nothing left to keep. The result is an exit status; messages go to the viewer.
 pub fn main(arguments: &[std::ffi::OsString]) -> u8 {
-    let number = arguments
-        .first()
-        .and_then(|text| text.to_str()?.parse().ok());
+    let number = arguments.first().and_then(|text| text.to_str()?.parse().ok());
     let Some(number) = number else {
-        let _ = writeln!(
-            io::stderr(),
-            "memtop: keeper is private to memtop; use memtop run"
-        );
+        let _ = writeln!(io::stderr(), "memtop: keeper is private to memtop; use memtop run");
         return 2;
     };
     let Some(socket) = descriptor::adopt(number) else {
@@ -193,10 +188,7 @@ impl Server {
     /// Sleeps until something happens, or the next tick.
     fn wait(&mut self) {
         let (terminal, has_input) = self.terminal.descriptor();
-        let door = self
-            .door
-            .as_ref()
-            .map_or(-1, |door| door.listener.as_raw_fd());
+        let door = self.door.as_ref().map_or(-1, |door| door.listener.as_raw_fd());
         let mut list = vec![
             poll::Wait::new(self.signals.as_raw_fd(), true, false),
             poll::Wait::new(door, true, false),
@@ -229,16 +221,14 @@ impl Server {
         let bytes = self.terminal.drain();
         if !bytes.is_empty() {
             let message = FromKeeper::Output(bytes);
-            self.open_viewers()
-                .for_each(|viewer| viewer.send_output(&message));
+            self.open_viewers().for_each(|viewer| viewer.send_output(&message));
         }
     }
 
     fn tell(&mut self, changes: &Changes) {
         for &(index, point) in &changes.samples {
             if let Some(message) = self.history(index, vec![point], false) {
-                self.open_viewers()
-                    .for_each(|viewer| viewer.send_sample(&message));
+                self.open_viewers().for_each(|viewer| viewer.send_sample(&message));
             }
         }
         for &index in &changes.ended {
@@ -282,8 +272,7 @@ impl Server {
 
     fn send_all(&mut self, message: &FromKeeper) {
         let frame = message.encode();
-        self.open_viewers()
-            .for_each(|viewer| viewer.send_frame(&frame));
+        self.open_viewers().for_each(|viewer| viewer.send_frame(&frame));
     }
 
     fn open_viewers(&mut self) -> impl Iterator<Item = &mut Viewer> {
@@ -464,9 +453,7 @@ fn start(watch: &Watch, terminal: &Terminal) -> Result<u32, LaunchError> {
         let gone = io::Error::from(io::ErrorKind::NotConnected);
         return Err(LaunchError::prepare("use the terminal", gone, "try again"));
     };
-    let pid = watch
-        .prepared()
-        .start(terminal.standard(), Place::Terminal(slave))?;
+    let pid = watch.prepared().start(terminal.standard(), Place::Terminal(slave))?;
     let standard: [RawFd; 3] = [0, 1, 2];
     let _ = descriptor::release_standard(&standard);
     descriptor::release_inherited();

@@ -88,9 +88,7 @@ impl Watch {
     pub fn idle_time(&self) -> Duration {
         let now = clock::monotonic_ns();
         let tick = self.ticker.remaining(now);
-        self.schedule
-            .remaining(now)
-            .map_or(tick, |due| due.min(tick))
+        self.schedule.remaining(now).map_or(tick, |due| due.min(tick))
     }
 
     /// Does what is due by now: scheduled starts and stops, and at a tick a look at the
@@ -124,8 +122,7 @@ impl Watch {
 
     /// A look between two ticks, as at the end.
     pub fn look(&mut self) -> Changes {
-        self.processes
-            .observe(&self.prepared.reader, clock::monotonic_ns())
+        self.processes.observe(&self.prepared.reader, clock::monotonic_ns())
     }
 
     /// Reads the names of threads.

@@ -52,10 +52,7 @@ pub fn standard(number: RawFd) -> Option<BorrowedFd<'static>> {
 /// Points the given standard descriptors to `/dev/null`. Whoever reads the other end of a
 /// pipe that the program has closed must see its end, and not wait for memtop.
 pub fn release_standard(numbers: &[RawFd]) -> io::Result<()> {
-    let null: File = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/null")?;
+    let null: File = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     for &number in numbers.iter().filter(|number| (0..3).contains(*number)) {
         // SAFETY: dup2 takes integers; the target is a standard descriptor, which nothing in
         // this program owns.

@@ -45,18 +45,10 @@ extern "C" fn capture() {
 /// the C library's function, which hides two signals.
 fn set_mask(mask: Option<u64>) -> u64 {
     let mut before = 0_u64;
-    let new = mask
-        .as_ref()
-        .map_or(std::ptr::null(), |mask| mask as *const u64);
+    let new = mask.as_ref().map_or(std::ptr::null(), |mask| mask as *const u64);
     // SAFETY: both pointers are null or point to the 8 bytes that the last argument promises.
     unsafe {
-        libc::syscall(
-            libc::SYS_rt_sigprocmask,
-            libc::SIG_SETMASK,
-            new,
-            &mut before as *mut u64,
-            8,
-        )
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, new, &mut before as *mut u64, 8)
     };
     before
 }

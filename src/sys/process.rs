@@ -122,18 +122,12 @@ mod tests {
         let mut child = Command::new("/bin/sleep").arg("60").spawn().unwrap();
         let now = clock::monotonic_ns();
         let handle = Handle::open(child.id(), now);
-        assert!(matches!(
-            handle,
-            Handle::Descriptor(_) | Handle::StartTime(..)
-        ));
+        assert!(matches!(handle, Handle::Descriptor(_) | Handle::StartTime(..)));
         assert!(!handle.has_ended());
         let by_time = Handle::StartTime(child.id(), start_time(child.id()).unwrap());
         assert!(!by_time.has_ended());
         // A process that started after the session claims to have began is another one.
-        assert!(matches!(
-            Handle::open(child.id(), now - 10_000_000_000),
-            Handle::Gone
-        ));
+        assert!(matches!(Handle::open(child.id(), now - 10_000_000_000), Handle::Gone));
         assert!(resident_bytes(child.id()).unwrap() > 0);
         signal(child.id(), libc::SIGKILL).unwrap();
         while !handle.has_ended() {
@@ -147,10 +141,7 @@ mod tests {
     #[test]
     fn reaping_tells_code_from_signal() {
         let end = |script: &str| {
-            let child = Command::new("/bin/sh")
-                .args(["-c", script])
-                .spawn()
-                .unwrap();
+            let child = Command::new("/bin/sh").args(["-c", script]).spawn().unwrap();
             loop {
                 if let Some(exit) = reap(child.id()).unwrap() {
                     return exit;

@@ -5,7 +5,7 @@ use std::{
     os::fd::{AsRawFd, FromRawFd, RawFd},
 };
 
-use super::check;
+use super::{check, poll};
 
 /// Signals that arrive here instead of at a handler. Made before any other thread is started,
 /// which then inherits the blocked mask.
@@ -39,6 +39,18 @@ impl Signals {
         let length = self.0.read(&mut info).ok()?;
         let number = info.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
         number.filter(|_| length == info.len()).map(|n| n as i32)
+    }
+}
+
+impl Signals {
+    /// Waits for the next signal; `None` when it cannot be waited for.
+    pub fn wait(&mut self) -> Option<i32> {
+        loop {
+            if let Some(signal) = self.next() {
+                return Some(signal);
+            }
+            poll::wait(&mut [poll::Wait::new(self.as_raw_fd(), true, false)], None).ok()?;
+        }
     }
 }
 

@@ -47,10 +47,8 @@ pub(super) fn inspect(file: &Path) -> Result<Facts, Reason> {
     let opened = File::open(file).map_err(|error| Reason::unreadable(file, &error))?;
     let cache = ReadCache::new(opened);
     check_machine(&cache, file)?;
-    let damaged = |error: object::Error| Reason::Damaged {
-        file: file.to_owned(),
-        error: error.to_string(),
-    };
+    let damaged =
+        |error: object::Error| Reason::Damaged { file: file.to_owned(), error: error.to_string() };
     let loader = loader(&cache).map_err(damaged)?;
     check_loader(loader.as_deref(), file)?;
     inspect_symbols(&cache, file)
@@ -116,9 +114,7 @@ fn check_loader(loader: Option<&str>, file: &Path) -> Result<(), Reason> {
         // The loader itself, started by name with a program as its argument, preloads too.
         None if is_loader(file) => return Ok(()),
         None => {
-            return Err(Reason::Static {
-                file: file.to_owned(),
-            });
+            return Err(Reason::Static { file: file.to_owned() });
         }
         Some(loader) => (file.to_owned(), loader.to_owned()),
     };
@@ -141,10 +137,7 @@ fn inspect_symbols(cache: &ReadCache<File>, file: &Path) -> Result<Facts, Reason
     for symbol in parsed.dynamic_symbols().chain(parsed.symbols()) {
         let Ok(name) = symbol.name() else { continue };
         if let Some((_, sanitizer)) = SANITIZERS.iter().find(|(known, _)| *known == name) {
-            return Err(Reason::Sanitized {
-                file: file.to_owned(),
-                sanitizer,
-            });
+            return Err(Reason::Sanitized { file: file.to_owned(), sanitizer });
         }
         if symbol.is_definition() && allocator.is_none() {
             allocator = ALLOCATORS.into_iter().find(|known| *known == name);

@@ -18,10 +18,7 @@ pub struct Refusal {
 
 impl Refusal {
     pub(super) fn new(program: &OsStr, reason: Reason) -> Self {
-        Self {
-            program: program.to_string_lossy().into_owned(),
-            reason,
-        }
+        Self { program: program.to_string_lossy().into_owned(), reason }
     }
 
     /// 127 when something was not found, 126 when it cannot be run or traced.
@@ -120,10 +117,7 @@ pub enum Reason {
 
 impl Reason {
     pub(super) fn unreadable(file: &Path, error: &io::Error) -> Self {
-        Self::Unreadable {
-            file: file.to_owned(),
-            error: error.to_string(),
-        }
+        Self::Unreadable { file: file.to_owned(), error: error.to_string() }
     }
 }
 
@@ -152,10 +146,7 @@ impl fmt::Display for Reason {
                 "{} is neither an ELF program nor a script; name the program that runs it",
                 file.display()
             ),
-            Self::NoInterpreter {
-                script,
-                interpreter,
-            } => write!(
+            Self::NoInterpreter { script, interpreter } => write!(
                 f,
                 "its interpreter {} does not exist; install it, or correct the first line of {}",
                 interpreter.display(),

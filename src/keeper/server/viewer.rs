@@ -96,9 +96,7 @@ impl Viewer {
         loop {
             let frame = self.incoming.next();
             match frame.and_then(|frame| {
-                frame
-                    .map(|(kind, payload)| FromViewer::decode(kind, payload))
-                    .transpose()
+                frame.map(|(kind, payload)| FromViewer::decode(kind, payload)).transpose()
             }) {
                 Ok(Some(message)) => messages.extend(message),
                 Ok(None) => return,

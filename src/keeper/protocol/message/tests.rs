@@ -16,14 +16,8 @@ fn from_viewers() -> Vec<FromViewer> {
     options.tracer_limit = Some(7);
     options.library = Some("/tmp/lib.so".into());
     vec![
-        FromViewer::Open {
-            version: 3,
-            purpose: Purpose::Ask,
-        },
-        FromViewer::Start {
-            options,
-            size: size_of(100, 30),
-        },
+        FromViewer::Open { version: 3, purpose: Purpose::Ask },
+        FromViewer::Start { options, size: size_of(100, 30) },
         FromViewer::Input(b"hello".to_vec()),
         FromViewer::Resize(size_of(1, 2)),
         FromViewer::Tracing(true),
@@ -52,10 +46,7 @@ fn from_keepers() -> Vec<FromKeeper> {
             command: vec![b"prog".to_vec(), b"\xFF".to_vec()],
             warnings: vec!["careful".to_owned()],
         }),
-        FromKeeper::Failed {
-            message: "no".to_owned(),
-            code: 126,
-        },
+        FromKeeper::Failed { message: "no".to_owned(), code: 126 },
         FromKeeper::Scrollback(b"old".to_vec()),
         FromKeeper::Output(Vec::new()),
         FromKeeper::Gap(1 << 40),
@@ -64,21 +55,9 @@ fn from_keepers() -> Vec<FromKeeper> {
             pid: 2,
             generation: 3,
             restart: true,
-            points: vec![
-                point,
-                Point {
-                    rss_bytes: None,
-                    ..point
-                },
-            ],
+            points: vec![point, Point { rss_bytes: None, ..point }],
         },
-        FromKeeper::ProcessEnded {
-            index: 1,
-            pid: 2,
-            generation: 3,
-            exit: None,
-            ended_ns: 9,
-        },
+        FromKeeper::ProcessEnded { index: 1, pid: 2, generation: 3, exit: None, ended_ns: 9 },
         FromKeeper::Exit(Exit::Code(-1)),
         FromKeeper::Exit(Exit::Signal(11)),
         FromKeeper::Feed,
