@@ -11,6 +11,7 @@ use core::sync::atomic::{
 };
 
 use crate::{
+    fast,
     ledger::{self, Mode, Own, Shared},
     process::{self, Charge, Origin, SHADOW},
     ring,
@@ -45,22 +46,17 @@ pub struct Taken {
 /// Records a new block.
 #[inline(always)]
 pub fn allocated(origin: &Origin, new: Allocation) {
-    let Some(inside) = Inside::enter() else {
-        return allocated_elsewhere(origin, new.address, new.size, new.usable);
-    };
-    allocate::<Own>(inside.session, inside.slot, inside.pulse, new, None);
-    inside.leave();
+    if !fast::allocated(new) {
+        allocated_carefully(origin, new.address, new.size, new.usable);
+    }
 }
 
-/// Records that a block is about to be released. `usable` is asked only for its bytes.
+/// Records that a block is about to be released; `usable` are its usable bytes.
 #[inline(always)]
 pub fn released(origin: &Origin, address: usize, usable: u64) {
-    let Some(inside) = Inside::enter() else {
-        return released_elsewhere(origin, address, usable);
-    };
-    let taken = Taken { address, usable, block: SHADOW.take(address) };
-    release::<Own>(inside.session, inside.slot, inside.pulse, taken);
-    inside.leave();
+    if !fast::released(address, usable) {
+        released_carefully(origin, address, usable);
+    }
 }
 
 /// Takes a block out of the shadow before it is moved; nothing is counted yet.
@@ -78,59 +74,27 @@ pub fn put_back(taken: Taken) {
 }
 
 /// Records that a block was moved or resized.
-#[inline]
+#[inline(never)]
 pub fn moved(origin: &Origin, old: Taken, new: Allocation) {
-    let Some(inside) = Inside::enter() else {
-        return moved_elsewhere(origin, old, new);
-    };
-    relocate::<Own>(inside.session, inside.slot, inside.pulse, old, new);
-    inside.leave();
+    carefully(
+        origin,
+        |session, slot, pulse| relocate::<Own>(session, slot, pulse, old, new),
+        |session, slot, pulse| relocate::<Shared>(session, slot, pulse, old, new),
+    );
 }
 
 /// Records that resizing to nothing released the block.
 pub fn vanished(origin: &Origin, old: Taken) {
-    elsewhere(
+    carefully(
         origin,
         |session, slot, pulse| release::<Own>(session, slot, pulse, old),
         |session, slot, pulse| release::<Shared>(session, slot, pulse, old),
     );
 }
 
-/// The thread is inside a hook and its gate is closed, so that the allocations of a signal
-/// handler keep out of its slot.
-struct Inside {
-    session: &'static Session,
-    slot: &'static Slot,
-    pulse: u64,
-}
-
-impl Inside {
-    #[inline(always)]
-    fn enter() -> Option<Inside> {
-        let pulse = process::pulse();
-        let slot = tls::get();
-        // SAFETY: `slot` is what the thread-local holds.
-        let gate = unsafe { tls::gate(slot) };
-        if gate.load(Relaxed) != pulse {
-            return None;
-        }
-        gate.store(tls::CLOSED, Relaxed);
-        compiler_fence(Acquire);
-        // SAFETY: only slots have an open gate, and they are never unmapped.
-        Some(Inside { session: process::session(), slot: unsafe { &*slot }, pulse })
-    }
-
-    #[inline(always)]
-    fn leave(self) {
-        compiler_fence(Release);
-        self.slot.gate.store(self.pulse, Relaxed);
-    }
-}
-
-/// An operation that did not find the gate open: the first of a thread or after a tick, a
-/// nested one, a late one.
-#[cold]
-fn elsewhere(
+/// Any operation of any thread: in its own slot with the gate closed, so that the allocations
+/// of a signal handler keep out of it, or in the shared slot.
+fn carefully(
     origin: &Origin,
     own: impl FnOnce(&Session, &Slot, u64),
     shared: impl FnOnce(&Session, &Slot, u64),
@@ -156,9 +120,9 @@ fn elsewhere(
 
 #[cold]
 #[inline(never)]
-fn allocated_elsewhere(origin: &Origin, address: usize, size: u64, usable: u64) {
+fn allocated_carefully(origin: &Origin, address: usize, size: u64, usable: u64) {
     let new = Allocation { address, size, usable };
-    elsewhere(
+    carefully(
         origin,
         |session, slot, pulse| allocate::<Own>(session, slot, pulse, new, None),
         |session, slot, pulse| allocate::<Shared>(session, slot, pulse, new, None),
@@ -167,22 +131,12 @@ fn allocated_elsewhere(origin: &Origin, address: usize, size: u64, usable: u64) 
 
 #[cold]
 #[inline(never)]
-fn released_elsewhere(origin: &Origin, address: usize, usable: u64) {
+fn released_carefully(origin: &Origin, address: usize, usable: u64) {
     vanished(origin, take(address, usable));
 }
 
-#[cold]
-#[inline(never)]
-fn moved_elsewhere(origin: &Origin, old: Taken, new: Allocation) {
-    elsewhere(
-        origin,
-        |session, slot, pulse| relocate::<Own>(session, slot, pulse, old, new),
-        |session, slot, pulse| relocate::<Shared>(session, slot, pulse, old, new),
-    );
-}
-
 /// `moved`: the new block continues a traced one and is recorded even after a stop.
-#[inline(always)]
+#[inline]
 fn allocate<M: Mode>(
     session: &Session,
     slot: &Slot,
@@ -214,7 +168,7 @@ fn allocate<M: Mode>(
     }
 }
 
-#[inline(always)]
+#[inline]
 fn release<M: Mode>(session: &Session, slot: &Slot, pulse: u64, old: Taken) {
     match old.block {
         Some(block) if ledger::is_of_window(slot, block.id) => {
@@ -253,7 +207,7 @@ fn release_foreign<M: Mode>(slot: &Slot, pulse: u64, old: Taken, block: Option<B
 }
 
 /// The release stands before the allocation, so that the peak never holds both.
-#[inline(always)]
+#[inline]
 fn relocate<M: Mode>(session: &Session, slot: &Slot, pulse: u64, old: Taken, new: Allocation) {
     let traced = old.block.is_some_and(|block| ledger::is_of_window(slot, block.id));
     release::<M>(session, slot, pulse, old);

@@ -65,7 +65,7 @@ impl Mode for Shared {
 #[inline(always)]
 pub fn count_allocation<M: Mode>(session: &Session, slot: &Slot, size: u64, usable: u64) {
     let cell = &slot.classes[size_class::of(size)];
-    keep_peak(session, cell);
+    keep_peak(slot, cell);
     M::add(&cell.allocations, 1);
     M::add(&cell.allocated_bytes, size);
     M::add(&slot.usable_allocated, usable);
@@ -88,7 +88,7 @@ pub fn count_release<M: Mode>(session: &Session, slot: &Slot, size: u64, usable:
         leave_peak(session, slot);
     }
     let cell = &slot.classes[size_class::of(size)];
-    keep_peak(session, cell);
+    keep_peak(slot, cell);
     M::add(&cell.frees, 1);
     M::add(&cell.freed_bytes, size);
     M::add(&slot.usable_freed, usable);
@@ -105,8 +105,8 @@ pub fn count_release<M: Mode>(session: &Session, slot: &Slot, size: u64, usable:
 
 /// The lazy epoch copy, before a cell's first change since the peak was left.
 #[inline(always)]
-fn keep_peak(session: &Session, cell: &Cell) {
-    let epoch = session.epoch.load(Relaxed);
+fn keep_peak(slot: &Slot, cell: &Cell) {
+    let epoch = slot.epoch.load(Relaxed);
     if cell.epoch.load(Relaxed) != epoch {
         copy_cell(cell, epoch);
     }
@@ -122,9 +122,9 @@ fn copy_cell(cell: &Cell, epoch: u64) {
     cell.epoch.store(epoch, Relaxed);
 }
 
-/// More is pending than since the last flush: perhaps a new peak, perhaps time to flush.
+/// More is pending than ever since the last flush: perhaps a new peak, perhaps time to flush.
 #[inline(never)]
-fn rise(session: &Session, slot: &Slot, bytes: i64, blocks: i64) {
+pub fn rise(session: &Session, slot: &Slot, bytes: i64, blocks: i64) {
     if session.membership.load(Relaxed) != slot.membership.load(Relaxed) {
         // What this thread took for the live bytes of all may be stale.
         store_highest(&slot.high_bytes, bytes);
@@ -163,12 +163,12 @@ fn store_highest(place: &AtomicI64, value: i64) {
 fn leave_peak(session: &Session, slot: &Slot) {
     slot.at_peak.store(0, Relaxed);
     if session.membership.load(Relaxed) == slot.membership.load(Relaxed) {
-        return Own::add(&session.epoch, 1);
-    }
-    // Others have come since; it is left now only if it still is the highest.
-    if slot.peak_bytes.load(Relaxed) >= session.peak_bytes.load(Relaxed) {
+        Own::add(&session.epoch, 1);
+    } else if slot.peak_bytes.load(Relaxed) >= session.peak_bytes.load(Relaxed) {
+        // Others have come since, but it still is the highest.
         session.epoch.fetch_add(1, Relaxed);
     }
+    slot.epoch.store(session.epoch.load(Relaxed), Relaxed);
 }
 
 /// Tells the session what the slot has pending.
@@ -200,6 +200,7 @@ pub fn flush<M: Mode>(session: &Session, slot: &Slot) {
 fn rebase(session: &Session, slot: &Slot, live: i64, live_blocks: i64) {
     let threads = session.threads.load(Acquire);
     slot.membership.store(session.membership.load(Acquire), Relaxed);
+    slot.epoch.store(session.epoch.load(Acquire), Relaxed);
     slot.alone.store(u32::from(threads == 1), Relaxed);
     slot.flushed_bytes.store(live, Relaxed);
     slot.flushed_blocks.store(live_blocks, Relaxed);
@@ -215,6 +216,7 @@ fn rebase(session: &Session, slot: &Slot, live: i64, live_blocks: i64) {
 /// A nested or late operation: straight to the session.
 #[inline(never)]
 fn flush_now(session: &Session, slot: &Slot, bytes: i64, blocks: i64) {
+    slot.epoch.store(session.epoch.load(Acquire), Relaxed);
     let live = session.live_bytes.fetch_add(bytes, AcqRel) + bytes;
     let live_blocks = session.live_blocks.fetch_add(blocks, AcqRel) + blocks;
     let tick = control::tick(slot.pulse.load(Relaxed));
@@ -315,6 +317,7 @@ pub fn refresh<M: Mode>(session: &Session, slot: &Slot, pulse: u64) {
         flush::<M>(session, slot);
         slot.pulse.store(pulse, Relaxed);
     }
+    set_window(slot, window_id(slot));
     if (seen ^ pulse) & flag::CLEARS != 0 {
         begin_window(session, slot, pulse & flag::CLEARS);
     }
@@ -330,7 +333,7 @@ fn begin_window(session: &Session, slot: &Slot, clears: u64) {
             start_over(session);
         }
     }
-    slot.id_base.store(session.id_base.load(Acquire) & 0xFFFF_FFFF, Relaxed);
+    set_window(slot, session.id_base.load(Acquire) as u32);
     note_cleared(slot);
     forget_peak(slot);
     let live = session.live_bytes.load(Relaxed);
@@ -393,14 +396,19 @@ fn forget_peak(slot: &Slot) {
     slot.at_peak.store(0, Relaxed);
 }
 
+/// Sets the first id of the slot's window, and with it and the slot's tick its stamp.
+pub fn set_window(slot: &Slot, id: u32) {
+    let tick = control::tick(slot.pulse.load(Relaxed)) as u32;
+    slot.floor.store(shadow::stamp(id, 0), Relaxed);
+    slot.stamp.store(shadow::stamp(id, tick), Relaxed);
+}
+
 /// The id that new blocks get while no stacks are captured: the first of the window.
-#[inline(always)]
 pub fn window_id(slot: &Slot) -> u32 {
-    slot.id_base.load(Relaxed) as u32
+    shadow::id_in(slot.floor.load(Relaxed))
 }
 
 /// Whether a word's id belongs to the window that the slot knows.
-#[inline(always)]
 pub fn is_of_window(slot: &Slot, id: u32) -> bool {
     id >= window_id(slot)
 }

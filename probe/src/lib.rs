@@ -38,6 +38,7 @@
 
 #[cfg(all(feature = "std", not(memtop_preload)))]
 pub mod embed;
+mod fast;
 pub mod hook;
 pub mod ledger;
 pub mod process;

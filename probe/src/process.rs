@@ -222,6 +222,11 @@ fn introduce(session: &Session, parent: Option<&Session>, origin: &Origin, memor
     let first_id = parent.map_or(1, inherit);
     session.id_base.store(clears << 16 | u64::from(first_id), Relaxed);
     WIPED.first_id.store(first_id, Relaxed);
+    if let Some(shared) = session.slot_offset(0).and_then(|offset| memory.slot(offset)) {
+        shared.gate.store(tls::CLOSED, Relaxed);
+        shared.pulse.store(memory.header().pulse.load(Relaxed), Relaxed);
+        ledger::set_window(shared, first_id);
+    }
     match parent {
         Some(parent) => describe_child(session, parent),
         None => (origin.describe)(session),

@@ -84,8 +84,29 @@ impl Shadow {
         Shadow { roots: [const { AtomicPtr::new(null_mut()) }; 2], arena: AtomicU64::new(0) }
     }
 
-    /// Notes a block.
+    /// The word of a 16-aligned address, if there is one already.
     #[inline(always)]
+    pub fn word(&self, address: usize) -> Option<&'static AtomicU64> {
+        // Misaligned bits end up at the top, where one comparison finds them together with
+        // addresses that no process has.
+        let granule = (address as u64).rotate_right(4);
+        let root = self.roots[0].load(Acquire);
+        if granule >> 43 != 0 || root.is_null() {
+            return None;
+        }
+        // SAFETY: the tables are never unmapped, and the indices are within them.
+        unsafe {
+            let middle = (*root).get_unchecked((granule >> 27) as usize).load(Acquire);
+            if middle.is_null() {
+                return None;
+            }
+            let leaf = (&(*middle))[(granule >> 11) as usize % TABLE_ENTRIES].load(Acquire);
+            (!leaf.is_null()).then(|| &(&(*leaf))[granule as usize % LEAF_WORDS])
+        }
+    }
+
+    /// Notes a block.
+    #[inline]
     pub fn note(&self, address: usize, block: Block, account: &impl Account) -> Noted {
         let mut leaf = self.leaf(address);
         if leaf.is_null() {
@@ -105,7 +126,7 @@ impl Shadow {
     }
 
     /// Takes a block out; `None` when none is noted there.
-    #[inline(always)]
+    #[inline]
     pub fn take(&self, address: usize) -> Option<Block> {
         let leaf = self.leaf(address);
         if leaf.is_null() {
@@ -121,10 +142,9 @@ impl Shadow {
         self.unpack(address, packed)
     }
 
-    #[inline(always)]
+    #[inline]
     fn unpack(&self, address: usize, packed: u64) -> Option<Block> {
-        let id = (packed >> (SIZE_BITS + TICK_BITS)) as u32;
-        let birth_tick = (packed >> SIZE_BITS & TICKS) as u32;
+        let (id, birth_tick) = (id_in(packed), birth_tick_in(packed));
         let size = packed & WIDE;
         if size == WIDE {
             return self.take_wide(address, id, birth_tick);
@@ -177,7 +197,7 @@ impl Shadow {
         true
     }
 
-    #[inline(always)]
+    #[inline]
     fn leaf(&self, address: usize) -> *const Leaf {
         let root = self.roots[usize::from(address & 8 != 0)].load(Acquire);
         if root.is_null() || address >> 47 != 0 || address & 7 != 0 {
@@ -278,9 +298,37 @@ fn table<T>(entry: &AtomicPtr<T>, account: &impl Account) -> Option<*mut T> {
     }
 }
 
+/// Whether a size is one of the usual: it stands in the word itself and has a
+/// [`size_class::of_usual`](crate::session::size_class::of_usual).
+#[inline(always)]
+pub const fn is_usual(size: u64) -> bool {
+    size.wrapping_sub(1) < WIDE - 1
+}
+
+/// The size in a word.
+#[inline(always)]
+pub const fn size_in(word: u64) -> u64 {
+    word & WIDE
+}
+
+/// The part of a word that does not depend on the size.
+pub const fn stamp(id: u32, birth_tick: u32) -> u64 {
+    (id as u64) << (SIZE_BITS + TICK_BITS) | (birth_tick as u64 & TICKS) << SIZE_BITS
+}
+
+/// The id in a word or in a stamp.
+pub const fn id_in(word: u64) -> u32 {
+    (word >> (SIZE_BITS + TICK_BITS)) as u32
+}
+
+/// The birth tick in a word, modulo 2^20.
+pub const fn birth_tick_in(word: u64) -> u32 {
+    (word >> SIZE_BITS & TICKS) as u32
+}
+
 #[inline(always)]
 fn pack(id: u32, birth_tick: u32, size: u64) -> u64 {
-    u64::from(id) << (SIZE_BITS + TICK_BITS) | (u64::from(birth_tick) & TICKS) << SIZE_BITS | size
+    stamp(id, birth_tick) | size
 }
 
 #[cfg(test)]

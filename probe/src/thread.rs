@@ -125,7 +125,7 @@ fn make() -> Option<&'static Slot> {
     let slot = memory.slot(offset)?;
     slot.owner.store(thread_id(), Relaxed);
     slot.pulse.store(memory.header().pulse.load(Relaxed), Relaxed);
-    slot.id_base.store(u64::from(session.id_base.load(Acquire) as u32), Relaxed);
+    ledger::set_window(slot, session.id_base.load(Acquire) as u32);
     session.slots.get(index)?.store(offset, Release);
     Some(slot)
 }

@@ -1,1 +1,96 @@
-//! The screens of memtop.
+//! The screens of memtop: presentation only.
+//!
+//! This crate knows no engine, no clock, no files and no traced program. Whoever runs memtop
+//! gathers what a screen can show into [`Data`], keeps a [`State`], and loops:
+//!
+//! ```text
+//!     key ──▶ keymap::dispatch ──▶ Action ──▶ update ──▶ Effect ──▶ whoever runs memtop
+//!                   ▲                            │
+//!                   └───────────── State ◀───────┘
+//!                                    │
+//!          model ──▶ Data ──────▶ draw(frame, data, state, theme)
+//! ```
+//!
+//! A frame is a function of its arguments, so any frame can be rebuilt in a test; the only way the
+//! state changes is [`update()`] and the `observe` calls of [`State`].
+//!
+//! | module | concept |
+//! | --- | --- |
+//! | [`data`] | what a screen can show |
+//! | [`state`], [`filter`] | what the person chose |
+//! | [`action`], [`keymap`], [`mod@update`] | what can be asked for, by which key, with what effect |
+//! | [`keys`] | keys as bytes, for the program's own terminal |
+//! | [`screen`] | one file a screen |
+//! | [`widget`] | reusable drawing: timeline, table, bar, popup, terminal |
+//! | [`theme`], [`glyphs`], [`format`](mod@format) | roles, shapes, numbers and words |
+//! | [`terminal`] | taking the terminal over and giving it back |
+//!
+//! ```
+//! use memtop_ui::{Data, Screen, State, Theme, draw};
+//! use memtop_ui::theme::{ColorDepth, Glyphs, Palette};
+//! use ratatui::{Terminal, backend::TestBackend};
+//!
+//! let theme = Theme::new(Palette::Dark, ColorDepth::True, Glyphs::Braille);
+//! let state = State::new(Screen::Overview, (80, 24));
+//! let mut terminal = Terminal::new(TestBackend::new(80, 24))?;
+//! terminal.draw(|frame| draw(frame, &Data::default(), &state, &theme))?;
+//! # Ok::<(), std::convert::Infallible>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub mod action;
+pub mod data;
+pub mod filter;
+pub mod format;
+pub mod glyphs;
+pub mod keymap;
+pub mod keys;
+pub mod screen;
+pub mod state;
+pub mod terminal;
+pub mod theme;
+pub mod update;
+pub mod widget;
+
+pub use action::Action;
+pub use data::Data;
+pub use screen::output::pane_size;
+pub use state::{Screen, State};
+pub use theme::Theme;
+pub use update::{Effect, Leave, update};
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+/// Draws one frame.
+pub fn draw(frame: &mut Frame, data: &Data, state: &State, theme: &Theme) {
+    screen::draw(frame, screen::Cx { data, state, theme });
+    if theme.glyphs() == theme::Glyphs::Ascii {
+        glyphs::to_ascii(frame.buffer_mut());
+    }
+}
+
+/// How many rows of each list fit on the screen, so that [`Data`] can be cut to them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Capacity {
+    /// Rows of [`Data::sizes`].
+    pub sizes: usize,
+    /// Rows of [`Data::growth`].
+    pub growth: usize,
+    /// Rows of [`Data::events`] from the first visible one on; add [`State::events_scroll`].
+    pub events: usize,
+}
+
+/// How many rows fit in the terminal's present size.
+pub fn capacity(data: &Data, state: &State) -> Capacity {
+    let (cols, rows) = state.size;
+    let [_, body, _] = screen::split(Rect::new(0, 0, cols, rows), Screen::Overview);
+    let parts = screen::overview::parts(body, screen::overview::lines(data, cols));
+    let rows_in = |area: Rect| usize::from(area.height.saturating_sub(3));
+    Capacity {
+        sizes: rows_in(parts.sizes),
+        growth: rows_in(parts.growth),
+        events: screen::events::capacity(rows),
+    }
+}

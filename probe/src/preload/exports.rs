@@ -39,7 +39,8 @@ pub unsafe extern "C" fn calloc(count: usize, bytes: usize) -> Pointer {
 /// As C's `free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn free(block: Pointer) {
-    if is_of_next(block) {
+    if !block.is_null() {
+        // A block of the bootstrap buffer was never recorded; its head reads as any word does.
         hook::released(&ORIGIN, block.addr(), next::usable_size(block));
         next::free(block);
     }

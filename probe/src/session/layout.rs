@@ -201,10 +201,12 @@ pub struct Slot {
     /// the pulse, and takes it for: there is a session, the thread has a slot, it is not inside
     /// a hook already, no tick has passed and nothing is asked of it.
     pub gate: AtomicU64,
-    /// The pulse as the owner saw it last.
-    pub pulse: AtomicU64,
-    /// First id of the current window.
-    pub id_base: AtomicU64,
+    /// `id << 40 | birth tick << 20`: the shadow word of a new block but for its size.
+    pub stamp: AtomicU64,
+    /// `id << 40` of the current window: no word of the window is below it.
+    pub floor: AtomicU64,
+    /// Session epoch as the owner saw it last.
+    pub epoch: AtomicU64,
     /// Block that the owner allocated last, for *temporary*.
     pub last_block: AtomicU64,
     /// Change of live bytes since the last flush.
@@ -213,13 +215,26 @@ pub struct Slot {
     pub pending_blocks: AtomicI64,
     /// Highest `pending_bytes` since the last flush.
     pub high_bytes: AtomicI64,
+
     /// Highest `pending_blocks` since the last flush.
     pub high_blocks: AtomicI64,
-
-    /// `pending_bytes` above this is a new peak of the process (one thread only).
-    pub peak_gap: AtomicI64,
     /// Flush when |`pending_bytes`| exceeds this.
     pub threshold: AtomicI64,
+    /// Usable bytes allocated.
+    pub usable_allocated: AtomicU64,
+    /// Usable bytes of traced blocks freed.
+    pub usable_freed: AtomicU64,
+    /// 1 while live is at its highest, seen by this thread alone.
+    pub at_peak: AtomicU32,
+    /// 1 while no other thread has a slot.
+    pub alone: AtomicU32,
+    /// Temporary blocks.
+    pub temporary: AtomicU64,
+    /// The pulse as the owner saw it last.
+    pub pulse: AtomicU64,
+    /// `pending_bytes` above this is a new peak of the process (one thread only).
+    pub peak_gap: AtomicI64,
+
     /// Session live bytes at the last flush.
     pub flushed_bytes: AtomicI64,
     /// Session live blocks at the last flush.
@@ -230,19 +245,8 @@ pub struct Slot {
     pub peak_blocks: AtomicI64,
     /// Tick then.
     pub peak_tick: AtomicU64,
-    /// 1 while live is at its highest, seen by this thread alone.
-    pub at_peak: AtomicU32,
-    /// 1 while no other thread has a slot.
-    pub alone: AtomicU32,
-
-    /// Usable bytes allocated.
-    pub usable_allocated: AtomicU64,
-    /// Usable bytes of traced blocks freed.
-    pub usable_freed: AtomicU64,
     /// Reallocs.
     pub reallocations: AtomicU64,
-    /// Temporary blocks.
-    pub temporary: AtomicU64,
     /// Untracked frees.
     pub untracked_frees: AtomicU64,
     /// Their usable bytes.
@@ -251,17 +255,14 @@ pub struct Slot {
     pub inherited_frees: AtomicU64,
     /// Their requested bytes.
     pub inherited_freed: AtomicU64,
-
     /// Thread id of the owner; 0 = free to be adopted.
     pub owner: AtomicU32,
-    _owner: u32,
+    /// [`Session::membership`] at the last flush.
+    pub membership: AtomicU32,
     /// Frees that were never seen.
     pub lost_records: AtomicU64,
     /// What former owners of this slot allocated: the sum over cells when the owner came.
     pub former: Figures,
-    /// [`Session::membership`] at the last flush.
-    pub membership: AtomicU32,
-    _former: [u32; 3],
 
     /// Cleared figures: what the counters stood at when the current window began.
     pub cleared: Cleared,
@@ -380,10 +381,10 @@ const _: () = {
     assert!(size_of::<Session>() == 12288);
     assert!(size_of::<Cell>() == 64);
     assert!(size_of::<Event>() == 32);
-    assert!(offset_of!(Slot, peak_gap) == 64);
-    assert!(offset_of!(Slot, usable_allocated) == 128);
+    // What every call touches lies in the first two lines, the cells apart.
     assert!(offset_of!(Slot, gate) == 0);
-    assert!(offset_of!(Slot, owner) == 192);
+    assert!(offset_of!(Slot, high_blocks) == 64);
+    assert!(offset_of!(Slot, flushed_bytes) == 128);
     assert!(offset_of!(Slot, cleared) == 256);
     // All that a small process touches lies in the first page.
     assert!(offset_of!(Slot, cleared_classes) <= 4096);

@@ -203,6 +203,11 @@ impl Reader {
         Some(Sums::over(self, session).into_reading(session))
     }
 
+    /// Arguments of session `index`; empty until it has said.
+    pub fn command(&self, index: usize) -> Vec<Vec<u8>> {
+        self.session(index).map(command).unwrap_or_default()
+    }
+
     /// Highest live bytes since tick `from`, as far as threads have flushed; 0 when none did.
     pub fn highest_since(&self, index: usize, from: u64) -> u64 {
         let Some(session) = self.session(index) else {

@@ -18,6 +18,12 @@ pub const fn of(size: u64) -> usize {
     if class < COUNT { class } else { COUNT - 1 }
 }
 
+/// The class of a size that is neither 0 nor above 2^48, without asking.
+#[inline(always)]
+pub const fn of_usual(size: u64) -> usize {
+    61 - (size.wrapping_sub(1) | 15).leading_zeros() as usize
+}
+
 /// Smallest and largest requested size of a class, both inclusive.
 pub const fn bounds(class: usize) -> (u64, u64) {
     match class {
@@ -38,6 +44,9 @@ mod tests {
             let (min, max) = bounds(class);
             assert_eq!(of(min), class);
             assert_eq!(of(max), class);
+            if class != 0 && max < 1 << 48 {
+                assert_eq!((of_usual(min), of_usual(max)), (class, class));
+            }
             if class + 1 < COUNT {
                 assert_eq!(bounds(class + 1).0, max + 1);
             }

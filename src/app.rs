@@ -1,0 +1,349 @@
+//! The dashboard's loop: the one place that holds model, ui state and terminal together.
+//!
+//! Keys, the source's messages, signals and ticks arrive through crossbeam channels; each one
+//! changes the state, and at most twenty times a second a dirty state becomes a frame.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, never, select, tick};
+use crossterm::event::{Event as TerminalEvent, KeyEventKind};
+use memtop_ui::{
+    Action, Effect, Leave, Screen, State, Theme,
+    data::{Data, Events, Growth, Notice, Origin, Output, Sizes, Totals},
+    draw, keymap, pane_size,
+    terminal::Guard,
+    update,
+};
+use ratatui::{Terminal, backend::CrosstermBackend};
+
+use crate::{
+    Error,
+    model::{Exit, Model},
+    query::{self, Session},
+    source::{Controls, Update, live::Live},
+    terminal::{self, Look},
+};
+
+/// Between two frames.
+const FRAME: Duration = Duration::from_millis(50);
+/// Lines the output pane can be scrolled back.
+const SCROLLBACK: usize = 5000;
+
+/// How the person left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The program had ended like this, or not at all.
+    Ended(Option<Exit>),
+    /// The program goes on without this viewer.
+    Detached,
+    /// A row of the chooser.
+    Chosen(usize),
+}
+
+/// What the dashboard is opened on.
+pub struct Opened {
+    /// Where the readings come from.
+    pub live: Live,
+    /// What it is.
+    pub session: Session,
+    /// What the keeper says.
+    pub updates: Receiver<Update>,
+    /// What can be asked of the keeper.
+    pub controls: Box<dyn Controls>,
+    /// Whether the program's terminal is in the output pane.
+    pub has_output: bool,
+    /// Time between two readings.
+    pub tick: Duration,
+    /// Said in the first frames.
+    pub notice: Option<Notice>,
+}
+
+/// Shows the dashboard until the person leaves.
+///
+/// # Errors
+/// When the terminal cannot be used; the program is not touched by that.
+pub fn run(opened: Opened) -> Result<Outcome, Error> {
+    let screen = terminal::Screen::open()?;
+    let look = Look::of_environment();
+    let mut app = App::new(opened, &screen, look)?;
+    app.resize_program();
+    let outcome = app.run(&screen);
+    drop(app);
+    outcome
+}
+
+/// The tables as they were when the person froze them.
+#[derive(Clone)]
+struct Frozen {
+    sizes: Sizes,
+    growth: Growth,
+    events: Events,
+    totals: Totals,
+}
+
+/// What a frame is made of.
+struct Shown {
+    model: Model,
+    state: State,
+    session: Session,
+    program: Option<vt100::Parser>,
+    frozen: Option<Frozen>,
+}
+
+struct App {
+    live: Live,
+    shown: Shown,
+    theme: Theme,
+    look: Look,
+    updates: Receiver<Update>,
+    controls: Box<dyn Controls>,
+    /// The position that was shown without the person's choice.
+    followed: usize,
+    tick: Duration,
+    dirty: bool,
+    // Dropped last: the terminal is whole again when everything else is gone.
+    terminal: Terminal<CrosstermBackend<BufWriter<File>>>,
+    guard: Guard<File>,
+}
+
+impl Shown {
+    fn tables(&self) -> Frozen {
+        let data = query::data(&self.model, &self.state, &self.session, Output::Elsewhere);
+        Frozen { sizes: data.sizes, growth: data.growth, events: data.events, totals: data.totals }
+    }
+
+    fn data(&self) -> Data<'_> {
+        let output = match &self.program {
+            Some(program) => Output::Terminal(program.screen()),
+            None if self.session.origin == Origin::Joined => Output::Elsewhere,
+            None => Output::Redirected,
+        };
+        let mut data = query::data(&self.model, &self.state, &self.session, output);
+        if let Some(frozen) = self.frozen.clone() {
+            Frozen { sizes: data.sizes, growth: data.growth, events: data.events, totals: data.totals } = frozen;
+        }
+        data
+    }
+}
+
+impl App {
+    fn new(opened: Opened, screen: &terminal::Screen, look: Look) -> Result<Self, Error> {
+        let size = screen.size();
+        let mut state = State::new(Screen::Overview, size);
+        state.palette = look.palette;
+        state.notice = opened.notice;
+        let failed = |source| Error::Failed {
+            what: "cannot draw on the terminal".to_owned(),
+            source,
+            remedy: "use memtop record, which needs none",
+        };
+        let guard = Guard::enter(screen.writer().map_err(failed)?).map_err(failed)?;
+        let writer = BufWriter::new(screen.writer().map_err(failed)?);
+        let terminal = Terminal::new(CrosstermBackend::new(writer)).map_err(failed)?;
+        let (columns, rows) = pane_size(size.0, size.1);
+        let program = opened.has_output.then(|| vt100::Parser::new(rows, columns, SCROLLBACK));
+        Ok(Self {
+            live: opened.live,
+            theme: look.theme(state.palette),
+            shown: Shown {
+                model: Model::default(),
+                state,
+                session: opened.session,
+                program,
+                frozen: None,
+            },
+            look,
+            updates: opened.updates,
+            controls: opened.controls,
+            followed: 0,
+            tick: opened.tick,
+            dirty: true,
+            terminal,
+            guard,
+        })
+    }
+
+    fn run(&mut self, screen: &terminal::Screen) -> Result<Outcome, Error> {
+        let ticks = tick(self.tick);
+        let frames = tick(FRAME);
+        let mut drawn = Instant::now() - FRAME;
+        self.observe();
+        loop {
+            select! {
+                recv(screen.events()) -> event => match event {
+                    Ok(terminal::Event::Terminal(event)) => {
+                        if let Some(outcome) = self.on_terminal(event)? {
+                            return Ok(outcome);
+                        }
+                    }
+                    // The terminal is gone, or somebody asks this viewer to leave.
+                    Ok(terminal::Event::Leave) | Err(_) => return Ok(self.left()),
+                },
+                recv(self.updates) -> update => self.on_update(update.ok()),
+                recv(ticks) -> _ => self.observe(),
+                recv(frames) -> _ => {}
+            }
+            if self.dirty && drawn.elapsed() >= FRAME {
+                drawn = Instant::now();
+                self.draw()?;
+            }
+        }
+    }
+
+    fn observe(&mut self) {
+        let chosen = (self.shown.state.process != self.followed).then_some(self.shown.state.process);
+        let reading = self.live.read(chosen);
+        if chosen.is_none() {
+            self.followed = reading.shown;
+            self.shown.state.process = reading.shown;
+        } else {
+            // From now on only the person's own choice counts.
+            self.followed = usize::MAX;
+        }
+        self.shown.model.observe(reading);
+        self.dirty = true;
+    }
+
+    fn on_update(&mut self, update: Option<Update>) {
+        self.dirty = true;
+        match update {
+            Some(Update::Output(bytes)) => {
+                if let Some(program) = &mut self.shown.program {
+                    program.process(&bytes);
+                }
+            }
+            Some(Update::History(index, points)) => self.live.remember(index, &points),
+            Some(Update::Exit(exit)) => self.live.ended(exit),
+            Some(Update::Feed(holds)) => self.live.hold_feed(holds),
+            Some(Update::ReadOnly(read_only)) => self.shown.session.read_only = read_only,
+            Some(Update::Notice(text)) => self.shown.state.notice = Some(Notice::warning(text)),
+            None => {
+                self.live.lost();
+                self.updates = never();
+            }
+        }
+    }
+
+    fn on_terminal(&mut self, event: TerminalEvent) -> Result<Option<Outcome>, Error> {
+        match event {
+            TerminalEvent::Key(key) if key.kind != KeyEventKind::Release => {
+                match keymap::dispatch(&self.shown.state, key) {
+                    Some(action) => self.act(action),
+                    None => Ok(None),
+                }
+            }
+            TerminalEvent::Paste(text) => self.act(Action::Paste(text)),
+            TerminalEvent::Resize(columns, rows) => {
+                self.shown.state.observe_size(columns, rows);
+                self.resize_program();
+                self.dirty = true;
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn act(&mut self, action: Action) -> Result<Option<Outcome>, Error> {
+        let mut state = self.shown.state.clone();
+        let effect = update(&mut state, action, &self.shown.data());
+        let palette_changed = state.palette != self.shown.state.palette;
+        let froze = state.frozen != self.shown.state.frozen;
+        self.shown.state = state;
+        if palette_changed {
+            self.theme = self.look.theme(self.shown.state.palette);
+        }
+        if froze {
+            self.shown.frozen = self.shown.state.frozen.then(|| self.shown.tables());
+        }
+        self.dirty = true;
+        self.carry_out(effect)
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Result<Option<Outcome>, Error> {
+        match effect {
+            Effect::None | Effect::Redraw => {}
+            Effect::Repaint => self.terminal.clear().map_err(Self::drawing)?,
+            Effect::StartTracing => self.controls.set_tracing(&self.live, true),
+            Effect::StopTracing => self.controls.set_tracing(&self.live, false),
+            Effect::Clear => self.controls.clear(&self.live),
+            Effect::Marked(number) => self.shown.model.mark(number),
+            Effect::SendInput(bytes) => self.controls.send_input(&bytes),
+            Effect::Suspend => self.suspend()?,
+            Effect::Join(row) => return Ok(Some(Outcome::Chosen(row))),
+            Effect::Quit(leave) => return Ok(Some(self.leave(leave))),
+        }
+        Ok(None)
+    }
+
+    fn leave(&mut self, leave: Leave) -> Outcome {
+        match leave {
+            Leave::EndProgram => {
+                let exit = self.end_program();
+                Outcome::Ended(exit)
+            }
+            Leave::Detach | Leave::Leave => self.left(),
+        }
+    }
+
+    fn left(&self) -> Outcome {
+        match (self.shown.model.reading.exit, self.shown.session.origin) {
+            (None, _) | (_, Origin::Joined) => Outcome::Detached,
+            (exit, _) => Outcome::Ended(exit),
+        }
+    }
+
+    /// Asks the program to end and waits until it has; the keeper insists after a while.
+    fn end_program(&mut self) -> Option<Exit> {
+        self.controls.end_program();
+        loop {
+            match self.updates.recv_timeout(Duration::from_secs(6)) {
+                Ok(Update::Exit(exit)) => return Some(exit),
+                Ok(_) => {}
+                Err(_) => return self.shown.model.reading.exit,
+            }
+        }
+    }
+
+    fn suspend(&mut self) -> Result<(), Error> {
+        self.guard.pause().map_err(Self::drawing)?;
+        terminal::stop_self();
+        self.guard.resume().map_err(Self::drawing)?;
+        self.terminal.clear().map_err(Self::drawing)
+    }
+
+    fn resize_program(&mut self) {
+        let (columns, rows) = pane_size(self.shown.state.size.0, self.shown.state.size.1);
+        if let Some(program) = &mut self.shown.program {
+            program.screen_mut().set_size(rows, columns);
+            self.controls.resize(columns, rows);
+        }
+    }
+
+    fn draw(&mut self) -> Result<(), Error> {
+        if let Some(program) = &mut self.shown.program {
+            program.screen_mut().set_scrollback(self.shown.state.scrollback);
+        }
+        let mut state = self.shown.state.clone();
+        let data = self.shown.data();
+        state.observe_scale(&data);
+        state.observe_lengths(&data);
+        let theme = &self.theme;
+        self.terminal.draw(|frame| draw(frame, &data, &state, theme)).map_err(Self::drawing)?;
+        drop(data);
+        self.shown.state = state;
+        self.dirty = false;
+        Ok(())
+    }
+
+    fn drawing(source: io::Error) -> Error {
+        Error::Failed {
+            what: "cannot draw on the terminal".to_owned(),
+            source,
+            remedy: "the program goes on; memtop joins it again",
+        }
+    }
+}

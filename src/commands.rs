@@ -1,0 +1,89 @@
+//! From a parsed command line to the part of memtop that does it.
+
+use std::{
+    io::{self, BufWriter, Write},
+    process::ExitCode,
+};
+
+use crate::{
+    Error,
+    cli::{Cli, Command, DumpOptions, TraceOptions},
+    launch, recording, report,
+};
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// Whatever the command met; [`Error::exit_code`] is then the status.
+pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
+    match cli.command {
+        None => Err(Error::NotBuilt {
+            what: "memtop without a command (choosing among what runs)".to_owned(),
+            instead: "start a program with memtop run PROG, or see memtop --help",
+        }),
+        Some(Command::Run(options)) => {
+            check_built("run", &options.trace)?;
+            not_built("memtop run")
+        }
+        Some(Command::Record(options)) => {
+            check_built("record", &options.trace)?;
+            if options.pid.is_some() {
+                return not_built("memtop record --pid");
+            }
+            launch::record(&options)
+        }
+        Some(Command::Report(options)) => report::run(&options).map(|()| ExitCode::SUCCESS),
+        Some(Command::Dump(options)) => dump(&options).map(|()| ExitCode::SUCCESS),
+        Some(Command::Demo(_)) => not_built("memtop demo"),
+        Some(Command::Keeper(_)) => not_built("memtop keeper"),
+        Some(Command::Attach(_)) => not_built("memtop attach"),
+        Some(Command::Replay(_)) => not_built("memtop replay"),
+        Some(Command::Diff(_)) => not_built("memtop diff"),
+        Some(Command::Export(_)) => not_built("memtop export"),
+        Some(Command::Doctor) => not_built("memtop doctor"),
+    }
+}
+
+fn not_built(what: &str) -> Result<ExitCode, Error> {
+    Err(Error::not_built(what))
+}
+
+/// Refuses the tracing options that parse but do nothing yet.
+fn check_built(command: &str, trace: &TraceOptions) -> Result<(), Error> {
+    let options = [
+        ("--events", trace.events),
+        ("--depth", trace.depth.is_some()),
+    ];
+    match options.iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(Error::not_built(format!("memtop {command} {option}"))),
+        None => Ok(()),
+    }
+}
+
+fn dump(options: &DumpOptions) -> Result<(), Error> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let dumped = recording::dump_file(&options.file, &mut out);
+    unless_nobody_reads(dumped.and_then(|()| out.flush().map_err(to_stdout)))
+}
+
+/// Writes to stdout, all at once.
+pub(crate) fn print(text: &[u8]) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text).and_then(|()| out.flush());
+    unless_nobody_reads(written.map_err(to_stdout))
+}
+
+fn to_stdout(source: io::Error) -> Error {
+    Error::Write {
+        what: "to the standard output".to_owned(),
+        source,
+    }
+}
+
+/// A pager that was left early is no failure.
+fn unless_nobody_reads(result: Result<(), Error>) -> Result<(), Error> {
+    match result {
+        Err(error) if error.is_broken_pipe() => Ok(()),
+        result => result,
+    }
+}

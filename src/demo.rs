@@ -1,0 +1,107 @@
+//! The program behind `memtop demo`: an ordinary traced child that does, in about twenty
+//! seconds, all that a heap is known for, and says on its terminal what it is doing.
+//!
+//! Tracing starts while it runs, at [`START`]: what it built before then is freed afterwards,
+//! which a tracer that only knows its own window would show as growth.
+
+use std::{
+    hint::black_box,
+    io::{self, Write},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// When tracing starts: the first act is over.
+pub const START: Duration = Duration::from_millis(3500);
+
+/// Steps an act is cut into.
+const STEPS: u32 = 60;
+
+type Block = Box<[u8]>;
+
+/// Plays all acts.
+pub fn play() {
+    let mut story = Story { began: Instant::now(), old: Vec::new(), cache: Vec::new(), leak: Vec::new() };
+    story.before_tracing();
+    story.replace();
+    story.grow_and_shrink();
+    story.churn();
+    story.leak();
+    story.say("The end. What the leak holds was never given back: see what grew, by size.");
+    black_box(&story.leak);
+}
+
+struct Story {
+    began: Instant,
+    old: Vec<Block>,
+    cache: Vec<Block>,
+    leak: Vec<Block>,
+}
+
+impl Story {
+    fn say(&self, text: &str) {
+        let seconds = self.began.elapsed().as_secs_f64();
+        // A terminal that went away is no reason to stop.
+        let _ = writeln!(io::stdout(), "\x1b[1m{seconds:5.1} s\x1b[0m  {text}");
+    }
+
+    fn before_tracing(&mut self) {
+        self.say("Building 32 MiB in 524,288 blocks of 64 B. Nobody is tracing yet.");
+        self.old.reserve_exact(524_288);
+        paced(Duration::from_secs(3), || self.old.extend((0..8_739).map(|_| block(64))));
+        thread::sleep(Duration::from_millis(800));
+    }
+
+    fn replace(&mut self) {
+        self.say("Tracing has started. Replacing every block by one of the same size:");
+        self.say("32 MiB are allocated and 32 MiB from before the start are freed. Net: nothing.");
+        let each = self.old.len().div_ceil(STEPS as usize);
+        let mut next = 0;
+        paced(Duration::from_secs(3), || {
+            let end = (next + each).min(self.old.len());
+            for place in &mut self.old[next..end] {
+                *place = block(64);
+            }
+            next = end;
+        });
+    }
+
+    fn grow_and_shrink(&mut self) {
+        self.say("A cache fills with 24 MiB in blocks of 4 KiB ...");
+        paced(Duration::from_secs(3), || self.cache.extend((0..102).map(|_| block(4096))));
+        self.say("... and gives two thirds of them back.");
+        let keep = self.cache.len() / 3;
+        let each = (self.cache.len() - keep).div_ceil(STEPS as usize);
+        paced(Duration::from_secs(2), || self.cache.truncate(self.cache.len().saturating_sub(each).max(keep)));
+    }
+
+    fn churn(&self) {
+        self.say("Churn: millions of short-lived blocks, and the live line does not move.");
+        paced(Duration::from_secs(3), || {
+            for size in (0..20_000).map(|n| 16 + n % 500) {
+                drop(black_box(block(size)));
+            }
+        });
+    }
+
+    fn leak(&mut self) {
+        self.say("A leak: 200 B for every request, 16 MiB in all, never freed.");
+        paced(Duration::from_secs(4), || self.leak.extend((0..1_398).map(|_| block(200))));
+    }
+}
+
+fn block(size: usize) -> Block {
+    let mut block = Vec::with_capacity(size);
+    block.resize(size, 1);
+    black_box(block.into_boxed_slice())
+}
+
+/// Does a step sixty times, evenly over a span.
+fn paced(span: Duration, mut step: impl FnMut()) {
+    let began = Instant::now();
+    for number in 1..=STEPS {
+        step();
+        let due = span * number / STEPS;
+        thread::sleep(due.saturating_sub(began.elapsed()));
+    }
+}

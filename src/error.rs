@@ -1,0 +1,177 @@
+//! Everything that can go wrong before or beside the traced program, and its exit code.
+//!
+//! A message says what was tried, on what, why it failed and what to do. `main` alone
+//! prints it. Once the traced program runs, its own status is passed through and memtop's
+//! troubles are only said.
+
+use std::{io, path::PathBuf};
+
+use crate::{keeper::LaunchError, recording::ReadError};
+
+/// Exit codes of memtop's own.
+pub mod exit_code {
+    /// Something failed.
+    pub const FAILED: u8 = 1;
+    /// Wrong usage, or something that is not built yet.
+    pub const USAGE: u8 = 2;
+    /// The condition of `--fail-if` is met.
+    pub const CONDITION_MET: u8 = 3;
+    /// `run` and `record`: memtop failed before the program ran.
+    pub const NOT_STARTED: u8 = 125;
+    /// `run` and `record`: the program cannot be run or traced.
+    pub const CANNOT_RUN: u8 = 126;
+    /// `run` and `record`: the program was not found.
+    pub const NOT_FOUND: u8 = 127;
+}
+
+/// An error with its message and exit code.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A command or option of the contract that does not exist yet.
+    #[error("{what} is not built yet{}", hint(.instead))]
+    NotBuilt {
+        /// As the user typed it: `memtop attach`, `memtop run --events`.
+        what: String,
+        /// What to do instead; may be empty.
+        instead: &'static str,
+    },
+    /// Options that do not go together, or a value that means nothing here.
+    #[error("{0}")]
+    Usage(String),
+    /// A recording could not be read.
+    #[error("cannot read the recording {}: {source}", path.display())]
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ReadError,
+    },
+    /// A recording has nothing to show.
+    #[error("nothing to show of the recording {}: {why}", path.display())]
+    NothingToShow {
+        /// The file.
+        path: PathBuf,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// A file or stream could not be written.
+    #[error("cannot write {what}: {source}")]
+    Write {
+        /// What was to be written, and where.
+        what: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A value that `--fail-if` needs is unknown.
+    #[error("cannot decide --fail-if '{expression}': {field} is unknown (null) in this report")]
+    Undecided {
+        /// The condition.
+        expression: String,
+        /// The first field without a value.
+        field: String,
+    },
+    /// The condition of `--fail-if` is met.
+    #[error("--fail-if '{expression}' is met: {found}")]
+    ConditionMet {
+        /// The condition.
+        expression: String,
+        /// The values that met it.
+        found: String,
+    },
+    /// `record` would overwrite a file.
+    #[error(
+        "cannot record into {}: it exists already; choose another name, or overwrite it with --force",
+        path.display()
+    )]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// memtop could not prepare the launch.
+    #[error("cannot {what}: {source}{}", hint(.remedy))]
+    NotStarted {
+        /// What was tried, on what.
+        what: String,
+        /// Why it failed.
+        source: io::Error,
+        /// What to do; may be empty.
+        remedy: &'static str,
+    },
+    /// The program was not started.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// The program cannot be run or traced.
+    #[error("cannot run {program}: {why}")]
+    CannotRun {
+        /// The program.
+        program: String,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// The program was not found.
+    #[error(
+        "cannot run {program}: not found; give its path, or add its folder to PATH \
+         (options of memtop stand before the program)"
+    )]
+    NotFound {
+        /// The program.
+        program: String,
+    },
+    /// Something else that failed.
+    #[error("cannot {what}: {source}{}", hint(.remedy))]
+    Failed {
+        /// What was tried, on what.
+        what: String,
+        /// Why it failed.
+        source: io::Error,
+        /// What to do; may be empty.
+        remedy: &'static str,
+    },
+}
+
+impl Error {
+    /// Something that does not exist yet, without advice.
+    pub fn not_built(what: impl Into<String>) -> Self {
+        Self::NotBuilt {
+            what: what.into(),
+            instead: "",
+        }
+    }
+
+    /// The status to exit with.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotBuilt { .. } | Self::Usage(_) => exit_code::USAGE,
+            Self::ConditionMet { .. } => exit_code::CONDITION_MET,
+            Self::FileExists { .. } | Self::NotStarted { .. } => exit_code::NOT_STARTED,
+            Self::Launch(error) => error.exit_code(),
+            Self::CannotRun { .. } => exit_code::CANNOT_RUN,
+            Self::NotFound { .. } => exit_code::NOT_FOUND,
+            Self::Recording { .. }
+            | Self::NothingToShow { .. }
+            | Self::Write { .. }
+            | Self::Undecided { .. }
+            | Self::Failed { .. } => exit_code::FAILED,
+        }
+    }
+
+    /// Whether the reader of our output went away, which is no failure.
+    pub fn is_broken_pipe(&self) -> bool {
+        let source = match self {
+            Self::Write { source, .. } => source,
+            Self::Recording {
+                source: ReadError::Io(source),
+                ..
+            } => source,
+            _ => return false,
+        };
+        source.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+fn hint(text: &str) -> String {
+    match text {
+        "" => String::new(),
+        text => format!("; {text}"),
+    }
+}

@@ -1,0 +1,144 @@
+//! When to look, and when tracing starts and stops by itself.
+
+use std::time::Duration;
+
+use memtop_probe::session::{control, layout::Header};
+
+/// When tracing starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Start {
+    /// With the program.
+    #[default]
+    Now,
+    /// When somebody says so.
+    Paused,
+    /// So long after the launch.
+    After(Duration),
+}
+
+/// Regular moments, never a burst of them after a delay (a stopped terminal, a suspended
+/// machine).
+#[derive(Debug)]
+pub struct Ticker {
+    every_ns: u64,
+    next_ns: u64,
+}
+
+impl Ticker {
+    /// The first tick comes one period after `now_ns`.
+    pub fn new(every: Duration, now_ns: u64) -> Self {
+        let every_ns = nanoseconds(every).max(1);
+        Self {
+            every_ns,
+            next_ns: now_ns.saturating_add(every_ns),
+        }
+    }
+
+    /// True once for every period that begins; periods that were missed are skipped.
+    pub fn is_due(&mut self, now_ns: u64) -> bool {
+        if now_ns < self.next_ns {
+            return false;
+        }
+        let missed = (now_ns - self.next_ns) / self.every_ns;
+        self.next_ns += (missed + 1) * self.every_ns;
+        true
+    }
+
+    /// How long until the next one.
+    pub fn remaining(&self, now_ns: u64) -> Duration {
+        Duration::from_nanos(self.next_ns.saturating_sub(now_ns))
+    }
+}
+
+/// The start and the stop that were asked for beforehand. Each is carried out once; what
+/// somebody does by hand in between stays.
+#[derive(Debug)]
+pub struct Schedule {
+    start_ns: Option<u64>,
+    stop_ns: Option<u64>,
+}
+
+impl Schedule {
+    /// Both times count from the launch.
+    pub fn new(start: Start, stop_after: Option<Duration>, launched_ns: u64) -> Self {
+        let at = |delay| launched_ns.saturating_add(nanoseconds(delay));
+        Self {
+            start_ns: match start {
+                Start::Now => Some(launched_ns),
+                Start::Paused => None,
+                Start::After(delay) => Some(at(delay)),
+            },
+            stop_ns: stop_after.map(at),
+        }
+    }
+
+    /// How long until something is due; `None` when nothing is left to do.
+    pub fn remaining(&self, now_ns: u64) -> Option<Duration> {
+        let next = self.start_ns.into_iter().chain(self.stop_ns).min()?;
+        Some(Duration::from_nanos(next.saturating_sub(now_ns)))
+    }
+
+    /// Does what is due.
+    pub fn apply(&mut self, header: &Header, now_ns: u64) {
+        if self.start_ns.take_if(|at| *at <= now_ns).is_some() {
+            control::set_tracing(header, true, now_ns);
+        }
+        if self.stop_ns.take_if(|at| *at <= now_ns).is_some() {
+            control::set_tracing(header, false, now_ns);
+        }
+    }
+}
+
+/// A duration in nanoseconds; 584 years at most.
+pub fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memtop_probe::session::{
+        memory::{LEAST_SIZE, Memory, Settings},
+        reader::Reader,
+    };
+
+    #[test]
+    fn missed_ticks_are_skipped() {
+        let mut ticker = Ticker::new(Duration::from_nanos(100), 1000);
+        assert_eq!(ticker.remaining(1030), Duration::from_nanos(70));
+        assert!(!ticker.is_due(1099));
+        assert!(ticker.is_due(1100));
+        assert!(!ticker.is_due(1150));
+        assert!(ticker.is_due(1555));
+        assert!(!ticker.is_due(1599));
+        assert!(ticker.is_due(1600));
+    }
+
+    #[test]
+    fn tracing_starts_and_stops_by_itself_once() {
+        let settings = Settings {
+            size: LEAST_SIZE,
+            nonce: 1,
+            now_ns: 1000,
+            tick_ns: 100,
+            limit: LEAST_SIZE,
+        };
+        let (memory, fd) = Memory::create(&settings).unwrap();
+        drop(crate::sys::descriptor::adopt(fd));
+        let reader = Reader::over(memory);
+        let nanos = Duration::from_nanos;
+        let mut schedule = Schedule::new(Start::After(nanos(50)), Some(nanos(90)), 1000);
+        let mut tracing_at = |now| {
+            schedule.apply(reader.header(), now);
+            control::is_tracing(reader.header())
+        };
+        assert!(!tracing_at(1049));
+        assert!(tracing_at(1051));
+        control::set_tracing(reader.header(), false, 1060);
+        assert!(!tracing_at(1070));
+        control::set_tracing(reader.header(), true, 1075);
+        assert!(!tracing_at(1095));
+        let intervals = reader.clock().intervals;
+        assert_eq!(intervals, [(1051, Some(1060)), (1075, Some(1095))]);
+    }
+}

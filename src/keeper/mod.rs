@@ -1,0 +1,38 @@
+//! The process that holds a traced program.
+//!
+//! `memtop record` is that process itself; `memtop run` starts one apart, so that viewers can
+//! come, go and crash while the program runs on.
+//!
+//! ```text
+//!              ┌ preflight ─ launch ─ preload_file        before the start
+//!  record ─────┤
+//!              ├ watch ── clock, processes, history       while it runs
+//!  server ─────┤
+//!    │         └ terminal, scrollback                     run only
+//!    └ rendezvous, protocol ─── client                    the viewer's half
+//! ```
+
+pub mod client;
+pub mod clock;
+pub mod embedded;
+pub mod history;
+pub mod launch;
+pub mod preflight;
+pub mod preload_file;
+pub mod processes;
+pub mod protocol;
+pub mod record;
+pub mod rendezvous;
+mod scrollback;
+pub mod server;
+mod terminal;
+pub mod watch;
+
+pub use clock::Start;
+pub use launch::{LaunchError, Options};
+
+/// The preload library that this memtop carries.
+fn image() -> Option<preload_file::Image<'static>> {
+    let (bytes, hash) = (memtop_probe::image::BYTES, memtop_probe::image::HASH);
+    Some(preload_file::Image { bytes, hash })
+}

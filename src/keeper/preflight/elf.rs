@@ -1,0 +1,154 @@
+//! What an ELF file says about how it can be traced.
+//!
+//! Only headers, program headers and symbol tables are read, never the whole file. The bytes
+//! are hostile: all access goes through the parser's checked reads.
+
+use std::{fs::File, path::Path};
+
+use object::{
+    Endianness, ReadCache, ReadRef, elf,
+    elf::FileHeader64,
+    read::elf::{ElfFile64, FileHeader, ProgramHeader},
+    read::{Object, ObjectSymbol},
+};
+
+use super::Reason;
+
+/// Symbols that only an allocator defines; the first found is named.
+const ALLOCATORS: [&str; 8] = [
+    "malloc",
+    "je_malloc",
+    "_rjem_malloc",
+    "mi_malloc",
+    "_mi_malloc_generic",
+    "tc_malloc",
+    "snmalloc_alloc",
+    "rpmalloc",
+];
+
+/// A symbol that a sanitizer's code refers to, and the sanitizer's name.
+const SANITIZERS: [(&str, &str); 5] = [
+    ("__asan_init", "AddressSanitizer"),
+    ("__tsan_init", "ThreadSanitizer"),
+    ("__msan_init", "MemorySanitizer"),
+    ("__hwasan_init", "HWAddressSanitizer"),
+    ("__lsan_init", "LeakSanitizer"),
+];
+
+/// What is worth saying about a file that can be traced.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// The symbol by which an allocator in the executable itself was recognised.
+    pub(super) allocator: Option<&'static str>,
+}
+
+/// Reads the file, and refuses it where it cannot be traced.
+pub(super) fn inspect(file: &Path) -> Result<Facts, Reason> {
+    let opened = File::open(file).map_err(|error| Reason::unreadable(file, &error))?;
+    let cache = ReadCache::new(opened);
+    check_machine(&cache, file)?;
+    let damaged = |error: object::Error| Reason::Damaged {
+        file: file.to_owned(),
+        error: error.to_string(),
+    };
+    let loader = loader(&cache).map_err(damaged)?;
+    check_loader(loader.as_deref(), file)?;
+    inspect_symbols(&cache, file)
+}
+
+/// The identification bytes and the machine, before anything depends on them.
+fn check_machine(cache: &ReadCache<File>, file: &Path) -> Result<(), Reason> {
+    let start = cache.read_bytes_at(0, 20).map_err(|()| Reason::Damaged {
+        file: file.to_owned(),
+        error: "it ends within its header".to_owned(),
+    })?;
+    let (class, order) = (elf::FileClass(start[4]), elf::DataEncoding(start[5]));
+    let machine = elf::Machine(match order {
+        elf::ELFDATA2MSB => u16::from_be_bytes([start[18], start[19]]),
+        _ => u16::from_le_bytes([start[18], start[19]]),
+    });
+    if (class, order, machine) == (elf::ELFCLASS64, elf::ELFDATA2LSB, elf::EM_X86_64) {
+        return Ok(());
+    }
+    Err(Reason::Foreign {
+        file: file.to_owned(),
+        architecture: architecture(class, order, machine),
+    })
+}
+
+fn architecture(class: elf::FileClass, order: elf::DataEncoding, machine: elf::Machine) -> String {
+    let bits = if class == elf::ELFCLASS32 { 32 } else { 64 };
+    let order = match order {
+        elf::ELFDATA2MSB => " (big-endian)",
+        _ => "",
+    };
+    match machine {
+        elf::EM_386 => "32-bit x86 (i386)".to_owned(),
+        elf::EM_X86_64 if bits == 32 => "x32 (x86-64 with 32-bit pointers)".to_owned(),
+        elf::EM_AARCH64 => format!("64-bit ARM (aarch64){order}"),
+        elf::EM_ARM => format!("32-bit ARM{order}"),
+        elf::EM_RISCV => format!("{bits}-bit RISC-V"),
+        elf::EM_PPC64 => format!("64-bit PowerPC{order}"),
+        elf::EM_S390 => "IBM Z (s390)".to_owned(),
+        elf::EM_MIPS => format!("{bits}-bit MIPS{order}"),
+        elf::EM_LOONGARCH => format!("{bits}-bit LoongArch"),
+        other => format!("another architecture (ELF machine {}, {bits}-bit)", other.0),
+    }
+}
+
+fn loader(cache: &ReadCache<File>) -> object::Result<Option<String>> {
+    let header = FileHeader64::<Endianness>::parse(cache)?;
+    let endian = header.endian()?;
+    for segment in header.program_headers(endian, cache)? {
+        if let Some(path) = segment.interpreter(endian, cache)? {
+            return Ok(Some(String::from_utf8_lossy(path).into_owned()));
+        }
+    }
+    Ok(None)
+}
+
+fn check_loader(loader: Option<&str>, file: &Path) -> Result<(), Reason> {
+    let is_loader = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("ld-linux") || name.starts_with("ld-2.")
+    };
+    let (file, loader) = match loader {
+        // The loader itself, started by name with a program as its argument, preloads too.
+        None if is_loader(file) => return Ok(()),
+        None => {
+            return Err(Reason::Static {
+                file: file.to_owned(),
+            });
+        }
+        Some(loader) => (file.to_owned(), loader.to_owned()),
+    };
+    if loader.contains("ld-musl") {
+        return Err(Reason::Musl { file, loader });
+    }
+    if !Path::new(&loader).exists() {
+        return Err(Reason::NoLoader { file, loader });
+    }
+    Ok(())
+}
+
+fn inspect_symbols(cache: &ReadCache<File>, file: &Path) -> Result<Facts, Reason> {
+    // Headers that are good enough for the kernel but not for the parser are no reason to
+    // refuse: what is unknown here is only a warning.
+    let Ok(parsed) = ElfFile64::<Endianness, _>::parse(cache) else {
+        return Ok(Facts { allocator: None });
+    };
+    let mut allocator = None;
+    for symbol in parsed.dynamic_symbols().chain(parsed.symbols()) {
+        let Ok(name) = symbol.name() else { continue };
+        if let Some((_, sanitizer)) = SANITIZERS.iter().find(|(known, _)| *known == name) {
+            return Err(Reason::Sanitized {
+                file: file.to_owned(),
+                sanitizer,
+            });
+        }
+        if symbol.is_definition() && allocator.is_none() {
+            allocator = ALLOCATORS.into_iter().find(|known| *known == name);
+        }
+    }
+    Ok(Facts { allocator })
+}

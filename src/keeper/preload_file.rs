@@ -1,0 +1,211 @@
+//! Putting the preload library where the loader of a program can map it.
+//!
+//! memtop carries the library in itself. It is written once to the user's cache folder, under
+//! a name that says its content, and stays there; where no folder will do, it is handed over
+//! in memory.
+
+use std::{
+    ffi::OsString,
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io::{self, Write},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::{
+            ffi::OsStrExt,
+            fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+        },
+    },
+    path::{Path, PathBuf},
+};
+
+use crate::sys::file;
+
+/// The library as memtop carries it.
+#[derive(Debug, Clone, Copy)]
+pub struct Image<'a> {
+    /// The file's bytes.
+    pub bytes: &'a [u8],
+    /// Something short that differs where the bytes do.
+    pub hash: &'a str,
+}
+
+/// A library that a loader can map.
+#[derive(Debug)]
+pub struct Library {
+    /// Its path, free of the characters that `LD_PRELOAD` cannot hold.
+    pub path: PathBuf,
+    /// Keeps a library in memory alive; it goes when memtop does.
+    _memory: Option<OwnedFd>,
+}
+
+impl Library {
+    /// A library that somebody else put there: `MEMTOP_PRELOAD_SO`.
+    ///
+    /// # Errors
+    /// When the loader could not take the path.
+    pub fn at(path: PathBuf) -> io::Result<Self> {
+        check_path(&path)?;
+        check_mappable(&path)?;
+        Ok(Self {
+            path,
+            _memory: None,
+        })
+    }
+
+    /// Places the library in the first folder that will do, else in memory.
+    ///
+    /// # Errors
+    /// When not even memory will do.
+    pub fn place(image: Image<'_>) -> io::Result<Self> {
+        let name = format!("libmemtop-{}-{}.so", env!("CARGO_PKG_VERSION"), image.hash);
+        let placed = folders().find_map(|folder| place(&folder, &name, image.bytes).ok());
+        match placed {
+            Some(path) => Ok(Self {
+                path,
+                _memory: None,
+            }),
+            None => in_memory(image.bytes),
+        }
+    }
+}
+
+/// The user's cache folder, then one of the user's own in the folder for temporary files.
+fn folders() -> impl Iterator<Item = PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
+    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let cache = variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
+    let user = file::credentials().effective_user;
+    let temporary = std::env::temp_dir().join(format!("memtop-{user}"));
+    cache
+        .map(|cache| cache.join("memtop"))
+        .into_iter()
+        .chain([temporary])
+}
+
+fn place(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+    check_path(folder)?;
+    private_folder(folder)?;
+    let path = folder.join(name);
+    // The content is compared, not trusted: a cut or changed file is replaced.
+    if !fs::read(&path).is_ok_and(|found| found == bytes) {
+        write(folder, &path, bytes)?;
+    }
+    check_mappable(&path)?;
+    Ok(path)
+}
+
+/// The loader splits `LD_PRELOAD` at colons and spaces and knows no quoting.
+fn check_path(path: &Path) -> io::Result<()> {
+    let splits = |byte: &u8| b" :\t\n".contains(byte);
+    if path.is_absolute() && !path.as_os_str().as_bytes().iter().any(splits) {
+        return Ok(());
+    }
+    let why = "LD_PRELOAD takes absolute paths without spaces and colons only";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+}
+
+/// Makes a folder that only this user can write: anybody else could swap the library.
+///
+/// # Errors
+/// When it cannot be made, or belongs to somebody else.
+pub fn private_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let data = fs::symlink_metadata(folder)?;
+    let own = data.uid() == file::credentials().effective_user;
+    if data.is_dir() && own && data.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    let why = "it must be a folder that belongs to you and that nobody else can write";
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+}
+
+/// Written beside and renamed, so that nobody ever maps half a library.
+fn write(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let draft = folder.join(format!(".draft-{}", std::process::id()));
+    let _ = fs::remove_file(&draft);
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.set_permissions(Permissions::from_mode(0o555)))
+        .and_then(|()| fs::rename(&draft, path));
+    written.inspect_err(|_| drop(fs::remove_file(&draft)))
+}
+
+/// A `noexec` mount takes the file, but the loader could not map it.
+fn check_mappable(path: &Path) -> io::Result<()> {
+    file::can_map_code(&File::open(path)?)
+}
+
+/// Named through memtop's own number, because the program may close its descriptors.
+fn in_memory(bytes: &[u8]) -> io::Result<Library> {
+    let mut file = file::in_memory(c"memtop-library")?;
+    file.write_all(bytes)?;
+    let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+    Ok(Library {
+        path: PathBuf::from(path),
+        _memory: Some(file.into()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let name = format!("memtop-preload-{}-{name}", std::process::id());
+            Self(std::env::temp_dir().join(name))
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    const BYTES: &[u8] = b"\x7fELF and more";
+
+    #[test]
+    fn it_is_written_once_and_repaired_when_damaged() {
+        let folder = Folder::new("once");
+        let path = place(&folder.0, "lib.so", BYTES).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), BYTES);
+        let first = path.metadata().unwrap().ino();
+        place(&folder.0, "lib.so", BYTES).unwrap();
+        assert_eq!(path.metadata().unwrap().ino(), first);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, b"\x7fELF").unwrap();
+        place(&folder.0, "lib.so", BYTES).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), BYTES);
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn folders_that_others_can_write_are_refused() {
+        let folder = Folder::new("open");
+        fs::create_dir(&folder.0).unwrap();
+        fs::set_permissions(&folder.0, Permissions::from_mode(0o777)).unwrap();
+        let error = place(&folder.0, "lib.so", BYTES).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        assert!(place(&folder.0.join("a b"), "lib.so", BYTES).is_err());
+        assert!(place(Path::new("relative"), "lib.so", BYTES).is_err());
+    }
+
+    #[test]
+    fn memory_is_the_last_resort() {
+        let library = in_memory(BYTES).unwrap();
+        assert_eq!(fs::read(&library.path).unwrap(), BYTES);
+        check_path(&library.path).unwrap();
+    }
+}

@@ -1,0 +1,250 @@
+//! The process images of a launch: who they are, whether they live, how they ended, and what
+//! they held over time.
+//!
+//! Always holds: an image is ended once and stays so; of the images of one pid at most the
+//! last is alive; what an ended image held is read once, after its end.
+
+use std::collections::BTreeMap;
+
+use memtop_probe::session::reader::{ClockReading, Reader, SessionReading};
+
+use super::history::History;
+use crate::{
+    model::{Exit, Point, ProcessState},
+    source::session::{self, Facts},
+    sys::process::{self, Handle},
+};
+
+/// One process image.
+#[derive(Debug)]
+pub struct Image {
+    /// Number of its session in the session memory.
+    pub index: usize,
+    /// Process id.
+    pub pid: u32,
+    /// 0 for the first image of this pid.
+    pub generation: u32,
+    started_ns: u64,
+    handle: Handle,
+    names: BTreeMap<u32, String>,
+    history: History,
+    sampled_tick: u64,
+    end: Option<End>,
+}
+
+/// How an image ended.
+#[derive(Debug)]
+pub struct End {
+    /// `CLOCK_MONOTONIC`, nanoseconds; when it was noticed.
+    pub at_ns: u64,
+    /// Known of the launched program only; an image that made way for another has none.
+    pub exit: Option<Exit>,
+    /// Its figures then.
+    reading: Option<SessionReading>,
+}
+
+/// What one look at the processes found.
+#[derive(Debug, Default, PartialEq)]
+pub struct Changes {
+    /// A sample of each image that lives, by session number.
+    pub samples: Vec<(usize, Point)>,
+    /// Session numbers of images that have ended since the last look.
+    pub ended: Vec<usize>,
+}
+
+/// All images, in order of their sessions.
+#[derive(Debug, Default)]
+pub struct Processes {
+    images: Vec<Image>,
+    /// Sessions below this number are known.
+    next: usize,
+    root: Option<(u32, Exit, u64)>,
+}
+
+impl Processes {
+    /// All images, in order of their start.
+    pub fn images(&self) -> &[Image] {
+        &self.images
+    }
+
+    /// The image with a session number.
+    pub fn image(&self, index: usize) -> Option<&Image> {
+        self.images.iter().find(|image| image.index == index)
+    }
+
+    /// Whether any image still runs.
+    pub fn any_alive(&self) -> bool {
+        self.images.iter().any(|image| image.end.is_none())
+    }
+
+    /// The launched program ended; its last image ended with it.
+    pub fn root_ended(&mut self, pid: u32, exit: Exit, now_ns: u64) {
+        self.root = Some((pid, exit, now_ns));
+    }
+
+    /// Finds new images, notices ends, and samples what lives.
+    pub fn observe(&mut self, reader: &Reader, now_ns: u64) -> Changes {
+        let mut changes = Changes::default();
+        self.discover(reader, now_ns, &mut changes);
+        self.notice_ends(reader, now_ns, &mut changes);
+        let tick = reader.clock().tick;
+        for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
+            if let Some(point) = image.sample(reader, now_ns, tick) {
+                changes.samples.push((image.index, point));
+            }
+        }
+        changes
+    }
+
+    fn discover(&mut self, reader: &Reader, now_ns: u64, changes: &mut Changes) {
+        while self.next < reader.session_count() {
+            // A session that is being claimed at this moment is met again at the next look.
+            let Some((pid, started_ns)) = reader.identity(self.next) else {
+                break;
+            };
+            self.replace(pid, started_ns, reader, changes);
+            let generation = self.images.iter().filter(|image| image.pid == pid).count() as u32;
+            self.images.push(Image {
+                index: self.next,
+                pid,
+                generation,
+                started_ns,
+                handle: Handle::open(pid, started_ns.min(now_ns)),
+                names: BTreeMap::new(),
+                history: History::default(),
+                sampled_tick: 0,
+                end: None,
+            });
+            self.next += 1;
+        }
+    }
+
+    /// A new session of a pid that is known: exec, or a new process with an old number.
+    fn replace(&mut self, pid: u32, at_ns: u64, reader: &Reader, changes: &mut Changes) {
+        let former = self
+            .images
+            .iter_mut()
+            .find(|image| image.pid == pid && image.end.is_none());
+        if let Some(image) = former {
+            image.finish(reader, at_ns, None);
+            changes.ended.push(image.index);
+        }
+    }
+
+    fn notice_ends(&mut self, reader: &Reader, now_ns: u64, changes: &mut Changes) {
+        let root = self.root;
+        for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
+            // The number of the launched program cannot be given away before it is reaped, so
+            // its live image at that time is the one that ended.
+            let own = root.filter(|(pid, _, at)| *pid == image.pid && image.started_ns <= *at);
+            if own.is_some() || image.handle.has_ended() {
+                let at = own.map_or(now_ns, |(_, _, at)| at);
+                image.finish(reader, at, own.map(|(_, exit, _)| exit));
+                changes.ended.push(image.index);
+            }
+        }
+    }
+
+    /// Reads the names of the threads that live. Costs a few system calls a thread, so it is
+    /// for a person who asks, and not for every tick.
+    pub fn name_threads(&mut self, reader: &Reader) {
+        for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
+            if let Some(reading) = reader.read(image.index) {
+                image.name_threads(&reading);
+            }
+        }
+    }
+
+    /// The state of every image.
+    pub fn states(&self, reader: &Reader) -> Vec<ProcessState> {
+        let clock = reader.clock();
+        let state = |image: &Image| {
+            let timeline = image.history.points().to_vec();
+            Some(ProcessState { timeline, ..image.state(reader, &clock, self)? })
+        };
+        self.images.iter().filter_map(state).collect()
+    }
+
+    /// The state of one image, without its timeline.
+    pub fn state(&self, image: &Image, reader: &Reader) -> Option<ProcessState> {
+        image.state(reader, &reader.clock(), self)
+    }
+
+    fn contains(&self, pid: u32) -> bool {
+        self.images.iter().any(|image| image.pid == pid)
+    }
+}
+
+impl Image {
+    /// Its end, if it has ended.
+    pub fn end(&self) -> Option<&End> {
+        self.end.as_ref()
+    }
+
+    /// Its history, oldest first.
+    pub fn timeline(&self) -> &[Point] {
+        self.history.points()
+    }
+
+    /// When its session began, `CLOCK_MONOTONIC` nanoseconds.
+    pub fn started_ns(&self) -> u64 {
+        self.started_ns
+    }
+
+    /// How long it has lived by `now_ns`; an ended one lives no longer.
+    pub fn lived_ns(&self, now_ns: u64) -> u64 {
+        let until = self.end.as_ref().map_or(now_ns, |end| end.at_ns);
+        until.saturating_sub(self.started_ns)
+    }
+
+    fn sample(&mut self, reader: &Reader, now_ns: u64, tick: u64) -> Option<Point> {
+        let reading = reader.read(self.index)?;
+        let highest = reader.highest_since(self.index, self.sampled_tick);
+        let resident = process::resident_bytes(self.pid);
+        let point = session::point(&reading, now_ns, highest, resident);
+        self.sampled_tick = tick;
+        self.history.push(point);
+        Some(point)
+    }
+
+    fn finish(&mut self, reader: &Reader, at_ns: u64, exit: Option<Exit>) {
+        let reading = reader.read(self.index);
+        if let Some(reading) = &reading {
+            let highest = reader.highest_since(self.index, self.sampled_tick);
+            self.history
+                .push(session::point(reading, at_ns, highest, None));
+        }
+        self.end = Some(End {
+            at_ns,
+            exit,
+            reading,
+        });
+    }
+
+    fn name_threads(&mut self, reading: &SessionReading) {
+        for thread in reading.threads.iter().filter(|thread| thread.tid != 0) {
+            if let Some(name) = process::thread_name(self.pid, thread.tid) {
+                self.names.insert(thread.tid, name);
+            }
+        }
+    }
+
+    fn state(
+        &self,
+        reader: &Reader,
+        clock: &ClockReading,
+        all: &Processes,
+    ) -> Option<ProcessState> {
+        let kept = self.end.as_ref().and_then(|end| end.reading.clone());
+        let reading = kept.or_else(|| reader.read(self.index))?;
+        let facts = Facts {
+            generation: self.generation,
+            parent_in_tree: all.contains(reading.parent),
+            ended_ns: self.end.as_ref().map(|end| end.at_ns),
+            exit: self.end.as_ref().and_then(|end| end.exit),
+            thread_names: self.names.clone(),
+            timeline: Vec::new(),
+        };
+        Some(session::process_state(&reading, clock, facts))
+    }
+}

@@ -1,0 +1,288 @@
+//! `memtop record`: this process is the keeper, and the program's parent, in its process group.
+//!
+//! The program keeps stdin, stdout, stderr and the terminal. Signals of the terminal are its
+//! business, and memtop waits for what it makes of them; `TERM` alone is memtop's own, and
+//! ends the recording while the program runs on. Stopping and continuing act on the group, so
+//! memtop sleeps when the program does.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::fd::AsRawFd,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    launch::{LaunchError, Options, prepare},
+    watch::Watch,
+};
+use crate::{
+    model::{Exit, TreeState},
+    sys::{
+        clock, descriptor, poll,
+        signal::{self, Signals},
+        spawn::Place,
+    },
+};
+
+/// What the group gets is meant for the program; a status line from the background must not
+/// stop memtop (`TTOU`).
+const NOT_OURS: [i32; 10] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGALRM,
+    libc::SIGVTALRM,
+    libc::SIGPROF,
+    libc::SIGIO,
+    libc::SIGTTOU,
+];
+
+/// Thread names are read, and the status line is renewed, so often.
+const NAMES_EVERY_NS: u64 = 1_000_000_000;
+const STATUS_EVERY_NS: u64 = 500_000_000;
+
+/// The file to record into.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// Its path.
+    pub path: PathBuf,
+    /// Whether one that exists is overwritten.
+    pub force: bool,
+}
+
+/// How a recording ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// With the program.
+    Exited(Exit),
+    /// By `TERM`: the program runs on.
+    Detached,
+}
+
+impl Outcome {
+    /// The status to exit with: the program's own, 128 + signal, or 0 after a detach.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Exited(Exit::Code(code)) => code as u8,
+            Self::Exited(Exit::Signal(signal)) => (128 + signal) as u8,
+            Self::Detached => 0,
+        }
+    }
+}
+
+/// A recording to be written.
+#[derive(Debug)]
+pub struct Recorded {
+    /// Everything that was seen.
+    pub tree: TreeState,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Empty, open for writing.
+    pub file: File,
+}
+
+impl Recorded {
+    /// One sentence for stderr, where no status line was shown.
+    pub fn closing_line(&self, path: &Path) -> String {
+        let peaks = self.tree.processes.iter().map(|one| one.totals.peak_bytes);
+        format!(
+            "memtop: recorded {} process images into {}; highest peak {}",
+            self.tree.processes.len(),
+            path.display(),
+            mebibytes(peaks.max().unwrap_or(0)),
+        )
+    }
+}
+
+/// Whether `record` shows a status line on stderr; else it says one closing line.
+pub fn shows_status(quiet: bool) -> bool {
+    !quiet && descriptor::is_terminal(libc::STDERR_FILENO)
+}
+
+/// Starts the program and watches it until it ends, or until `TERM`. Only for the main thread
+/// of a process that does nothing else: it takes over signals and inherited descriptors.
+///
+/// # Errors
+/// A [`LaunchError`] when the program was not started; nothing is left behind then.
+pub fn run(options: &Options, output: &Output, quiet: bool) -> Result<Recorded, LaunchError> {
+    let prepared = prepare(options)?;
+    let file = output.open()?;
+    let started = start(Watch::new(prepared, options), quiet);
+    let (mut watch, mut signals) = started.inspect_err(|_| output.abandon())?;
+    let outcome = follow(&mut watch, &mut signals, Status::new(shows_status(quiet)));
+    file.set_len(0)
+        .map_err(|error| output.failed("overwrite", error))?;
+    Ok(Recorded {
+        tree: watch.tree(),
+        outcome,
+        file,
+    })
+}
+
+fn start(mut watch: Watch, quiet: bool) -> Result<(Watch, Signals), LaunchError> {
+    let signals = Signals::collect(&[libc::SIGCHLD, libc::SIGTERM])
+        .map_err(|error| LaunchError::prepare("watch for signals", error, "close some files"))?;
+    signal::ignore(&NOT_OURS);
+    for warning in watch.prepared().warnings.iter().filter(|_| !quiet) {
+        let _ = writeln!(io::stderr(), "memtop: warning: {warning}");
+    }
+    let pid = watch.prepared().start([None; 3], Place::Here)?;
+    watch.started(pid);
+    descriptor::release_inherited();
+    Ok((watch, signals))
+}
+
+/// Ticks until the end.
+fn follow(watch: &mut Watch, signals: &mut Signals, mut status: Status) -> Outcome {
+    let mut names_at = 0;
+    loop {
+        let mut list = [poll::Wait::new(signals.as_raw_fd(), true, false)];
+        if poll::wait(&mut list, Some(watch.idle_time())).is_err() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let now = clock::monotonic_ns();
+        if watch.advance().is_some() {
+            if now >= names_at {
+                watch.name_threads();
+                names_at = now + NAMES_EVERY_NS;
+            }
+            status.show(watch, now);
+        }
+        if let Some(outcome) = ended(watch, signals) {
+            status.erase();
+            watch.look();
+            return outcome;
+        }
+    }
+}
+
+fn ended(watch: &mut Watch, signals: &mut Signals) -> Option<Outcome> {
+    while let Some(signal) = signals.next() {
+        if signal == libc::SIGTERM {
+            watch.name_threads();
+            // It may have ended just as well.
+            watch.reap();
+            return Some(watch.exit().map_or(Outcome::Detached, Outcome::Exited));
+        }
+        watch.reap();
+    }
+    watch.exit().map(Outcome::Exited)
+}
+
+impl Output {
+    /// Before the program starts: nobody wants to learn after an hour that it cannot be written.
+    fn open(&self) -> Result<File, LaunchError> {
+        let mut options = OpenOptions::new();
+        options.write(true);
+        if self.force {
+            // Not emptied before the program has started.
+            options.create(true).truncate(false);
+        } else {
+            options.create_new(true);
+        }
+        options
+            .open(&self.path)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => LaunchError::OutputExists(self.path.clone()),
+                _ => self.failed("write", error),
+            })
+    }
+
+    fn failed(&self, verb: &str, error: io::Error) -> LaunchError {
+        let what = format!("{verb} the recording {}", self.path.display());
+        LaunchError::prepare(what, error, "choose a file in a folder that you can write")
+    }
+
+    /// Takes back what [`open`](Self::open) made.
+    fn abandon(&self) {
+        if !self.force {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// The line on stderr, overwritten in place.
+struct Status {
+    shown: bool,
+    next_ns: u64,
+    enabled: bool,
+}
+
+impl Status {
+    fn new(enabled: bool) -> Self {
+        Self {
+            shown: false,
+            next_ns: 0,
+            enabled,
+        }
+    }
+
+    fn show(&mut self, watch: &Watch, now_ns: u64) {
+        let quiet = !self.enabled || now_ns < self.next_ns;
+        if quiet || !descriptor::in_foreground(libc::STDERR_FILENO) {
+            return;
+        }
+        self.next_ns = now_ns + STATUS_EVERY_NS;
+        let images = watch.processes().images();
+        let live = images.iter().filter(|image| image.end().is_none());
+        let current = live.filter_map(|image| Some(image.timeline().last()?.current_bytes));
+        let peaks = images.iter().flat_map(|image| image.timeline());
+        let line = format!(
+            "\r\x1b[Kmemtop: recording, {} live, {} highest, {} processes",
+            mebibytes(current.sum()),
+            mebibytes(peaks.map(|point| point.max_bytes).max().unwrap_or(0)),
+            images.len(),
+        );
+        self.shown |= io::stderr().write_all(line.as_bytes()).is_ok();
+    }
+
+    fn erase(&mut self) {
+        if std::mem::take(&mut self.shown) {
+            let _ = io::stderr().write_all(b"\r\x1b[K");
+        }
+    }
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_are_passed_on() {
+        assert_eq!(Outcome::Exited(Exit::Code(3)).exit_code(), 3);
+        assert_eq!(Outcome::Exited(Exit::Signal(9)).exit_code(), 137);
+        assert_eq!(Outcome::Detached.exit_code(), 0);
+    }
+
+    #[test]
+    fn an_existing_file_is_kept_unless_forced() {
+        let path = std::env::temp_dir().join(format!("memtop-output-{}", std::process::id()));
+        let output = |force| Output {
+            path: path.clone(),
+            force,
+        };
+        drop(output(false).open().unwrap());
+        let error = output(false).open().unwrap_err();
+        assert!(error.to_string().contains("--force"));
+        assert_eq!(error.exit_code(), 125);
+        fs::write(&path, "old").unwrap();
+        drop(output(true).open().unwrap());
+        output(true).abandon();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        output(false).abandon();
+        assert!(!path.exists());
+        let nowhere = Output {
+            path: path.join("x"),
+            force: true,
+        };
+        assert_eq!(nowhere.open().unwrap_err().exit_code(), 125);
+    }
+}

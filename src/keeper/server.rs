@@ -1,0 +1,474 @@
+//! The keeper of `memtop run`: parent of the program, owner of its terminal and its session
+//! memory, host of any number of viewers.
+//!
+//! One thread, one loop, nothing that blocks. Always holds: the terminal is drained whatever
+//! viewers do; a viewer that goes, hangs or lies loses its connection at most; at most one
+//! viewer holds the feed and may type; the keeper ends when all that is traced has ended and
+//! nobody looks any more.
+
+mod viewer;
+
+use std::{
+    io::{self, Write},
+    os::{
+        fd::{AsFd, AsRawFd, RawFd},
+        unix::net::UnixStream,
+    },
+    time::Duration,
+};
+
+use memtop_probe::session::control;
+
+use super::{
+    launch::{LaunchError, Options, prepare},
+    processes::Changes,
+    protocol::{Frames, FromKeeper, FromViewer, Hello, Purpose, VERSION},
+    rendezvous::Door,
+    terminal::Terminal,
+    watch::Watch,
+};
+use crate::sys::{
+    clock, descriptor, file, poll, process,
+    pty::Size,
+    signal::{self, Signals},
+    socket,
+    spawn::Place,
+};
+use viewer::Viewer;
+
+/// Nobody looks and nothing runs: so long the end can still be seen by who comes.
+const LINGER_NS: u64 = 3_000_000_000;
+/// A program that was asked to end is made to after so long.
+const FORCE_NS: u64 = 3_000_000_000;
+/// A viewer that has just made its keeper says at once what to start.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Viewers at a time.
+const MOST_VIEWERS: usize = 32;
+/// Of a longer command line, viewers get the beginning.
+const COMMAND: usize = 64 << 10;
+
+/// Being killed or interrupted is the viewer's lot, not the keeper's: its end hangs the
+/// program up.
+const NOT_OURS: [i32; 9] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGTERM,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGALRM,
+    libc::SIGTTOU,
+    libc::SIGTTIN,
+];
+
+/// `memtop keeper N …`: serves the viewer at the other end of descriptor N, and others, until
+/// there is nothing left to keep. The result is an exit status; messages go to the viewer.
+pub fn main(arguments: &[std::ffi::OsString]) -> u8 {
+    let number = arguments
+        .first()
+        .and_then(|text| text.to_str()?.parse().ok());
+    let Some(number) = number else {
+        let _ = writeln!(
+            io::stderr(),
+            "memtop: keeper is private to memtop; use memtop run"
+        );
+        return 2;
+    };
+    let Some(socket) = descriptor::adopt(number) else {
+        return 125;
+    };
+    match serve(UnixStream::from(socket)) {
+        Ok(()) => 0,
+        Err(_) => 125,
+    }
+}
+
+/// The error is that of the connection to the first viewer; whatever else fails is told to it.
+fn serve(socket: UnixStream) -> io::Result<()> {
+    let (options, size) = receive_start(&socket)?;
+    match Server::launch(&options, size) {
+        Ok(mut server) => {
+            server.welcome(socket)?;
+            server.run();
+            Ok(())
+        }
+        Err(error) => {
+            let code = error.exit_code();
+            let message = error.to_string();
+            (&socket).write_all(&FromKeeper::Failed { message, code }.encode())
+        }
+    }
+}
+
+fn receive_start(socket: &UnixStream) -> io::Result<(Options, Size)> {
+    socket.set_read_timeout(Some(PATIENCE))?;
+    let mut frames = Frames::default();
+    let mut buffer = [0; 4096];
+    loop {
+        let (length, _) = socket::receive(socket, &mut buffer)?;
+        if length == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        frames.extend(&buffer[..length]);
+        let Some((kind, payload)) = frames.next().map_err(io::Error::other)? else {
+            continue;
+        };
+        return match FromViewer::decode(kind, payload).map_err(io::Error::other)? {
+            Some(FromViewer::Start { options, size }) => Ok((options, size)),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        };
+    }
+}
+
+struct Server {
+    watch: Watch,
+    signals: Signals,
+    terminal: Terminal,
+    /// `None` where no folder would take the socket: then only the first viewer can look.
+    door: Option<Door>,
+    viewers: Vec<Viewer>,
+    warnings: Vec<String>,
+    has_pty: bool,
+    /// When to force the program to end.
+    force_at_ns: Option<u64>,
+    /// When everything traced was seen to have ended.
+    done_at_ns: Option<u64>,
+    /// A viewer has seen that.
+    was_seen: bool,
+}
+
+impl Server {
+    fn launch(options: &Options, size: Size) -> Result<Self, LaunchError> {
+        let prepared = prepare(options)?;
+        let mut warnings = prepared.warnings.clone();
+        let remedy = "close some programs: the system is out of terminals or descriptors";
+        let failed = |what: &str, error| LaunchError::prepare(what, error, remedy);
+        let signals = Signals::collect(&[libc::SIGCHLD])
+            .map_err(|error| failed("watch for signals", error))?;
+        signal::ignore(&NOT_OURS);
+        let terminal = Terminal::open(size).map_err(|error| failed("make a terminal", error))?;
+        let door = Door::open()
+            .inspect_err(|error| {
+                warnings.push(format!(
+                    "other terminals cannot join this program: no folder for the socket \
+                     ({error}); set XDG_RUNTIME_DIR to a folder of yours"
+                ));
+            })
+            .ok();
+        let mut watch = Watch::new(prepared, options);
+        let has_pty = terminal.standard().iter().any(Option::is_some);
+        watch.started(start(&watch, &terminal)?);
+        Ok(Self {
+            has_pty,
+            watch,
+            signals,
+            terminal,
+            door,
+            viewers: Vec::new(),
+            warnings,
+            force_at_ns: None,
+            done_at_ns: None,
+            was_seen: false,
+        })
+    }
+
+    fn run(&mut self) {
+        loop {
+            self.wait();
+            self.reap();
+            self.pass_output();
+            self.terminal.pass_input();
+            if let Some(changes) = self.watch.advance() {
+                self.tell(&changes);
+            }
+            self.accept();
+            self.hear();
+            self.flush();
+            if self.is_over() {
+                return;
+            }
+        }
+    }
+
+    /// Sleeps until something happens, or the next tick.
+    fn wait(&mut self) {
+        let (terminal, has_input) = self.terminal.descriptor();
+        let door = self
+            .door
+            .as_ref()
+            .map_or(-1, |door| door.listener.as_raw_fd());
+        let mut list = vec![
+            poll::Wait::new(self.signals.as_raw_fd(), true, false),
+            poll::Wait::new(door, true, false),
+            poll::Wait::new(terminal, true, has_input),
+        ];
+        list.extend(self.viewers.iter().map(Viewer::wait));
+        if poll::wait(&mut list, Some(self.watch.idle_time())).is_err() {
+            // Out of memory: try again, and do not spin.
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn reap(&mut self) {
+        while self.signals.next().is_some() {}
+        if !self.watch.reap() {
+            return;
+        }
+        self.force_at_ns = None;
+        // What it wrote comes before its end.
+        self.pass_output();
+        self.terminal.program_ended();
+        let changes = self.watch.look();
+        self.tell(&changes);
+        if let Some(exit) = self.watch.exit() {
+            self.send_all(&FromKeeper::Exit(exit));
+        }
+    }
+
+    fn pass_output(&mut self) {
+        let bytes = self.terminal.drain();
+        if !bytes.is_empty() {
+            let message = FromKeeper::Output(bytes);
+            self.open_viewers()
+                .for_each(|viewer| viewer.send_output(&message));
+        }
+    }
+
+    fn tell(&mut self, changes: &Changes) {
+        for &(index, point) in &changes.samples {
+            if let Some(message) = self.history(index, vec![point], false) {
+                self.open_viewers()
+                    .for_each(|viewer| viewer.send_sample(&message));
+            }
+        }
+        for &index in &changes.ended {
+            if let Some(message) = self.ending(index) {
+                self.send_all(&message);
+            }
+        }
+        let now = clock::monotonic_ns();
+        if self.force_at_ns.take_if(|at| *at <= now).is_some() && self.watch.exit().is_none() {
+            let _ = process::signal_group(self.watch.root(), libc::SIGKILL);
+        }
+    }
+
+    fn history(
+        &self,
+        index: usize,
+        points: Vec<crate::model::Point>,
+        restart: bool,
+    ) -> Option<FromKeeper> {
+        let image = self.watch.processes().image(index)?;
+        Some(FromKeeper::History {
+            index: index as u32,
+            pid: image.pid,
+            generation: image.generation,
+            restart,
+            points,
+        })
+    }
+
+    fn ending(&self, index: usize) -> Option<FromKeeper> {
+        let image = self.watch.processes().image(index)?;
+        let end = image.end()?;
+        Some(FromKeeper::ProcessEnded {
+            index: index as u32,
+            pid: image.pid,
+            generation: image.generation,
+            exit: end.exit,
+            ended_ns: end.at_ns,
+        })
+    }
+
+    fn send_all(&mut self, message: &FromKeeper) {
+        let frame = message.encode();
+        self.open_viewers()
+            .for_each(|viewer| viewer.send_frame(&frame));
+    }
+
+    fn open_viewers(&mut self) -> impl Iterator<Item = &mut Viewer> {
+        self.viewers.iter_mut().filter(|viewer| viewer.is_open)
+    }
+
+    /// The viewer that made this keeper.
+    fn welcome(&mut self, socket: UnixStream) -> io::Result<()> {
+        self.viewers.push(Viewer::new(socket)?);
+        self.open(0, Purpose::Watch);
+        Ok(())
+    }
+
+    fn accept(&mut self) {
+        let Some(door) = &self.door else { return };
+        while let Ok((socket, _)) = door.listener.accept() {
+            let own = file::credentials().effective_user;
+            let welcome = socket::peer_user(&socket).is_ok_and(|user| user == own);
+            if welcome && self.viewers.len() < MOST_VIEWERS {
+                self.viewers.extend(Viewer::new(socket));
+            }
+        }
+    }
+
+    /// Does what viewers ask for.
+    fn hear(&mut self) {
+        for number in 0..self.viewers.len() {
+            for message in self.viewers[number].receive() {
+                self.obey(number, message);
+            }
+        }
+    }
+
+    fn obey(&mut self, number: usize, message: FromViewer) {
+        let viewer = &self.viewers[number];
+        match message {
+            FromViewer::Open { version, purpose } if !viewer.is_open => {
+                self.admit(number, version, purpose);
+            }
+            // Who has not introduced itself has no say.
+            _ if !viewer.is_open => self.viewers[number].close(),
+            FromViewer::Input(bytes) if viewer.holds_feed => self.terminal.type_in(&bytes),
+            FromViewer::Resize(size) if viewer.holds_feed => self.terminal.resize(size),
+            FromViewer::Tracing(on) => {
+                let now = clock::monotonic_ns();
+                control::set_tracing(self.watch.reader().header(), on, now);
+            }
+            FromViewer::Clear => control::clear(self.watch.reader().header()),
+            FromViewer::EndProgram => self.end_program(),
+            _ => {}
+        }
+    }
+
+    fn admit(&mut self, number: usize, version: u32, purpose: Purpose) {
+        if version == VERSION {
+            return self.open(number, purpose);
+        }
+        let message = format!(
+            "the program is held by another version of memtop (protocol {VERSION}, not \
+             {version}); join it with the one that started it"
+        );
+        let refusal = FromKeeper::Failed { message, code: 1 };
+        self.viewers[number].send_frame(&refusal.encode());
+        self.viewers[number].close_when_sent();
+    }
+
+    fn open(&mut self, number: usize, purpose: Purpose) {
+        if purpose == Purpose::Ask {
+            let hello = FromKeeper::Hello(self.hello(false));
+            self.viewers[number].send_frame(&hello.encode());
+            return self.viewers[number].close_when_sent();
+        }
+        let holds = !self.viewers.iter().any(|viewer| viewer.holds_feed);
+        let hello = FromKeeper::Hello(self.hello(holds)).encode();
+        let viewer = &mut self.viewers[number];
+        viewer.is_open = true;
+        viewer.holds_feed = holds;
+        viewer.send_with_descriptor(&hello, self.watch.prepared().memory.as_fd());
+        control::set_feed(self.watch.reader().header(), true);
+        let scrollback = FromKeeper::Scrollback(self.terminal.scrollback.bytes());
+        self.viewers[number].send_frame(&scrollback.encode());
+        self.catch_up(number);
+        if let Some(exit) = self.watch.exit() {
+            self.viewers[number].send_frame(&FromKeeper::Exit(exit).encode());
+        }
+    }
+
+    fn hello(&self, holds_feed: bool) -> Hello {
+        let mut room = COMMAND;
+        let mut command = self.watch.command().to_vec();
+        command.retain_mut(|argument| {
+            argument.truncate(room);
+            room -= argument.len();
+            room > 0
+        });
+        Hello {
+            version: VERSION,
+            keeper: std::process::id(),
+            root: self.watch.root(),
+            launched_at: self.watch.launched_at(),
+            has_pty: self.has_pty,
+            holds_feed,
+            size: self.terminal.size(),
+            command,
+            warnings: self.warnings.clone(),
+        }
+    }
+
+    /// All histories and ends so far, for a viewer that came late or fell behind.
+    fn catch_up(&mut self, number: usize) {
+        let mut messages = Vec::new();
+        for image in self.watch.processes().images() {
+            messages.extend(self.history(image.index, image.timeline().to_vec(), true));
+            messages.extend(self.ending(image.index));
+        }
+        for message in messages {
+            self.viewers[number].send_frame(&message.encode());
+        }
+    }
+
+    fn end_program(&mut self) {
+        if self.watch.exit().is_some() || self.force_at_ns.is_some() {
+            return;
+        }
+        let root = self.watch.root();
+        let _ = process::signal_group(root, libc::SIGTERM);
+        // One that is stopped must go on to hear it.
+        let _ = process::signal_group(root, libc::SIGCONT);
+        self.force_at_ns = Some(clock::monotonic_ns() + FORCE_NS);
+    }
+
+    /// Sends what is queued, lets viewers go, and hands the feed on.
+    fn flush(&mut self) {
+        for number in 0..self.viewers.len() {
+            if self.viewers[number].flush() {
+                self.catch_up(number);
+                self.viewers[number].flush();
+            }
+        }
+        let before = self.viewers.len();
+        self.viewers.retain(|viewer| !viewer.is_closed());
+        if before != self.viewers.len() {
+            self.hand_feed_on();
+        }
+    }
+
+    fn hand_feed_on(&mut self) {
+        if self.viewers.iter().any(|viewer| viewer.holds_feed) {
+            return;
+        }
+        match self.viewers.iter_mut().find(|viewer| viewer.is_open) {
+            Some(next) => {
+                next.holds_feed = true;
+                next.send_frame(&FromKeeper::Feed.encode());
+                next.flush();
+            }
+            None => control::set_feed(self.watch.reader().header(), false),
+        }
+    }
+
+    fn is_over(&mut self) -> bool {
+        if self.watch.exit().is_none() || self.watch.processes().any_alive() {
+            return false;
+        }
+        let now = clock::monotonic_ns();
+        let done_at = *self.done_at_ns.get_or_insert(now);
+        if !self.viewers.is_empty() {
+            self.was_seen |= self.viewers.iter().any(|viewer| viewer.is_open);
+            return false;
+        }
+        self.was_seen || now >= done_at + LINGER_NS
+    }
+}
+
+/// Starts the program on its terminal and lets go of everything that is the program's.
+fn start(watch: &Watch, terminal: &Terminal) -> Result<u32, LaunchError> {
+    let Some(slave) = terminal.slave() else {
+        let gone = io::Error::from(io::ErrorKind::NotConnected);
+        return Err(LaunchError::prepare("use the terminal", gone, "try again"));
+    };
+    let pid = watch
+        .prepared()
+        .start(terminal.standard(), Place::Terminal(slave))?;
+    let standard: [RawFd; 3] = [0, 1, 2];
+    let _ = descriptor::release_standard(&standard);
+    descriptor::release_inherited();
+    Ok(pid)
+}

@@ -1,0 +1,145 @@
+//! One launched program under watch: what `record` and the keeper of `run` have in common.
+
+use std::time::Duration;
+
+use super::{
+    clock::{Schedule, Ticker},
+    launch::{Options, Prepared},
+    processes::{Changes, Processes},
+};
+use crate::{
+    model::{Exit, TreeState},
+    sys::{clock, process},
+};
+use memtop_probe::session::{control, reader::Reader};
+
+/// The program, its session memory, and what was seen of both.
+#[derive(Debug)]
+pub struct Watch {
+    prepared: Prepared,
+    schedule: Schedule,
+    ticker: Ticker,
+    processes: Processes,
+    command: Vec<Vec<u8>>,
+    launched_at: Duration,
+    root: u32,
+    exit: Option<Exit>,
+}
+
+impl Watch {
+    /// Starts watching; the program is started next, so that tracing is on before it runs.
+    pub fn new(prepared: Prepared, options: &Options) -> Self {
+        let launched_ns = prepared.reader.clock().created_ns;
+        let mut schedule = Schedule::new(options.start, options.stop_after, launched_ns);
+        schedule.apply(prepared.reader.header(), launched_ns);
+        Self {
+            schedule,
+            ticker: Ticker::new(options.tick, clock::monotonic_ns()),
+            processes: Processes::default(),
+            command: options.command_bytes(),
+            launched_at: clock::wall(),
+            root: 0,
+            exit: None,
+            prepared,
+        }
+    }
+
+    /// What was prepared for the launch.
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// The program was started with this process id.
+    pub fn started(&mut self, pid: u32) {
+        self.root = pid;
+    }
+
+    /// Process id of the program.
+    pub fn root(&self) -> u32 {
+        self.root
+    }
+
+    /// The session memory.
+    pub fn reader(&self) -> &Reader {
+        &self.prepared.reader
+    }
+
+    /// The process images seen so far.
+    pub fn processes(&self) -> &Processes {
+        &self.processes
+    }
+
+    /// The command as it was typed.
+    pub fn command(&self) -> &[Vec<u8>] {
+        &self.command
+    }
+
+    /// Wall-clock time of the launch, since the Unix epoch.
+    pub fn launched_at(&self) -> Duration {
+        self.launched_at
+    }
+
+    /// How the program ended, once it has.
+    pub fn exit(&self) -> Option<Exit> {
+        self.exit
+    }
+
+    /// How long there is nothing to do.
+    pub fn idle_time(&self) -> Duration {
+        let now = clock::monotonic_ns();
+        let tick = self.ticker.remaining(now);
+        self.schedule
+            .remaining(now)
+            .map_or(tick, |due| due.min(tick))
+    }
+
+    /// Does what is due by now: scheduled starts and stops, and at a tick a look at the
+    /// processes.
+    pub fn advance(&mut self) -> Option<Changes> {
+        let now = clock::monotonic_ns();
+        self.schedule.apply(self.prepared.reader.header(), now);
+        self.ticker.is_due(now).then(|| {
+            control::advance_tick(self.prepared.reader.header());
+            self.processes.observe(&self.prepared.reader, now)
+        })
+    }
+
+    /// Asks whether the program has ended, after a `SIGCHLD`; true when it just has.
+    pub fn reap(&mut self) -> bool {
+        if self.exit.is_some() {
+            return false;
+        }
+        match process::reap(self.root) {
+            Ok(None) => return false,
+            Ok(exit) => self.exit = exit,
+            // Somebody else reaped it: it has ended, and nobody will ever know how.
+            Err(_) => self.exit = Some(Exit::Code(0)),
+        }
+        if let Some(exit) = self.exit {
+            let now = clock::monotonic_ns();
+            self.processes.root_ended(self.root, exit, now);
+        }
+        true
+    }
+
+    /// A look between two ticks, as at the end.
+    pub fn look(&mut self) -> Changes {
+        self.processes
+            .observe(&self.prepared.reader, clock::monotonic_ns())
+    }
+
+    /// Reads the names of threads.
+    pub fn name_threads(&mut self) {
+        self.processes.name_threads(&self.prepared.reader);
+    }
+
+    /// Everything known now.
+    pub fn tree(&self) -> TreeState {
+        TreeState {
+            command: self.command.clone(),
+            launched_at: self.launched_at,
+            exit: self.exit,
+            processes: self.processes.states(&self.prepared.reader),
+        }
+    }
+}

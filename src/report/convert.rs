@@ -1,0 +1,217 @@
+//! From the model to the report, one process at a time.
+
+use std::time::Duration;
+
+use super::json::{
+    Census, Exactness, Exit, Inherited, Interval, Point, Process, Sections, SizeClass, Target,
+    Thread, Totals, Untracked, Window,
+};
+use crate::model::{self, ProcessState};
+
+pub(super) fn seconds(time: Duration) -> f64 {
+    time.as_secs_f64()
+}
+
+/// Arguments as text.
+pub(super) fn words(command: &[Vec<u8>]) -> Vec<String> {
+    let word = |word: &Vec<u8>| String::from_utf8_lossy(word).into_owned();
+    command.iter().map(word).collect()
+}
+
+impl Process {
+    pub(super) fn new(process: &ProcessState, sections: Sections) -> Self {
+        let identity = &process.identity;
+        Self {
+            pid: identity.pid,
+            generation: identity.generation,
+            parent: identity.parent,
+            started_s: seconds(identity.started),
+            ended_s: identity.ended.map(seconds),
+            sections,
+        }
+    }
+}
+
+impl Sections {
+    /// The figures of one process at its end.
+    pub(super) fn at_end(process: &ProcessState) -> Self {
+        let classes = process.size_classes.iter().map(SizeClass::from);
+        Self {
+            totals: Some(Totals::from(&process.totals)),
+            untracked: Some(Untracked::from(&process.untracked)),
+            inherited: Some(Inherited::from(&process.inherited)),
+            exactness: Some(Exactness::from(&process.exactness)),
+            size_classes: Some(classes.collect()),
+            threads: Some(process.threads.iter().map(Thread::from).collect()),
+            sentence: Some(model::window_sentence(process)),
+            ..Self::unknown(process)
+        }
+    }
+
+    /// The figures of one process at its byte peak.
+    pub(super) fn at_peak(process: &ProcessState) -> Self {
+        let mut sections = Self::at_end(process);
+        if let Some(totals) = &mut sections.totals {
+            totals.current_bytes = process.totals.peak_bytes;
+            totals.current_blocks = process.totals.peak_blocks;
+            totals.usable_current_bytes = None;
+        }
+        let classes = &process.size_classes_at_peak;
+        let known = !classes.is_empty() || process.totals.peak_blocks == 0;
+        sections.size_classes = known.then(|| classes.iter().map(SizeClass::from).collect());
+        for thread in sections.threads.iter_mut().flatten() {
+            thread.current_bytes = None;
+        }
+        sections
+    }
+
+    /// What is known of a process whose figures were cut off.
+    pub(super) fn unknown(process: &ProcessState) -> Self {
+        Self {
+            target: Target::from(&process.identity),
+            window: Window::from(&process.window),
+            totals: None,
+            untracked: None,
+            inherited: None,
+            exactness: None,
+            size_classes: None,
+            sites: [],
+            threads: None,
+            timeline: process.timeline.iter().map(Point::from).collect(),
+            sentence: None,
+        }
+    }
+}
+
+impl From<&model::Identity> for Target {
+    fn from(identity: &model::Identity) -> Self {
+        Self {
+            command: words(&identity.command),
+            pid: Some(identity.pid),
+            exit: identity.exit.map(Exit::from),
+        }
+    }
+}
+
+impl From<model::Exit> for Exit {
+    fn from(exit: model::Exit) -> Self {
+        match exit {
+            model::Exit::Code(code) => Self::Code(code),
+            model::Exit::Signal(signal) => Self::Signal(signal),
+        }
+    }
+}
+
+impl From<&model::Window> for Window {
+    fn from(window: &model::Window) -> Self {
+        let interval = |interval: &model::Interval| Interval {
+            from_s: seconds(interval.from),
+            to_s: interval.to.map(seconds),
+        };
+        let intervals: Vec<_> = window.intervals.iter().map(interval).collect();
+        Self {
+            started_after_s: intervals.first().map(|first| first.from_s),
+            intervals,
+        }
+    }
+}
+
+impl From<&model::Totals> for Totals {
+    fn from(totals: &model::Totals) -> Self {
+        Self {
+            current_bytes: totals.current_bytes,
+            current_blocks: totals.current_blocks,
+            peak_bytes: Some(totals.peak_bytes),
+            peak_blocks: Some(totals.peak_blocks),
+            peak_at_s: totals.peak_at.map(seconds),
+            max_blocks: Some(totals.max_blocks),
+            peak_at_most_bytes: None,
+            allocated_bytes: totals.allocated_bytes,
+            allocations: totals.allocations,
+            freed_bytes: totals.freed_bytes,
+            frees: totals.frees,
+            reallocations: totals.reallocations,
+            temporary: totals.temporary,
+            usable_current_bytes: Some(totals.usable_current_bytes),
+        }
+    }
+}
+
+impl From<&model::Untracked> for Untracked {
+    fn from(untracked: &model::Untracked) -> Self {
+        Self {
+            frees: untracked.frees,
+            freed_bytes: untracked.freed_bytes,
+            net_bytes: untracked.net_bytes,
+            census: untracked.census.map(|census| Census {
+                blocks: census.blocks,
+                bytes: census.bytes,
+                still_live_blocks: census.still_live_blocks,
+                still_live_bytes: census.still_live_bytes,
+            }),
+        }
+    }
+}
+
+impl From<&model::Inherited> for Inherited {
+    fn from(inherited: &model::Inherited) -> Self {
+        Self {
+            blocks: inherited.blocks,
+            bytes: inherited.bytes,
+            frees: inherited.frees,
+            freed_bytes: inherited.freed_bytes,
+        }
+    }
+}
+
+impl From<&model::Exactness> for Exactness {
+    fn from(exactness: &model::Exactness) -> Self {
+        Self {
+            peak_error_bytes: Some(exactness.peak_error_bytes),
+            dropped_events: exactness.dropped_events,
+            lost_records: exactness.lost_records,
+            unattributed_blocks: exactness.unattributed_blocks,
+            frames_unresolved: exactness.frames_unresolved,
+            stacks_cut: exactness.stacks_cut,
+            tracer_bytes: exactness.tracer_bytes,
+            ns_per_event: exactness.ns_per_event,
+        }
+    }
+}
+
+impl From<&model::SizeClass> for SizeClass {
+    fn from(class: &model::SizeClass) -> Self {
+        Self {
+            min: class.min,
+            max: class.max,
+            current_blocks: class.current_blocks,
+            current_bytes: class.current_bytes,
+            allocations: class.allocations,
+            allocated_bytes: class.allocated_bytes,
+        }
+    }
+}
+
+impl From<&model::ThreadState> for Thread {
+    fn from(thread: &model::ThreadState) -> Self {
+        Self {
+            tid: thread.tid,
+            name: thread.name.clone(),
+            current_bytes: Some(thread.current_bytes),
+            allocations: thread.allocations,
+            allocated_bytes: thread.allocated_bytes,
+        }
+    }
+}
+
+impl From<&model::Point> for Point {
+    fn from(point: &model::Point) -> Self {
+        Self {
+            t_s: seconds(point.at),
+            current_bytes: point.current_bytes,
+            max_bytes: point.max_bytes,
+            rss_bytes: point.rss_bytes,
+            untracked_freed_bytes: point.untracked_freed_bytes,
+        }
+    }
+}

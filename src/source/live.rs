@@ -1,0 +1,167 @@
+//! Readings of a live session: straight out of session memory, as often as wanted.
+//!
+//! The viewer only reads. What it cannot see from outside, the history before it came and how
+//! the program ended, the keeper tells it; an embedded program has no keeper, and then this
+//! source lets the time pass itself, so that ages and the timeline go on.
+
+use memtop_probe::session::{
+    control,
+    layout::kind,
+    reader::{EventReading, Reader},
+};
+
+use crate::{
+    keeper::processes::{Image, Processes},
+    model::{Event, EventKind, Exit, ImageName, Point, Reading},
+    sys::clock,
+};
+
+/// Ticks of a birth in a shadow word are kept modulo this.
+const BIRTH_TICKS: u32 = 1 << 20;
+
+/// A live session.
+#[derive(Debug)]
+pub struct Live {
+    reader: Reader,
+    processes: Processes,
+    root: Option<u32>,
+    exit: Option<Exit>,
+    connected: bool,
+    /// Nobody else lets time pass.
+    keeps_time: bool,
+    /// Whether this viewer may empty the rings.
+    holds_feed: bool,
+    drained: Vec<EventReading>,
+}
+
+impl Live {
+    /// A session whose program, `root`, a keeper holds.
+    pub fn kept(reader: Reader, root: u32, holds_feed: bool) -> Self {
+        Self { root: Some(root), holds_feed, ..Self::over(reader) }
+    }
+
+    /// The session of a program that embeds the allocator.
+    pub fn embedded(reader: Reader, pid: u32) -> Self {
+        control::set_feed(reader.header(), true);
+        Self { root: Some(pid), keeps_time: true, holds_feed: true, ..Self::over(reader) }
+    }
+
+    fn over(reader: Reader) -> Self {
+        Self {
+            reader,
+            processes: Processes::default(),
+            root: None,
+            exit: None,
+            connected: true,
+            keeps_time: false,
+            holds_feed: false,
+            drained: Vec::new(),
+        }
+    }
+
+    /// The session memory, for control words.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Takes over what was seen of session `index` before this viewer came.
+    pub fn remember(&mut self, index: usize, points: &[Point]) {
+        self.processes.remember(&self.reader, index, points);
+    }
+
+    /// The program has ended.
+    pub fn ended(&mut self, exit: Exit) {
+        self.exit = Some(exit);
+        if let Some(root) = self.root {
+            self.processes.root_ended(root, exit, clock::monotonic_ns());
+        }
+    }
+
+    /// Nobody answers any more.
+    pub fn lost(&mut self) {
+        self.connected = false;
+    }
+
+    /// May this viewer empty the rings from now on?
+    pub fn hold_feed(&mut self, holds: bool) {
+        self.holds_feed = holds;
+    }
+
+    /// One look: at the image in position `wanted`, or the program's own newest.
+    pub fn read(&mut self, wanted: Option<usize>) -> Reading {
+        let now_ns = clock::monotonic_ns();
+        if self.keeps_time {
+            control::advance_tick(self.reader.header());
+        }
+        self.processes.observe(&self.reader, now_ns);
+        let shown = self.choose(wanted);
+        let events = self.events(shown);
+        let image = self.processes.images().get(shown);
+        Reading {
+            now_s: image.map_or(0.0, |image| image.lived_ns(now_ns) as f64 / 1e9),
+            images: self.processes.images().iter().map(|image| self.name(image)).collect(),
+            shown,
+            state: image.and_then(|image| self.processes.state(image, &self.reader)),
+            timeline: image.map(|image| image.timeline().to_vec()).unwrap_or_default(),
+            events,
+            tracing: control::is_tracing(self.reader.header()),
+            exit: self.exit,
+            connected: self.connected,
+        }
+    }
+
+    /// The wanted image if there is one; else the newest image of the program itself.
+    fn choose(&self, wanted: Option<usize>) -> usize {
+        let images = self.processes.images();
+        let newest = || images.iter().rposition(|image| Some(image.pid) == self.root);
+        wanted.filter(|&wanted| wanted < images.len()).or_else(newest).unwrap_or(0)
+    }
+
+    fn name(&self, image: &Image) -> ImageName {
+        ImageName {
+            pid: image.pid,
+            generation: image.generation,
+            command: self.reader.command(image.index),
+        }
+    }
+
+    /// Empties the rings of all images, so that none looks full, and keeps the shown one's.
+    fn events(&mut self, shown: usize) -> Vec<Event> {
+        let mut events = Vec::new();
+        if !self.holds_feed {
+            return events;
+        }
+        let clock = self.reader.clock();
+        for (position, image) in self.processes.images().iter().enumerate() {
+            if image.end().is_some() {
+                continue;
+            }
+            self.drained.clear();
+            self.reader.drain_events(image.index, &mut self.drained);
+            if position == shown {
+                let tick_s = clock.tick_ns as f64 / 1e9;
+                let before = image.started_ns().saturating_sub(clock.created_ns) as f64 / 1e9;
+                events.extend(self.drained.iter().map(|event| convert(event, tick_s, before)));
+            }
+        }
+        events
+    }
+}
+
+fn convert(event: &EventReading, tick_s: f64, before_s: f64) -> Event {
+    let age = event.tick.wrapping_sub(event.birth_tick) % BIRTH_TICKS;
+    let released = event.kind == kind::RELEASE;
+    Event {
+        t_s: (f64::from(event.tick) * tick_s - before_s).max(0.0),
+        kind: match event.kind {
+            kind::ALLOCATE => EventKind::Allocate,
+            kind::REALLOCATE => EventKind::Reallocate,
+            _ => EventKind::Release,
+        },
+        size: event.size,
+        tid: event.tid,
+        address: event.address,
+        age_s: released.then(|| f64::from(age) * tick_s),
+        untracked: event.kind == kind::RELEASE_UNTRACKED,
+    }
+}

@@ -1,0 +1,4 @@
+//! Where readings come from, and whom a person's wishes go to.
+
+
+pub mod session;

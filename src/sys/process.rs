@@ -1,0 +1,164 @@
+//! Other processes: are they alive, how did they end, and asking them to.
+
+use std::{
+    fs, io,
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    time::Duration,
+};
+
+use super::{check, clock, poll};
+use crate::model::Exit;
+
+/// How a child ended; `None` while it has not. It is reaped by this.
+pub fn reap(child: u32) -> io::Result<Option<Exit>> {
+    let mut status = 0;
+    // SAFETY: `status` is writable.
+    let pid = check(unsafe { libc::waitpid(child as i32, &mut status, libc::WNOHANG) })?;
+    Ok((pid != 0).then(|| match libc::WIFSIGNALED(status) {
+        true => Exit::Signal(libc::WTERMSIG(status)),
+        false => Exit::Code(libc::WEXITSTATUS(status)),
+    }))
+}
+
+/// Sends a signal to one process.
+pub fn signal(pid: u32, signal: i32) -> io::Result<()> {
+    // SAFETY: kill takes integers only.
+    check(unsafe { libc::kill(pid as i32, signal) }).map(drop)
+}
+
+/// Sends a signal to a process group.
+pub fn signal_group(leader: u32, signal: i32) -> io::Result<()> {
+    // SAFETY: killpg takes integers only.
+    check(unsafe { libc::killpg(leader as i32, signal) }).map(drop)
+}
+
+/// A process that can be asked whether it has ended, even after its number was given away.
+#[derive(Debug)]
+pub enum Handle {
+    /// The kernel's own way.
+    Descriptor(OwnedFd),
+    /// Where it is missing or forbidden: the number and the start time that goes with it.
+    StartTime(u32, u64),
+    /// It was gone already.
+    Gone,
+}
+
+impl Handle {
+    /// The process with this number, if it started before `by_ns` (`CLOCK_MONOTONIC`): a
+    /// later one has only inherited the number.
+    pub fn open(pid: u32, by_ns: u64) -> Self {
+        let descriptor = open_descriptor(pid);
+        // Asked after opening, so that it speaks of the process that was opened.
+        match start_time(pid) {
+            Some(start) if !is_after(start, by_ns) => {
+                descriptor.map_or(Self::StartTime(pid, start), Self::Descriptor)
+            }
+            _ => Self::Gone,
+        }
+    }
+
+    /// Whether it has ended. A zombie has.
+    pub fn has_ended(&self) -> bool {
+        match self {
+            Self::Descriptor(descriptor) => {
+                let mut list = [poll::Wait::new(descriptor.as_raw_fd(), true, false)];
+                poll::wait(&mut list, Some(Duration::ZERO)).is_ok() && list[0].readable()
+            }
+            Self::StartTime(pid, start) => start_time(*pid) != Some(*start),
+            Self::Gone => true,
+        }
+    }
+}
+
+fn open_descriptor(pid: u32) -> Option<OwnedFd> {
+    // SAFETY: pidfd_open takes integers only; the descriptor is close-on-exec by itself.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid as libc::pid_t, 0) };
+    // SAFETY: a non-negative result is a fresh descriptor that nobody else owns.
+    (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// Start of a process in clock ticks since boot; `None` if there is none, or only a zombie.
+fn start_time(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name stands in parentheses and may hold anything, parentheses too.
+    let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?;
+    let start = fields.nth(18)?.parse().ok()?;
+    (state != "Z" && state != "X").then_some(start)
+}
+
+fn is_after(start_ticks: u64, monotonic_ns: u64) -> bool {
+    // SAFETY: sysconf takes an integer.
+    let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.max(1) as u64;
+    let tick_ns = 1_000_000_000 / per_second;
+    let asleep = clock::boot_ns().saturating_sub(clock::monotonic_ns());
+    // One tick of slack: the start is rounded down, and the two clocks are read in turn.
+    start_ticks.saturating_mul(tick_ns) > monotonic_ns.saturating_add(asleep + tick_ns)
+}
+
+/// Resident bytes of a process.
+pub fn resident_bytes(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    // SAFETY: sysconf takes an integer.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.max(1) as u64;
+    // A zombie has no memory, which is not the same as using none.
+    (pages != 0).then(|| pages.saturating_mul(page))
+}
+
+/// Name of a thread.
+pub fn thread_name(pid: u32, tid: u32) -> Option<String> {
+    let name = fs::read(format!("/proc/{pid}/task/{tid}/comm")).ok()?;
+    Some(String::from_utf8_lossy(&name).trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_handle_follows_its_process() {
+        let mut child = Command::new("/bin/sleep").arg("60").spawn().unwrap();
+        let now = clock::monotonic_ns();
+        let handle = Handle::open(child.id(), now);
+        assert!(matches!(
+            handle,
+            Handle::Descriptor(_) | Handle::StartTime(..)
+        ));
+        assert!(!handle.has_ended());
+        let by_time = Handle::StartTime(child.id(), start_time(child.id()).unwrap());
+        assert!(!by_time.has_ended());
+        // A process that started after the session claims to have began is another one.
+        assert!(matches!(
+            Handle::open(child.id(), now - 10_000_000_000),
+            Handle::Gone
+        ));
+        assert!(resident_bytes(child.id()).unwrap() > 0);
+        signal(child.id(), libc::SIGKILL).unwrap();
+        while !handle.has_ended() {
+            std::thread::yield_now();
+        }
+        assert!(by_time.has_ended());
+        assert!(resident_bytes(child.id()).is_none());
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn reaping_tells_code_from_signal() {
+        let end = |script: &str| {
+            let child = Command::new("/bin/sh")
+                .args(["-c", script])
+                .spawn()
+                .unwrap();
+            loop {
+                if let Some(exit) = reap(child.id()).unwrap() {
+                    return exit;
+                }
+                std::thread::yield_now();
+            }
+        };
+        assert_eq!(end("exit 7"), Exit::Code(7));
+        assert_eq!(end("kill -9 $$"), Exit::Signal(9));
+    }
+}

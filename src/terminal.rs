@@ -1,0 +1,199 @@
+//! The person's terminal: which one it is, what it can show, and what comes from it.
+
+use std::{
+    env, fs::{File, OpenOptions}, io::{self, IsTerminal}, os::fd::AsFd, thread,
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use crossterm::event::{self, Event as TerminalEvent};
+use memtop_ui::{
+    Theme,
+    terminal::restore_on_panic,
+    theme::{ColorDepth, Glyphs, Palette},
+};
+
+use crate::{Error, sys::signal::Signals};
+
+/// Messages that may wait for the loop.
+const WAITING: usize = 256;
+
+/// What comes from outside.
+#[derive(Debug)]
+pub enum Event {
+    /// A key, a paste, a resize.
+    Terminal(TerminalEvent),
+    /// A signal asks the viewer to go.
+    Leave,
+}
+
+/// The terminal the dashboard draws on: the standard output, or, where that goes elsewhere,
+/// the controlling terminal.
+#[derive(Debug)]
+pub struct Screen {
+    file: File,
+    events: Receiver<Event>,
+}
+
+impl Screen {
+    /// Opens the terminal and begins to listen to it. Signals that would end the viewer are
+    /// taken from here on, so that it can leave the terminal whole.
+    ///
+    /// # Errors
+    /// When there is no terminal.
+    pub fn open() -> Result<Self, Error> {
+        let file = find()?;
+        restore_on_panic(find_for_panic);
+        let (sender, events) = bounded(WAITING);
+        listen_to_signals(sender.clone())?;
+        thread::Builder::new()
+            .name("memtop-keys".to_owned())
+            .spawn(move || listen_to_keys(&sender))
+            .map_err(cannot_listen)?;
+        Ok(Self { file, events })
+    }
+
+    /// Another handle to write to.
+    ///
+    /// # Errors
+    /// When descriptors are used up.
+    pub fn writer(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// What comes from it.
+    pub fn events(&self) -> &Receiver<Event> {
+        &self.events
+    }
+
+    /// Columns and rows.
+    pub fn size(&self) -> (u16, u16) {
+        crossterm::terminal::size().unwrap_or((80, 24))
+    }
+}
+
+/// Whether there is a terminal to draw on.
+pub fn is_there() -> bool {
+    find().is_ok()
+}
+
+fn find() -> Result<File, Error> {
+    let stdout = io::stdout();
+    let found = if stdout.is_terminal() {
+        stdout.as_fd().try_clone_to_owned().map(File::from)
+    } else {
+        controlling()
+    };
+    found.map_err(|source| Error::NotStarted {
+        what: "draw the dashboard: there is no terminal".to_owned(),
+        source,
+        remedy: "use memtop record -o FILE, then memtop report FILE",
+    })
+}
+
+fn controlling() -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open("/dev/tty")
+}
+
+fn find_for_panic() -> io::Result<File> {
+    controlling()
+}
+
+fn cannot_listen(source: io::Error) -> Error {
+    Error::NotStarted {
+        what: "listen to the keyboard".to_owned(),
+        source,
+        remedy: "raise the limit on processes (ulimit -u)",
+    }
+}
+
+fn listen_to_keys(sender: &Sender<Event>) {
+    while let Ok(event) = event::read() {
+        if sender.send(Event::Terminal(event)).is_err() {
+            return;
+        }
+    }
+    // The terminal is gone.
+    let _ = sender.send(Event::Leave);
+}
+
+fn listen_to_signals(sender: Sender<Event>) -> Result<(), Error> {
+    let mut signals =
+        Signals::collect(&[libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT]).map_err(cannot_listen)?;
+    let listen = move || {
+        while signals.wait().is_some() {
+            if sender.send(Event::Leave).is_err() {
+                return;
+            }
+        }
+    };
+    thread::Builder::new()
+        .name("memtop-signals".to_owned())
+        .spawn(listen)
+        .map(drop)
+        .map_err(cannot_listen)
+}
+
+/// Stops this process, as Ctrl-Z would; returns when it is continued.
+pub fn stop_self() {
+    let _ = crate::sys::process::signal(std::process::id(), libc::SIGSTOP);
+}
+
+/// How things are drawn here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Light or dark.
+    pub palette: Palette,
+    depth: ColorDepth,
+    glyphs: Glyphs,
+}
+
+impl Look {
+    /// What the environment says of the terminal: `NO_COLOR`, `COLORTERM`, `TERM`, the
+    /// locale's character set, and `COLORFGBG` for a light background.
+    pub fn of_environment() -> Self {
+        Self { palette: palette(), depth: depth(), glyphs: glyphs() }
+    }
+
+    /// The theme for a palette.
+    pub fn theme(&self, palette: Palette) -> Theme {
+        Theme::new(palette, self.depth, self.glyphs)
+    }
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_default()
+}
+
+fn depth() -> ColorDepth {
+    let term = variable("TERM");
+    let colours = variable("COLORTERM");
+    if !variable("NO_COLOR").is_empty() || term == "dumb" {
+        ColorDepth::None
+    } else if colours == "truecolor" || colours == "24bit" {
+        ColorDepth::True
+    } else if term.contains("256") {
+        ColorDepth::Ansi256
+    } else {
+        ColorDepth::Ansi16
+    }
+}
+
+fn glyphs() -> Glyphs {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(variable).into_iter().find(|value| !value.is_empty());
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    let utf8 = locale.contains("utf-8") || locale.contains("utf8");
+    match () {
+        () if !utf8 || variable("TERM") == "dumb" => Glyphs::Ascii,
+        () if variable("TERM") == "linux" => Glyphs::Blocks,
+        () => Glyphs::Braille,
+    }
+}
+
+/// `COLORFGBG=15;0` is light on dark; 7 and above 8 behind the last semicolon are light.
+fn palette() -> Palette {
+    let background = variable("COLORFGBG").rsplit(';').next().and_then(|last| last.parse::<u8>().ok());
+    match background {
+        Some(7 | 9..=15) => Palette::Light,
+        _ => Palette::Dark,
+    }
+}

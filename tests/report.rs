@@ -1,0 +1,354 @@
+//! The report, from a file to what is printed and the exit code.
+
+mod support;
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use memtop::{
+    cli::{GroupBy, ProcessChoice},
+    model::TreeState,
+    recording::Recording,
+    report::{self, Choice, Look},
+};
+use proptest::prelude::*;
+use serde_json::Value;
+use support::{any::trees, launch, recording};
+
+/// A file in the target folder, for this test alone.
+fn file(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, bytes).expect("a temporary file");
+    path
+}
+
+fn memtop(arguments: &[&str], file: &PathBuf) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memtop"));
+    command.arg(arguments[0]).arg(file).args(&arguments[1..]);
+    command.output().expect("memtop runs")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("an exit code")
+}
+
+fn json_of(arguments: &[&str], tree: &TreeState, name: &str) -> Value {
+    let path = file(name, &recording(tree));
+    let output = memtop(&[&["report", "--json"], arguments].concat(), &path);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    serde_json::from_str(&out(&output)).expect("one JSON object")
+}
+
+#[test]
+fn the_json_keeps_the_contract() {
+    let json = json_of(&[], &launch(), "contract.memtop");
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["target"]["command"][1], "*:6379");
+    assert_eq!(json["target"]["pid"], 4242);
+    assert_eq!(json["target"]["exit"]["code"], 0);
+    assert_eq!(json["window"]["started_after_s"], 41.0);
+    assert_eq!(json["window"]["intervals"][0]["to_s"], Value::Null);
+    assert_eq!(json["totals"]["peak_bytes"], 54_421_094);
+    assert_eq!(json["totals"]["peak_at_s"], 130.25);
+    assert_eq!(json["totals"]["usable_current_bytes"], 50_541_363);
+    assert_eq!(json["untracked"]["net_bytes"], 37_539_021);
+    assert_eq!(json["untracked"]["census"]["still_live_blocks"], 4_996);
+    assert_eq!(json["inherited"]["frees"], 0);
+    assert_eq!(json["exactness"]["peak_error_bytes"], 16_384);
+    assert_eq!(json["exactness"]["frames_unresolved"], Value::Null);
+    assert_eq!(json["size_classes"][1]["max"], 32);
+    assert_eq!(json["sites"], Value::Array(Vec::new()));
+    assert_eq!(json["threads"][1]["current_bytes"], -11_000_000);
+    assert_eq!(json["timeline"][0]["t_s"], 41.0);
+    assert_eq!(json["timeline"][0]["rss_bytes"], Value::Null);
+    assert!(json.get("groups").is_none());
+    let last = &json["processes"][2];
+    assert_eq!(last["generation"], 1);
+    assert_eq!(last["parent"], 4242);
+    assert_eq!(last["target"]["exit"]["signal"], 9);
+    assert_eq!(last["target"]["command"][1], "\u{fffd}\u{1b}[31mname");
+    assert_eq!(last["totals"]["frees"], 5);
+    assert_eq!(json["processes"][1]["inherited"]["freed_bytes"], 300);
+}
+
+/// The path of every field, the first element standing for its list.
+fn fields(at: &Value, path: &str, found: &mut Vec<String>) {
+    match at {
+        Value::Object(fields_of) => {
+            for (name, value) in fields_of {
+                let path = format!("{path}.{name}");
+                found.push(path.clone());
+                fields(value, &path, found);
+            }
+        }
+        Value::Array(items) => {
+            if let Some(first) = items.first() {
+                fields(first, &format!("{path}[]"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Scripts stand on these names: the list may grow, and never shrinks.
+#[test]
+fn the_json_has_these_fields() {
+    let json = json_of(&["--by", "size"], &launch(), "fields.memtop");
+    let mut found = Vec::new();
+    fields(&json, "", &mut found);
+    insta::assert_snapshot!(found.join("\n"));
+}
+
+#[test]
+fn a_process_is_chosen_by_its_last_image() {
+    let json = json_of(&["--process", "4300"], &launch(), "process.memtop");
+    assert_eq!(json["target"]["command"][0], "sort");
+    let path = file("no-process.memtop", &recording(&launch()));
+    let output = memtop(&["report", "--process", "7"], &path);
+    assert_eq!(code(&output), 2);
+    assert!(
+        err(&output).contains("it has 4242, 4300"),
+        "{}",
+        err(&output)
+    );
+}
+
+#[test]
+fn a_sum_adds_up_what_adds() {
+    let json = json_of(&["--process", "sum"], &launch(), "sum.memtop");
+    let totals = &json["totals"];
+    assert_eq!(totals["current_bytes"], 49_002_000);
+    assert_eq!(totals["allocations"], 2_000_012);
+    assert_eq!(totals["peak_bytes"], Value::Null);
+    assert_eq!(totals["peak_at_most_bytes"], 54_431_094);
+    assert_eq!(json["exactness"]["peak_error_bytes"], Value::Null);
+    assert_eq!(json["target"]["pid"], Value::Null);
+    assert_eq!(json["untracked"]["census"], Value::Null);
+    assert_eq!(json["inherited"]["bytes"], 1_000);
+    assert_eq!(json["size_classes"].as_array().map(Vec::len), Some(5));
+    assert_eq!(json["timeline"], Value::Array(Vec::new()));
+    assert_eq!(json["processes"][0]["totals"]["peak_bytes"], 54_421_094);
+}
+
+#[test]
+fn at_the_peak() {
+    let json = json_of(&["--at", "peak"], &launch(), "peak.memtop");
+    assert_eq!(json["totals"]["current_bytes"], 54_421_094);
+    assert_eq!(json["totals"]["current_blocks"], 1_100_000);
+    assert_eq!(json["totals"]["usable_current_bytes"], Value::Null);
+    assert_eq!(json["size_classes"][1]["current_blocks"], 1_088_000);
+    assert_eq!(json["threads"][0]["current_bytes"], Value::Null);
+    assert_eq!(json["processes"][1]["size_classes"], Value::Null);
+}
+
+#[test]
+fn groups_come_largest_first() {
+    let json = json_of(&["--by", "size", "--top", "2"], &launch(), "by.memtop");
+    assert_eq!(json["groups"][0]["key"], "17-32");
+    assert_eq!(json["groups"].as_array().map(Vec::len), Some(2));
+    assert_eq!(json["size_classes"].as_array().map(Vec::len), Some(4));
+    let json = json_of(&["--by", "thread"], &launch(), "by-thread.memtop");
+    assert_eq!(json["groups"][0]["key"], "4242 redis-server");
+    assert_eq!(json["groups"][1]["key"], "ended");
+}
+
+#[test]
+fn what_cannot_be_had_is_wrong_usage() {
+    let path = file("usage.memtop", &recording(&launch()));
+    for (arguments, words) in [
+        (&["report", "--by", "site"][..], "--by site needs stacks"),
+        (&["report", "--by", "colour"], "invalid value 'colour'"),
+        (&["report", "--at", "12.5"], "--at SECONDS is not built yet"),
+        (&["report", "--at", "noon"], "write end, peak"),
+        (
+            &["report", "--at", "peak", "--process", "sum"],
+            "do not go together",
+        ),
+        (
+            &["report", "--fail-if", "totals.peek > 1"],
+            "no field 'totals.peek'",
+        ),
+        (&["report", "--fail-if", "totals.frees >"], "'' is no value"),
+        (&["report", "--colour"], "unexpected argument"),
+        (&["diff", "b"], "memtop diff is not built yet"),
+    ] {
+        let output = memtop(arguments, &path);
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        assert!(
+            err(&output).contains(words),
+            "{arguments:?}: {}",
+            err(&output)
+        );
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_budget_decides_the_exit_code() {
+    let path = file("budget.memtop", &recording(&launch()));
+    let kept = memtop(&["report", "--fail-if", "totals.peak_bytes > 64MiB"], &path);
+    assert_eq!(code(&kept), 0, "{}", err(&kept));
+    let met = memtop(&["report", "--fail-if", "totals.peak_bytes > 50MiB"], &path);
+    assert_eq!(code(&met), 3);
+    assert!(out(&met).contains("redis-server"));
+    assert!(
+        err(&met).contains("totals.peak_bytes is 54421094"),
+        "{}",
+        err(&met)
+    );
+    let sum = &[
+        "report",
+        "--process",
+        "sum",
+        "--fail-if",
+        "totals.peak_bytes > 50MiB",
+    ];
+    let unknown = memtop(sum, &path);
+    assert_eq!(code(&unknown), 1);
+    assert!(
+        err(&unknown).contains("totals.peak_bytes is unknown"),
+        "{}",
+        err(&unknown)
+    );
+}
+
+#[test]
+fn files_that_are_no_recordings_are_named() {
+    for (path, words) in [
+        (
+            file("text.memtop", b"hello, world"),
+            "not a memtop recording",
+        ),
+        (file("empty.memtop", b""), "it is empty"),
+        (PathBuf::from("/nowhere.memtop"), "No such file"),
+        (PathBuf::from("/"), "directory"),
+        (
+            file("bare.memtop", &recording(&TreeState::default())),
+            "no process",
+        ),
+    ] {
+        let output = memtop(&["report"], &path);
+        assert_eq!(code(&output), 1);
+        assert!(err(&output).contains(words), "{}", err(&output));
+        assert!(
+            err(&output).contains(&path.display().to_string()),
+            "{}",
+            err(&output)
+        );
+    }
+}
+
+#[test]
+fn a_cut_recording_shows_what_it_has() {
+    let bytes = recording(&launch());
+    let path = file("cut.memtop", &bytes[..bytes.len() - 1]);
+    let text = memtop(&["report"], &path);
+    assert_eq!(code(&text), 0);
+    assert!(out(&text).contains("This recording was cut"));
+    let json = memtop(&["report", "--json"], &path);
+    assert!(err(&json).contains("was cut"));
+    let json: Value = serde_json::from_str(&out(&json)).expect("JSON");
+    assert_eq!(json["recording"]["complete"], false);
+}
+
+#[test]
+fn figures_that_were_cut_off_are_unknown_and_not_zero() {
+    // Cut within the first state frame: who it is and the timeline are there.
+    let path = file("cut-early.memtop", &recording(&launch())[..500]);
+    let json = memtop(&["report", "--json"], &path);
+    let json: Value = serde_json::from_str(&out(&json)).expect("JSON");
+    assert_eq!(json["totals"], Value::Null);
+    assert_eq!(json["timeline"].as_array().map(Vec::len), Some(20));
+    let text = out(&memtop(&["report"], &path));
+    assert!(text.contains("cut before the figures"), "{text}");
+    assert!(text.contains("11.4 MiB live at 0:42"), "{text}");
+}
+
+#[test]
+fn a_dump_shows_the_records() {
+    let output = memtop(&["dump"], &file("dump.memtop", &recording(&launch())));
+    assert_eq!(code(&output), 0);
+    assert!(out(&output).contains("launch launched_at="));
+}
+
+fn text(choice: &Choice) -> String {
+    let recording = Recording::from(launch());
+    let report = report::build(&recording, choice).expect("a report");
+    report::text(&report, choice, Look::Plain)
+}
+
+#[test]
+fn the_text() {
+    insta::assert_snapshot!(text(&Choice::default()));
+}
+
+#[test]
+fn the_text_at_the_peak() {
+    let choice = Choice {
+        at_peak: true,
+        by: Some(GroupBy::Size),
+        ..Choice::default()
+    };
+    insta::assert_snapshot!(text(&choice));
+}
+
+#[test]
+fn the_text_of_a_sum() {
+    let choice = Choice {
+        process: Some(ProcessChoice::Sum),
+        top: Some(2),
+        ..Choice::default()
+    };
+    insta::assert_snapshot!(text(&choice));
+}
+
+#[test]
+fn colour_only_adds_escapes() {
+    let recording = Recording::from(launch());
+    let choice = Choice::default();
+    let report = report::build(&recording, &choice).expect("a report");
+    let coloured = report::text(&report, &choice, Look::Coloured);
+    let mut plain = String::new();
+    for part in coloured.split('\x1b') {
+        plain.push_str(
+            part.split_once('m')
+                .map_or(part, |(code, rest)| match code {
+                    code if code.starts_with('[') => rest,
+                    _ => part,
+                }),
+        );
+    }
+    assert!(coloured.contains("\x1b[1m"));
+    let tight = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(tight(&plain), tight(&text(&choice)));
+}
+
+proptest! {
+    /// A file may say anything: no figure in it makes a report fail.
+    #[test]
+    fn any_tree_has_a_report(tree in trees(), at_peak: bool, top in proptest::option::of(0_usize..3)) {
+        let pid = tree.processes.last().map_or(0, |process| process.identity.pid);
+        let recording = Recording::from(tree);
+        let processes = [None, Some(ProcessChoice::Sum), Some(ProcessChoice::Pid(pid))];
+        for process in processes {
+            for by in [None, Some(GroupBy::Size), Some(GroupBy::Thread)] {
+                let choice = Choice { at_peak, by, top, process };
+                if let Ok(report) = report::build(&recording, &choice) {
+                    prop_assert!(report::json(&report).len() > 2);
+                    prop_assert!(!report::text(&report, &choice, Look::Coloured).is_empty());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Launches with anything in every field.
+
+use std::time::Duration;
+
+use memtop::model::*;
+use proptest::{
+    array::{uniform5, uniform6, uniform14},
+    collection::vec,
+    option,
+    prelude::*,
+};
+
+/// Any number, the ends of the range more often.
+fn numbers() -> impl Strategy<Value = u64> {
+    prop_oneof![any::<u64>(), Just(0), Just(1), Just(u64::MAX)]
+}
+
+fn times() -> impl Strategy<Value = Duration> {
+    numbers().prop_map(Duration::from_nanos)
+}
+
+fn exits() -> impl Strategy<Value = Option<Exit>> {
+    option::of(prop_oneof![
+        any::<i32>().prop_map(Exit::Code),
+        any::<i32>().prop_map(Exit::Signal)
+    ])
+}
+
+fn commands() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    vec(vec(any::<u8>(), 0..6), 0..4)
+}
+
+prop_compose! {
+    fn identities()(
+        (pid, generation, parent) in any::<(u32, u32, Option<u32>)>(),
+        command in commands(),
+        entry in prop_oneof![Just(Entry::Preload), Just(Entry::Embedded), Just(Entry::Fork)],
+        started in times(),
+        ended in option::of(times()),
+        exit in exits(),
+    ) -> Identity {
+        Identity { pid, generation, parent, command, entry, started, ended, exit }
+    }
+}
+
+prop_compose! {
+    fn totals()(n in uniform14(numbers()), peak_at in option::of(times())) -> Totals {
+        Totals {
+            current_bytes: n[0],
+            current_blocks: n[1],
+            peak_bytes: n[2],
+            peak_blocks: n[3],
+            peak_at,
+            max_blocks: n[4],
+            allocated_bytes: n[5],
+            allocations: n[6],
+            freed_bytes: n[7],
+            frees: n[8],
+            reallocations: n[9],
+            temporary: n[10],
+            usable_current_bytes: n[11],
+            usable_allocated_bytes: n[12],
+            usable_freed_bytes: n[13],
+        }
+    }
+}
+
+prop_compose! {
+    fn untracked()(
+        (frees, freed_bytes, net_bytes) in any::<(u64, u64, i64)>(),
+        census in option::of(any::<[u64; 4]>()),
+    ) -> Untracked {
+        let census = census.map(|n| Census {
+            blocks: n[0],
+            bytes: n[1],
+            still_live_blocks: n[2],
+            still_live_bytes: n[3],
+        });
+        Untracked { frees, freed_bytes, net_bytes, census }
+    }
+}
+
+prop_compose! {
+    fn exactness()(
+        n in uniform5(numbers()),
+        (frames_unresolved, stacks_cut) in any::<(Option<u64>, Option<u64>)>(),
+        ns_per_event in option::of(0.0..1e6),
+    ) -> Exactness {
+        Exactness {
+            peak_error_bytes: n[0],
+            dropped_events: n[1],
+            lost_records: n[2],
+            unattributed_blocks: n[3],
+            frames_unresolved,
+            stacks_cut,
+            tracer_bytes: n[4],
+            ns_per_event,
+        }
+    }
+}
+
+fn size_classes() -> impl Strategy<Value = Vec<SizeClass>> {
+    let class = uniform6(numbers()).prop_map(|n| SizeClass {
+        min: n[0],
+        max: n[1],
+        current_blocks: n[2],
+        current_bytes: n[3],
+        allocations: n[4],
+        allocated_bytes: n[5],
+    });
+    vec(class, 0..5)
+}
+
+fn threads() -> impl Strategy<Value = Vec<ThreadState>> {
+    let thread = any::<(u32, Option<String>, i64, u64, u64)>().prop_map(
+        |(tid, name, current_bytes, allocations, allocated_bytes)| ThreadState {
+            tid,
+            name,
+            current_bytes,
+            allocations,
+            allocated_bytes,
+        },
+    );
+    vec(thread, 0..4)
+}
+
+fn points() -> impl Strategy<Value = Vec<Point>> {
+    let point =
+        (times(), any::<[u64; 3]>(), any::<Option<u64>>()).prop_map(|(at, n, rss_bytes)| Point {
+            at,
+            current_bytes: n[0],
+            max_bytes: n[1],
+            rss_bytes,
+            untracked_freed_bytes: n[2],
+        });
+    vec(point, 0..20)
+}
+
+prop_compose! {
+    fn processes()(
+        identity in identities(),
+        intervals in vec((times(), option::of(times())), 0..3),
+        totals in totals(),
+        untracked in untracked(),
+        n in any::<[u64; 4]>(),
+        exactness in exactness(),
+        (size_classes, size_classes_at_peak) in (size_classes(), size_classes()),
+        threads in threads(),
+        timeline in points(),
+    ) -> ProcessState {
+        let intervals = intervals.into_iter().map(|(from, to)| Interval { from, to });
+        ProcessState {
+            identity,
+            window: Window { intervals: intervals.collect() },
+            totals,
+            untracked,
+            inherited: Inherited { blocks: n[0], bytes: n[1], frees: n[2], freed_bytes: n[3] },
+            exactness,
+            size_classes,
+            size_classes_at_peak,
+            threads,
+            timeline,
+        }
+    }
+}
+
+prop_compose! {
+    /// Any launch, likely or not.
+    pub fn trees()(
+        command in commands(),
+        launched_at in times(),
+        exit in exits(),
+        processes in vec(processes(), 0..4),
+    ) -> TreeState {
+        TreeState { command, launched_at, exit, processes }
+    }
+}

@@ -1,0 +1,105 @@
+//! Draws a screen with sample data until a key is pressed:
+//! `cargo run -p memtop-ui --example gallery -- overview [light] [ascii|blocks] [none|16|256]`.
+
+mod sample;
+
+use crossterm::event::{self, Event};
+use memtop_ui::data::{Data, Output};
+use memtop_ui::state::{Dialog, FilterInput, Mode, Question};
+use memtop_ui::theme::{ColorDepth, Glyphs, Palette};
+use memtop_ui::{Screen, State, Theme, draw, pane_size, terminal};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+fn main() -> std::io::Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let has = |word: &str| words.iter().any(|w| w == word);
+    let size = crossterm::terminal::size()?;
+    let (cols, rows) = pane_size(size.0, size.1);
+    let parser = sample::screen(cols, rows);
+    let (mut data, mut state) = scene(words.first().map_or("overview", String::as_str), size);
+    if state.screen == Screen::Output && !has("elsewhere") {
+        data.output = Output::Terminal(parser.screen());
+    }
+    cut(&mut data, &state);
+    state.observe_scale(&data);
+
+    terminal::restore_on_panic(|| Ok(std::io::stdout()));
+    let _guard = terminal::Guard::enter(std::io::stdout())?;
+    let mut screen = Terminal::new(CrosstermBackend::new(std::io::stdout()))?;
+    screen.draw(|frame| draw(frame, &data, &state, &theme(&has)))?;
+    while !matches!(event::read()?, Event::Key(_)) {}
+    Ok(())
+}
+
+/// Data and state of a named scene.
+fn scene(name: &str, size: (u16, u16)) -> (Data<'static>, State) {
+    let state = |screen| State::new(screen, size);
+    let with = |screen, mode| State {
+        mode,
+        ..state(screen)
+    };
+    let asking = |question| {
+        Mode::Asking(Dialog {
+            question,
+            selected: 0,
+        })
+    };
+    match name {
+        "events" => (sample::session(), state(Screen::Events)),
+        "filter" => {
+            let input = FilterInput {
+                text: ">1K free".to_owned(),
+                error: None,
+            };
+            (sample::session(), with(Screen::Events, Mode::Filter(input)))
+        }
+        "output" => (sample::session(), state(Screen::Output)),
+        "typing" => (sample::session(), with(Screen::Output, Mode::Typing)),
+        "help" => (sample::session(), with(Screen::Overview, Mode::Help)),
+        "chooser" => (sample::session(), state(Screen::Chooser)),
+        "quit" => (
+            sample::session(),
+            with(Screen::Overview, asking(Question::Quit)),
+        ),
+        "clear" => (
+            sample::session(),
+            with(Screen::Overview, asking(Question::Clear)),
+        ),
+        "empty" => (sample::empty(), state(Screen::Overview)),
+        "paused" => (sample::paused(), state(Screen::Overview)),
+        "ended" => (sample::ended(), state(Screen::Overview)),
+        "killed" => (sample::killed(), state(Screen::Overview)),
+        _ => (sample::session(), state(Screen::Overview)),
+    }
+}
+
+/// Cuts the lists to what fits, as memtop does.
+fn cut(data: &mut Data, state: &State) {
+    let room = memtop_ui::capacity(data, state);
+    data.sizes.rows.truncate(room.sizes);
+    data.growth.rows.truncate(room.growth);
+}
+
+fn theme(has: &impl Fn(&str) -> bool) -> Theme {
+    let palette = if has("light") {
+        Palette::Light
+    } else {
+        Palette::Dark
+    };
+    let depths = [
+        ("none", ColorDepth::None),
+        ("16", ColorDepth::Ansi16),
+        ("256", ColorDepth::Ansi256),
+    ];
+    let depth = depths
+        .into_iter()
+        .find(|(word, _)| has(word))
+        .map_or(ColorDepth::True, |(_, d)| d);
+    let glyphs = match (has("ascii"), has("blocks")) {
+        (true, _) => Glyphs::Ascii,
+        (_, true) => Glyphs::Blocks,
+        _ => Glyphs::Braille,
+    };
+    Theme::new(palette, depth, glyphs)
+}

@@ -1,0 +1,331 @@
+//! A made-up session: a server that is traced from 0:41 on, grows, and frees older memory.
+
+#![allow(
+    dead_code,
+    reason = "each program that includes this shows a part of it"
+)]
+
+use std::num::NonZero;
+
+use memtop_ui::data::*;
+
+/// The overview in full swing.
+pub fn session() -> Data<'static> {
+    let now_s = 192.0;
+    let timeline = timeline(now_s);
+    let last = timeline.points.last().copied().unwrap_or_default();
+    Data {
+        header: Header {
+            live: Some(last.live),
+            rss: last.rss,
+            ..header(now_s)
+        },
+        timeline,
+        sizes: sizes(),
+        growth: growth(),
+        totals: totals(),
+        sentence: Some(
+            "Traced +48.6 MiB, but 12.4 MiB from before the start were freed: \
+             the program holds +36.2 MiB more than at 0:41."
+                .to_owned(),
+        ),
+        events: events(),
+        output: Output::Elsewhere,
+        chooser: chooser(),
+        notice: None,
+    }
+}
+
+/// Launched, nothing traced yet.
+pub fn empty() -> Data<'static> {
+    let header = Header {
+        title: "/usr/bin/redis-server *:6379".to_owned(),
+        pid: Some(4242),
+        state: RunState::Running,
+        uptime_s: Some(2.0),
+        tracing: Tracing {
+            since_s: Some(0.0),
+            on: true,
+            was_paused: false,
+        },
+        ..Header::default()
+    };
+    let intervals = vec![Interval {
+        from_s: 0.0,
+        to_s: None,
+    }];
+    Data {
+        header,
+        timeline: Timeline {
+            intervals,
+            now_s: 2.0,
+            ..Timeline::default()
+        },
+        ..Data::default()
+    }
+}
+
+/// Started paused: nothing traced, tracing off.
+pub fn paused() -> Data<'static> {
+    let mut data = empty();
+    data.header.tracing = Tracing::default();
+    data.timeline.intervals.clear();
+    data.timeline.now_s = 20.0;
+    data
+}
+
+/// As [`session`], after the program exited.
+pub fn ended() -> Data<'static> {
+    let mut data = session();
+    data.header.state = RunState::Ended { code: 0 };
+    data
+}
+
+/// As [`session`], after a kill, with losses.
+pub fn killed() -> Data<'static> {
+    let mut data = session();
+    data.header.state = RunState::Killed {
+        signal: 9,
+        name: "SIGKILL".to_owned(),
+        hint: Some("out of memory?".to_owned()),
+    };
+    data.header.exactness = Exactness {
+        lower_bound: true,
+        peak_error_bytes: 16 << 10,
+        dropped_events: 1200,
+        lost_records: 3,
+        tracer_bytes: Some(7 << 20),
+    };
+    data
+}
+
+fn header(now_s: f64) -> Header {
+    Header {
+        title: "/usr/bin/redis-server *:6379".to_owned(),
+        pid: Some(4242),
+        state: RunState::Running,
+        origin: Origin::Launched,
+        uptime_s: Some(now_s),
+        tracing: Tracing {
+            since_s: Some(41.3),
+            on: true,
+            was_paused: false,
+        },
+        live: Some(50_541_363),
+        live_per_s: Some(1.2e6),
+        peak: Some(Peak {
+            bytes: 54_421_094,
+            t_s: 130.2,
+        }),
+        rss: Some(66_060_288),
+        untracked_freed: Some(13_002_342),
+        net: Some(37_958_451),
+        allocs_per_s: Some(1_020_000.0),
+        frees_per_s: Some(987_000.0),
+        overhead_ns: Some(19.0),
+        exactness: Exactness {
+            tracer_bytes: Some(6_500_000),
+            ..Exactness::default()
+        },
+        recording: Some(2_202_009),
+        process: ProcessChoice::default(),
+        read_only: false,
+    }
+}
+
+fn timeline(now_s: f64) -> Timeline {
+    let start = 41.3;
+    let points = (0..(now_s * 10.0) as u32)
+        .map(|i| point(f64::from(i) / 10.0, start))
+        .collect();
+    Timeline {
+        points,
+        intervals: vec![Interval {
+            from_s: start,
+            to_s: None,
+        }],
+        now_s,
+        marks: vec![
+            Mark {
+                number: 1,
+                t_s: 96.0,
+            },
+            Mark {
+                number: 2,
+                t_s: 140.0,
+            },
+        ],
+        peak: Some(Peak {
+            bytes: 54_421_094,
+            t_s: 130.2,
+        }),
+    }
+}
+
+/// A rise, a hill with a spike at 2:10, and a plateau.
+fn point(t_s: f64, start: f64) -> Point {
+    const MIB: f64 = 1_048_576.0;
+    let since = t_s - start;
+    if since < 0.0 {
+        return Point {
+            t_s,
+            rss: Some((14.0 * MIB + t_s * 0.02 * MIB) as u64),
+            ..Point::default()
+        };
+    }
+    let rise = 44.0 * (1.0 - (-since / 40.0).exp());
+    let wave = 2.0 * (since / 7.0).sin() + 0.6 * (since / 1.3).sin() + since * 0.03;
+    let live = (rise + wave).max(0.2) * MIB;
+    let spike = if (130.0..130.4).contains(&t_s) {
+        54_421_094.0
+    } else {
+        live
+    };
+    let untracked = 12.4 * (since / 60.0).min(1.0).powf(0.8) * MIB;
+    Point {
+        t_s,
+        live: live as u64,
+        max: spike.max(live) as u64,
+        rss: Some((live + 15.0 * MIB) as u64),
+        untracked_freed: untracked as u64,
+    }
+}
+
+fn sizes() -> Sizes {
+    let row = |min, max, blocks, bytes, slack| SizeRow {
+        min,
+        max,
+        blocks,
+        bytes,
+        allocations: blocks * 3,
+        slack_percent: slack,
+    };
+    let rows = vec![
+        row(1, 16, 12_345, 196_710, Some(2.0)),
+        row(17, 32, 999_743, 31_981_568, Some(12.2)),
+        row(33, 64, 41_002, 2_306_867, Some(4.0)),
+        row(65, 128, 3_120, 312_000, Some(3.1)),
+        row(257, 320, 9_741, 3_019_710, Some(0.0)),
+        row(1025, 1280, 77, 94_710, Some(1.3)),
+        row(16_385, 20_480, 41, 811_008, None),
+        row((4 << 20) + 1, 8 << 20, 1, 7_969_177, Some(0.0)),
+        row((8 << 20) + 1, 16 << 20, 0, 0, None),
+    ];
+    Sizes { rows, more: 4 }
+}
+
+fn growth() -> Growth {
+    let row = |min, max, delta_bytes, delta_blocks, live_bytes| GrowthRow {
+        min,
+        max,
+        delta_bytes,
+        delta_blocks,
+        live_bytes,
+    };
+    let rows = vec![
+        row(17, 32, 12_477_030, 31_022, 31_981_568),
+        row(257, 320, 1_048_576, 4_001, 3_019_710),
+        row(33, 64, 98_304, 1_530, 2_306_867),
+        row((4 << 20) + 1, 8 << 20, 0, 0, 7_969_177),
+        row(1, 16, -14_336, -112, 196_710),
+    ];
+    Growth {
+        since: Baseline::Mark(1),
+        age_s: Some(52.0),
+        rows,
+        more: 0,
+    }
+}
+
+fn totals() -> Totals {
+    Totals {
+        allocations: 151_234_567,
+        frees: 150_168_497,
+        reallocations: 1_204_003,
+        temporary: 60_493_826,
+        allocated_bytes: 6_871_947_673,
+        live_blocks: 1_066_070,
+        peak_blocks: Some(1_130_412),
+    }
+}
+
+fn events() -> Events {
+    let kinds = [
+        EventKind::Alloc,
+        EventKind::Free,
+        EventKind::Alloc,
+        EventKind::Realloc,
+    ];
+    let threads = ["redis-server", "bio_lazy_free", "io_thd_1"];
+    let row = |i: u32| {
+        let kind = kinds[(i as usize * 7 / 3) % 4];
+        Event {
+            t_s: 191.9996 - f64::from(i) * 0.0031,
+            kind,
+            size: [24, 32, 304, 4096, 65_536, 17][i as usize % 6],
+            tid: 4242 + i % 3,
+            thread: Some(threads[i as usize % 3].to_owned()),
+            address: 0x7f3a_1c00_0000 + u64::from(i) * 0x530,
+            age_s: Some(0.000_012 * f64::from(1 << (i % 20))),
+            untracked: kind == EventKind::Free && i.is_multiple_of(5),
+        }
+    };
+    let rows = (0..60).map(row).collect();
+    Events {
+        rows,
+        matching: 65_536,
+        kept: 65_536,
+        dropped: 0,
+        per_s: Some(2_007_000.0),
+    }
+}
+
+fn chooser() -> Chooser {
+    let row = |pid, command: &str, kind, age, live, viewers| ChooserRow {
+        pid,
+        command: command.to_owned(),
+        kind,
+        age_s: Some(age),
+        live,
+        viewers,
+    };
+    Chooser {
+        rows: vec![
+            row(
+                4242,
+                "/usr/bin/redis-server *:6379",
+                JoinKind::Kept,
+                192.0,
+                Some(50_541_363),
+                1,
+            ),
+            row(
+                977,
+                "target/release/indexer --all",
+                JoinKind::Embedded,
+                86_460.0,
+                Some(3 << 30),
+                0,
+            ),
+            row(31_337, "python3 train.py", JoinKind::Kept, 8.0, None, 0),
+        ],
+    }
+}
+
+/// A program's terminal with something on it.
+pub fn screen(cols: u16, rows: u16) -> vt100::Parser {
+    let mut parser = vt100::Parser::new(at_least_one(rows), at_least_one(cols), 1000);
+    for i in 0..40 {
+        let line = format!("4242:M 22 Nov 2026 10:12:{i:02}.120 * DB saved on disk, {i} keys\r\n");
+        parser.process(line.as_bytes());
+    }
+    parser.process(
+        b"4242:M \x1b[1;31mWARNING\x1b[0m overcommit_memory is set to \x1b[4m0\x1b[0m\r\n",
+    );
+    parser.process("\x1b[32m✓\x1b[0m ready: \x1b[7m 日本語 \x1b[0m 127.0.0.1:6379> ".as_bytes());
+    parser
+}
+
+fn at_least_one(n: u16) -> NonZero<u16> {
+    NonZero::new(n).unwrap_or(NonZero::<u16>::MIN)
+}

@@ -1,0 +1,440 @@
+//! The keys: one table from which dispatch, footer, help page and README table are derived.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::action::{Action, Answer, Motion, Step};
+use crate::state::{Mode, Question, Screen, State};
+
+/// A key with its modifiers. Shift is part of the character, not a modifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    code: KeyCode,
+    modifiers: KeyModifiers,
+}
+
+/// Where a binding holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// On every screen, unless the screen says otherwise.
+    Everywhere,
+    /// On one screen.
+    On(Screen),
+    /// On the help page.
+    Help,
+    /// While a filter is typed.
+    Filter,
+    /// While keys go to the program.
+    Typing,
+    /// While the quit dialog asks.
+    Quit,
+    /// While the clear dialog asks.
+    Clear,
+}
+
+/// What a person wants to do with a key: the headings of the help page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Go somewhere.
+    Look,
+    /// See what changed.
+    Compare,
+    /// Decide what is traced.
+    Trace,
+    /// Talk to the program.
+    Program,
+    /// Everything about memtop itself.
+    Memtop,
+    /// Move in a list or a text.
+    Move,
+}
+
+impl Group {
+    /// All groups in the order of the help page.
+    pub const ALL: [Self; 6] = [
+        Self::Look,
+        Self::Compare,
+        Self::Trace,
+        Self::Program,
+        Self::Memtop,
+        Self::Move,
+    ];
+
+    /// The heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Look => "Look around",
+            Self::Compare => "See what changed",
+            Self::Trace => "Decide what is traced",
+            Self::Program => "The program",
+            Self::Memtop => "memtop itself",
+            Self::Move => "Move in lists and texts",
+        }
+    }
+}
+
+/// One line of the table.
+#[derive(Debug)]
+pub struct Binding {
+    /// Keys that do the same.
+    pub keys: &'static [Key],
+    /// Where they hold.
+    pub scope: Scope,
+    /// What they ask for.
+    pub action: Action,
+    /// A word for the footer; empty for keys that are not advertised there.
+    pub label: &'static str,
+    /// A line for the help page.
+    pub help: &'static str,
+    /// The heading it stands under.
+    pub group: Group,
+}
+
+const fn key(code: KeyCode) -> Key {
+    Key {
+        code,
+        modifiers: KeyModifiers::NONE,
+    }
+}
+
+const fn ch(c: char) -> Key {
+    key(KeyCode::Char(c))
+}
+
+const fn ctrl(c: char) -> Key {
+    Key {
+        code: KeyCode::Char(c),
+        modifiers: KeyModifiers::CONTROL,
+    }
+}
+
+macro_rules! bindings {
+    ($( $group:ident, $scope:expr, [$($key:expr),+], $action:expr, $label:literal, $help:literal; )*) => {
+        &[$( Binding { keys: &[$($key),+], scope: $scope, action: $action, label: $label, help: $help, group: Group::$group } ),*]
+    };
+}
+
+use KeyCode::{
+    BackTab, Backspace, Down, End, Enter, Esc, F, Home, Left, PageDown, PageUp, Right, Tab, Up,
+};
+use Scope::{Clear, Everywhere, Filter, Help, On, Quit, Typing};
+
+/// Every key memtop knows, in the order of footer and help page.
+#[rustfmt::skip]
+pub static BINDINGS: &[Binding] = bindings![
+    Look, Everywhere, [ch('1')], Action::Show(Screen::Overview), "overview", "overview: timeline, sizes, growth";
+    Look, Everywhere, [ch('7')], Action::Show(Screen::Output), "output", "output: the program's own terminal";
+    Look, Everywhere, [ch('9')], Action::Show(Screen::Events), "events", "events: the live tail of allocations and frees";
+    Look, Everywhere, [key(Tab)], Action::NextScreen, "", "next screen";
+    Look, Everywhere, [key(BackTab)], Action::PreviousScreen, "", "previous screen";
+    Look, On(Screen::Events), [ch('/'), ch('\\')], Action::EditFilter, "filter", "filter events: >1K  <=64  =32  alloc  free  realloc  untracked  a thread's id or name";
+    Move, On(Screen::Events), [key(Up), ch('k')], Action::Move(Motion::Up), "", "up";
+    Move, On(Screen::Events), [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
+    Move, On(Screen::Events), [key(PageUp)], Action::Move(Motion::PageUp), "", "a page up";
+    Move, On(Screen::Events), [key(PageDown)], Action::Move(Motion::PageDown), "", "a page down";
+    Move, On(Screen::Events), [key(Home), ch('g')], Action::Move(Motion::Top), "", "to the top";
+    Move, On(Screen::Events), [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the bottom";
+    Look, Everywhere, [ch('<')], Action::Process(Step::Previous), "", "show the process before, when the program started others";
+    Look, Everywhere, [ch('>')], Action::Process(Step::Next), "", "show the process after";
+    Trace, Everywhere, [ch('p')], Action::ToggleTracing, "pause", "pause or resume tracing; frees of traced blocks are still seen";
+    Compare, Everywhere, [ch('s')], Action::Mark, "mark", "mark this moment with a number and measure growth from it";
+    Compare, Everywhere, [ch('b')], Action::NextBaseline, "baseline", "measure growth from the next mark, or from the start again";
+    Compare, Everywhere, [ch(' '), ch('Z')], Action::Freeze, "freeze", "hold the tables still, as scrolling events does; header and timeline go on";
+    Compare, On(Screen::Overview), [ch('+')], Action::ZoomIn, "zoom", "show less time on the timeline";
+    Compare, On(Screen::Overview), [ch('-')], Action::ZoomOut, "", "show more time";
+    Compare, On(Screen::Overview), [ch('=')], Action::ZoomReset, "", "show all time";
+    Compare, On(Screen::Overview), [ch('v')], Action::ToggleBars, "", "draw the size bars by bytes or by blocks";
+    Trace, Everywhere, [ch('c')], Action::Clear, "", "clear: begin a new window, older blocks become untracked";
+    Program, On(Screen::Output), [ch('i'), key(Enter)], Action::StartTyping, "type", "let the keyboard go to the program";
+    Program, Typing, [ctrl(']')], Action::StopTyping, "back to memtop", "take the keyboard back";
+    Move, On(Screen::Output), [key(Up), ch('k')], Action::Move(Motion::Up), "scroll", "up";
+    Move, On(Screen::Output), [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
+    Move, On(Screen::Output), [key(PageUp)], Action::Move(Motion::PageUp), "", "a page up";
+    Move, On(Screen::Output), [key(PageDown)], Action::Move(Motion::PageDown), "", "a page down";
+    Move, On(Screen::Output), [key(Home), ch('g')], Action::Move(Motion::Top), "", "to the top";
+    Move, On(Screen::Output), [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the bottom";
+    Program, On(Screen::Chooser), [key(Enter)], Action::Choose, "join", "join the selected program";
+    Move, On(Screen::Chooser), [key(Up), ch('k')], Action::Move(Motion::Up), "choose", "up";
+    Move, On(Screen::Chooser), [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
+    Memtop, Everywhere, [ch('?'), key(F(1))], Action::Help, "help", "this page";
+    Memtop, Help, [ch('?'), key(F(1)), key(Esc), ch('q'), ctrl('c')], Action::Back, "back", "leave this page";
+    Move, Help, [key(Up), ch('k')], Action::Move(Motion::Up), "scroll", "up";
+    Move, Help, [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
+    Move, Help, [key(PageUp)], Action::Move(Motion::PageUp), "", "a page up";
+    Move, Help, [key(PageDown), ch(' ')], Action::Move(Motion::PageDown), "", "a page down";
+    Move, Help, [key(Home), ch('g')], Action::Move(Motion::Top), "", "to the top";
+    Move, Help, [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the bottom";
+    Memtop, Everywhere, [ch('T')], Action::ToggleTheme, "", "colours for a dark or a light terminal";
+    Memtop, Everywhere, [key(Esc)], Action::Back, "", "undo: clear the filter, let frozen tables go on, go to the overview";
+    Memtop, Everywhere, [ctrl('l')], Action::Repaint, "", "draw everything anew";
+    Memtop, Everywhere, [ctrl('z')], Action::Suspend, "", "suspend memtop; the program goes on";
+    Memtop, Everywhere, [ch('q'), ctrl('c')], Action::Quit, "quit", "quit; asks what becomes of a program that still runs";
+    Memtop, Filter, [key(Enter)], Action::Choose, "apply", "use the filter";
+    Memtop, Filter, [key(Esc), ctrl('c')], Action::Back, "cancel", "forget what was typed";
+    Memtop, Filter, [key(Backspace)], Action::Erase, "", "take back a character";
+    Memtop, Quit, [ch('d'), ch('q'), ctrl('c')], Action::Answer(Answer::Detach), "detach", "leave; the program goes on";
+    Memtop, Quit, [ch('e')], Action::Answer(Answer::EndProgram), "end the program", "leave and end the program";
+    Memtop, Quit, [ch('s'), key(Esc)], Action::Answer(Answer::Stay), "stay", "do not leave";
+    Memtop, Quit, [key(Up), key(Left), key(BackTab), ch('k')], Action::Move(Motion::Up), "", "the answer above";
+    Memtop, Quit, [key(Down), key(Right), key(Tab), ch('j')], Action::Move(Motion::Down), "", "the answer below";
+    Memtop, Quit, [key(Enter)], Action::Choose, "choose", "take the selected answer";
+    Memtop, Clear, [ch('c')], Action::Answer(Answer::Clear), "clear", "begin a new window";
+    Memtop, Clear, [ch('s'), ch('q'), key(Esc), ctrl('c')], Action::Answer(Answer::Stay), "keep", "keep everything";
+    Memtop, Clear, [key(Up), key(Left), key(BackTab), ch('k')], Action::Move(Motion::Up), "", "the answer above";
+    Memtop, Clear, [key(Down), key(Right), key(Tab), ch('j')], Action::Move(Motion::Down), "", "the answer below";
+    Memtop, Clear, [key(Enter)], Action::Choose, "choose", "take the selected answer";
+];
+
+/// The scopes in force, the strongest first.
+pub fn scopes(state: &State) -> &'static [Scope] {
+    match (&state.mode, state.screen) {
+        (Mode::Help, _) => &[Help],
+        (Mode::Filter(_), _) => &[Filter],
+        (Mode::Typing, _) => &[Typing],
+        (Mode::Asking(dialog), _) => match dialog.question {
+            Question::Quit => &[Quit],
+            Question::Clear => &[Clear],
+        },
+        (Mode::Browse, Screen::Overview) => &[On(Screen::Overview), Everywhere],
+        (Mode::Browse, Screen::Output) => &[On(Screen::Output), Everywhere],
+        (Mode::Browse, Screen::Events) => &[On(Screen::Events), Everywhere],
+        (Mode::Browse, Screen::Chooser) => &[On(Screen::Chooser), Everywhere],
+    }
+}
+
+/// What `event` asks for in this state.
+///
+/// ```
+/// use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+/// use memtop_ui::{Action, Screen, State, keymap};
+/// let state = State::new(Screen::Overview, (80, 24));
+/// let key = KeyEvent::new(KeyCode::Char('s'), KeyModifiers::NONE);
+/// assert_eq!(keymap::dispatch(&state, key), Some(Action::Mark));
+/// ```
+pub fn dispatch(state: &State, event: KeyEvent) -> Option<Action> {
+    if event.is_release() {
+        return None;
+    }
+    let pressed = Key::from(event);
+    let bound = scopes(state)
+        .iter()
+        .find_map(|scope| lookup(*scope, pressed));
+    bound
+        .map(|binding| binding.action.clone())
+        .or_else(|| unbound(&state.mode, event))
+}
+
+fn lookup(scope: Scope, pressed: Key) -> Option<&'static Binding> {
+    BINDINGS
+        .iter()
+        .find(|b| b.scope == scope && b.keys.contains(&pressed))
+}
+
+/// Keys outside the table are text where text is expected.
+fn unbound(mode: &Mode, event: KeyEvent) -> Option<Action> {
+    match (mode, event.code) {
+        (Mode::Typing, _) => Some(Action::Type(event)),
+        (Mode::Filter(_), KeyCode::Char(c))
+            if (event.modifiers - KeyModifiers::SHIFT).is_empty() =>
+        {
+            Some(Action::Insert(c))
+        }
+        _ => None,
+    }
+}
+
+/// The bindings the footer advertises in this state: the way to the screens, what this screen
+/// alone can do, and the rest.
+pub fn advertised(state: &State) -> impl Iterator<Item = &'static Binding> {
+    let scopes = scopes(state);
+    let tour = state.screen != Screen::Chooser;
+    let offered = move |b: &&Binding| {
+        scopes.contains(&b.scope) && !b.label.is_empty() && (tour || makes_sense_without_program(b))
+    };
+    let place = |b: &Binding| match (&b.action, b.scope) {
+        (Action::Show(_), _) => 0,
+        (_, On(_)) => 1,
+        _ => 2,
+    };
+    (0..3).flat_map(move |wanted| {
+        BINDINGS
+            .iter()
+            .filter(offered)
+            .filter(move |b| place(b) == wanted)
+    })
+}
+
+/// Before a program is chosen, there is nothing to mark, pause or look at.
+fn makes_sense_without_program(binding: &Binding) -> bool {
+    matches!(
+        binding.action,
+        Action::Quit
+            | Action::Help
+            | Action::Back
+            | Action::Choose
+            | Action::Move(_)
+            | Action::ToggleTheme
+            | Action::Repaint
+            | Action::Suspend
+    )
+}
+
+/// The key table of the README.
+pub fn markdown_table() -> String {
+    let mut table = String::from("| keys | where | what |\n| --- | --- | --- |\n");
+    for binding in BINDINGS {
+        let keys: Vec<_> = binding
+            .keys
+            .iter()
+            .map(|key| format!("`{}`", key.name()))
+            .collect();
+        let row = [
+            keys.join(" "),
+            binding.scope.name().to_owned(),
+            binding.help.to_owned(),
+        ];
+        let row = row.map(|cell| cell.replace('|', "\\|"));
+        table.push_str(&format!("| {} |\n", row.join(" | ")));
+    }
+    table
+}
+
+impl Scope {
+    /// Where that is, in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Everywhere => "everywhere",
+            On(Screen::Chooser) => "chooser",
+            On(Screen::Overview) => "overview",
+            On(Screen::Output) => "output",
+            On(Screen::Events) => "events",
+            Help => "help",
+            Filter => "filter",
+            Typing => "typing to the program",
+            Quit => "quit dialog",
+            Clear => "clear dialog",
+        }
+    }
+}
+
+impl Key {
+    /// The key as a person calls it.
+    pub fn name(self) -> String {
+        match self.code {
+            KeyCode::Char(' ') => "Space".to_owned(),
+            KeyCode::Char(c) if self.modifiers == KeyModifiers::CONTROL => {
+                format!("Ctrl-{}", c.to_ascii_uppercase())
+            }
+            KeyCode::Char(c) => c.to_string(),
+            Up => "↑".to_owned(),
+            Down => "↓".to_owned(),
+            Left => "←".to_owned(),
+            Right => "→".to_owned(),
+            PageUp => "PgUp".to_owned(),
+            PageDown => "PgDn".to_owned(),
+            BackTab => "Shift-Tab".to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// Terminals send one byte for both Ctrl-] and Ctrl-5, which is read as the latter.
+fn canonical(code: KeyCode, modifiers: KeyModifiers) -> KeyCode {
+    match code {
+        KeyCode::Char('5') if modifiers == KeyModifiers::CONTROL => KeyCode::Char(']'),
+        code => code,
+    }
+}
+
+impl From<KeyEvent> for Key {
+    fn from(event: KeyEvent) -> Self {
+        let modifiers = match event.code {
+            KeyCode::Char(_) | BackTab => event.modifiers - KeyModifiers::SHIFT,
+            _ => event.modifiers,
+        };
+        Self {
+            code: canonical(event.code, modifiers),
+            modifiers,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::mem::{Discriminant, discriminant};
+
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_in_a_scope() {
+        let mut seen = HashSet::new();
+        for binding in BINDINGS {
+            for key in binding.keys {
+                assert!(
+                    seen.insert((binding.scope, key.name())),
+                    "{} {:?}",
+                    key.name(),
+                    binding.scope
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_entry_has_help_and_a_screen_of_its_own_keeps_the_common_keys() {
+        for binding in BINDINGS {
+            assert!(
+                !binding.help.is_empty() && !binding.keys.is_empty(),
+                "{binding:?}"
+            );
+        }
+        for common in [Action::Quit, Action::Help, Action::NextScreen, Action::Back] {
+            let everywhere = |b: &&Binding| b.scope == Everywhere && b.action == common;
+            let binding = BINDINGS.iter().find(everywhere).unwrap();
+            let hidden = |b: &&Binding| {
+                matches!(b.scope, On(_)) && binding.keys.iter().any(|k| b.keys.contains(k))
+            };
+            assert!(
+                !BINDINGS.iter().any(|b| hidden(&b)),
+                "{common:?} is hidden by a screen"
+            );
+        }
+    }
+
+    /// One of each kind of action that a key can express; text is not in the table.
+    #[test]
+    fn each_action_is_reachable() {
+        let bound: HashSet<Discriminant<Action>> =
+            BINDINGS.iter().map(|b| discriminant(&b.action)).collect();
+        let text = [
+            Action::Insert('x'),
+            Action::Paste(String::new()),
+            Action::Type(KeyEvent::new(Enter, KeyModifiers::NONE)),
+        ];
+        let text: HashSet<_> = text.iter().map(discriminant).collect();
+        assert!(bound.is_disjoint(&text));
+        assert_eq!(
+            bound.len() + text.len(),
+            29,
+            "an action was added: bind it, or count it as text"
+        );
+    }
+
+    #[test]
+    fn screens_answer_to_their_digits() {
+        for (digit, screen, _) in crate::state::SCREENS {
+            let binding = lookup(Everywhere, ch(digit)).unwrap();
+            assert_eq!(binding.action, Action::Show(screen));
+        }
+    }
+
+    #[test]
+    fn the_markdown_table_has_a_row_for_every_binding() {
+        let table = markdown_table();
+        assert_eq!(table.lines().count(), BINDINGS.len() + 2);
+        for row in table.lines() {
+            assert_eq!(row.replace("\\|", "").matches('|').count(), 4, "{row}");
+        }
+        assert!(table.contains("| `q` `Ctrl-C` | everywhere |"));
+    }
+}

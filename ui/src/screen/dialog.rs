@@ -1,0 +1,40 @@
+//! A question on top of the screen.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::Cx;
+use crate::format;
+use crate::state::{Dialog, Question};
+use crate::theme::Role;
+use crate::widget::popup::popup;
+
+/// Draws what `asked` asks, in the middle of `area`.
+pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx, asked: Dialog) {
+    let (title, question) = match asked.question {
+        Question::Quit => {
+            let program = format::command(&cx.data.header.title, 24);
+            ("Quit", format!("{program} still runs."))
+        }
+        Question::Clear => ("Clear", "Forget what was traced so far?".to_owned()),
+    };
+    let mut lines = vec![Line::raw(question), Line::raw("")];
+    let widest = asked
+        .question
+        .answers()
+        .iter()
+        .map(|(.., words)| words.chars().count())
+        .max();
+    for (i, (_, key, words)) in asked.question.answers().iter().enumerate() {
+        let words = format::left(words, widest.unwrap_or(0));
+        lines.push(match i == asked.selected {
+            true => Line::styled(format!("▸ {key}  {words} "), cx.theme.style(Role::Selected)),
+            false => Line::from(vec![
+                Span::styled(format!("  {key}"), cx.theme.style(Role::Key)),
+                Span::raw(format!("  {words} ")),
+            ]),
+        });
+    }
+    popup(frame, area, cx.theme, title, &lines);
+}

@@ -1,0 +1,340 @@
+//! The honesty bar: whose memory, since when, how much, and how exact.
+//!
+//! Both lines are lists of items. Where room is short items go in the order of their rank; rank
+//! zero always stays: the program, *tracing since*, live, peak, and any loss.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{Cx, fate_in_short};
+use crate::data::{Header, Peak, RunState};
+use crate::format::{self, BYTES_WIDTH, RATE_WIDTH, SIGNED_BYTES_WIDTH};
+use crate::state::Screen;
+use crate::theme::{Role, Theme};
+
+/// Something to say, and how soon it may be left unsaid.
+struct Item {
+    spans: Vec<(String, Role)>,
+    rank: u8,
+}
+
+impl Item {
+    fn new(rank: u8, spans: impl Into<Vec<(String, Role)>>) -> Self {
+        Self {
+            spans: spans.into(),
+            rank,
+        }
+    }
+
+    fn width(&self) -> usize {
+        self.spans
+            .iter()
+            .map(|(text, _)| Span::raw(text).width())
+            .sum()
+    }
+}
+
+/// Columns between two items.
+const GAP: usize = 2;
+
+/// Draws the bar.
+pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
+    let row = |y: u16| Rect {
+        y: area.y + y,
+        height: 1,
+        ..area
+    };
+    if cx.state.screen == Screen::Chooser {
+        let line = Line::styled(" memtop", cx.theme.style(Role::Title));
+        return frame.render_widget(line, row(0));
+    }
+    let width = usize::from(area.width);
+    frame.render_widget(first_line(&cx.data.header, cx, width), row(0));
+    let figures = fitting(figures(&cx.data.header), width.saturating_sub(2));
+    frame.render_widget(join(&figures, cx.theme, " "), row(1));
+}
+
+/// The program on the left, the tracing window and its honesty on the right.
+fn first_line(header: &Header, cx: Cx, width: usize) -> Line<'static> {
+    let name = Item::new(0, [(" memtop ".to_owned(), Role::Title)]);
+    let least = name.width() + 2 * GAP + least_identity(header);
+    let right = fitting(
+        honesty(header, cx.state.frozen),
+        width.saturating_sub(least + 1),
+    );
+    let room = width.saturating_sub(name.width() + 2 * GAP + total(&right) + 1);
+    let left = [name, identity(header, room)];
+    let mut line = join(&left, cx.theme, "");
+    let space = width.saturating_sub(line.width() + total(&right) + 1);
+    line.push_span(" ".repeat(space));
+    line.extend(join(&right, cx.theme, "").spans);
+    line
+}
+
+/// Columns for a title one can recognise, the pid, and which process of several it is.
+fn least_identity(header: &Header) -> usize {
+    let details = details(header);
+    let needed = if header.process.count > 1 { 2 } else { 1 };
+    let details = details
+        .iter()
+        .take(needed)
+        .map(|detail| 3 + detail.chars().count());
+    least_title(header) + details.sum::<usize>()
+}
+
+/// Columns for the program's name and the beginning of its arguments.
+fn least_title(header: &Header) -> usize {
+    Span::raw(format::without_folder(&header.title))
+        .width()
+        .min(28)
+}
+
+/// Title, pid, process, uptime: in `room` columns.
+fn identity(header: &Header, room: usize) -> Item {
+    let mut details = details(header);
+    // A title one can recognise comes before the details.
+    let least = least_title(header);
+    let width = |details: &[String]| details.iter().map(|d| d.chars().count() + 3).sum::<usize>();
+    while !details.is_empty() && least + width(&details) > room {
+        details.pop();
+    }
+    let title = format::command(&header.title, room.saturating_sub(width(&details)));
+    let details: String = details
+        .iter()
+        .map(|detail| format!(" · {detail}"))
+        .collect();
+    Item::new(0, [(title, Role::Figure), (details, Role::Label)])
+}
+
+/// What may stand behind the title, the most important first.
+fn details(header: &Header) -> Vec<String> {
+    let process = header.process;
+    let of =
+        (process.count > 1).then(|| format!("process {} of {}", process.shown + 1, process.count));
+    let up = header.uptime_s.filter(|_| header.state.is_alive());
+    let up = up.map(|seconds| format!("up {}", format::clock(seconds)));
+    let pid = header.pid.map(|pid| format!("pid {pid}"));
+    [pid, of, up].into_iter().flatten().collect()
+}
+
+fn honesty(header: &Header, frozen: bool) -> Vec<Item> {
+    let exact = &header.exactness;
+    let mut items = Vec::new();
+    if frozen {
+        items.push(Item::new(0, [(" frozen ".to_owned(), Role::Banner)]));
+    }
+    items.push(Item::new(0, tracing(header)));
+    if header.read_only {
+        items.push(Item::new(4, [("read-only".to_owned(), Role::Label)]));
+    }
+    if let Some(bytes) = header.recording {
+        let text = format!(" {:>BYTES_WIDTH$}", format::bytes(bytes));
+        items.push(Item::new(
+            5,
+            [("rec".to_owned(), Role::Active), (text, Role::Label)],
+        ));
+    }
+    if let Some(bytes) = exact.tracer_bytes {
+        let text = format!("tracer {:>BYTES_WIDTH$}", format::bytes(bytes));
+        items.push(Item::new(2, [(text, Role::Label)]));
+    }
+    let overhead = format::or_unknown(header.overhead_ns, |ns| format!("±{ns:.0} ns"));
+    items.push(Item::new(
+        3,
+        [(format!("overhead {overhead:>6}"), Role::Label)],
+    ));
+    items.push(losses(header));
+    items
+}
+
+/// Losses are always visible; that there are none is worth saying where there is room.
+fn losses(header: &Header) -> Item {
+    let exact = &header.exactness;
+    match (exact.lost_records, exact.dropped_events) {
+        (0, 0) => Item::new(4, [("0 lost".to_owned(), Role::Label)]),
+        (0, dropped) => Item::new(
+            6,
+            [(format!("{} dropped", format::count(dropped)), Role::Warning)],
+        ),
+        (lost, _) => Item::new(
+            0,
+            [(format!("{} lost", format::count(lost)), Role::Warning)],
+        ),
+    }
+}
+
+/// The state in a word, and since when tracing is on.
+fn tracing(header: &Header) -> Vec<(String, Role)> {
+    let since = header
+        .tracing
+        .since_s
+        .map(|s| format!("since {}", format::clock(s)));
+    if let Some(fate) = fate_in_short(&header.state) {
+        let (sign, role) = match header.state {
+            RunState::Ended { code: 0 } => ("■", Role::Label),
+            _ => ("✖", Role::Warning),
+        };
+        let traced = since
+            .map(|since| format!(" · traced {since}"))
+            .unwrap_or_default();
+        return vec![(format!("{sign} {fate}"), role), (traced, Role::Label)];
+    }
+    match (header.tracing.on, since) {
+        _ if header.state == RunState::Starting => vec![("○ starting".to_owned(), Role::Label)],
+        (true, Some(since)) => vec![(format!("● tracing {since}"), Role::Active)],
+        (true, None) => vec![("● tracing".to_owned(), Role::Active)],
+        (false, Some(since)) => vec![
+            ("○ paused".to_owned(), Role::Warning),
+            (format!(" · traced {since}"), Role::Label),
+        ],
+        (false, None) => vec![("○ not tracing yet".to_owned(), Role::Warning)],
+    }
+}
+
+/// The second line: what is measured.
+fn figures(header: &Header) -> Vec<Item> {
+    let mut items = vec![live(header)];
+    items.extend(header.live_per_s.map(tendency));
+    items.push(
+        header
+            .peak
+            .map_or_else(unknown_peak, |peak| peak_item(header, peak)),
+    );
+    let rss = format::or_unknown(header.rss, format::bytes);
+    items.push(figure(4, "rss", &rss, BYTES_WIDTH, Role::Rss));
+    if header.untracked_freed.is_some_and(|bytes| bytes > 0) {
+        items.extend(untracked(header));
+    }
+    let rate = |value| format::or_unknown(value, format::rate);
+    items.push(figure(
+        3,
+        "allocs",
+        &rate(header.allocs_per_s),
+        RATE_WIDTH,
+        Role::Figure,
+    ));
+    items.push(figure(
+        1,
+        "frees",
+        &rate(header.frees_per_s),
+        RATE_WIDTH,
+        Role::Figure,
+    ));
+    items
+}
+
+/// The sign of a lower bound.
+fn bound(header: &Header) -> &'static str {
+    if header.exactness.lower_bound {
+        "≥"
+    } else {
+        ""
+    }
+}
+
+/// Live bytes, in the unit of the peak, so that the unit does not flicker.
+fn live(header: &Header) -> Item {
+    let text = format::or_unknown(header.live, |bytes| {
+        let reference = header.peak.map_or(bytes, |peak| peak.bytes);
+        format!(
+            "{}{}",
+            bound(header),
+            format::bytes_beside(bytes, reference)
+        )
+    });
+    let width = BYTES_WIDTH + usize::from(header.exactness.lower_bound);
+    figure(0, "live", &text, width, Role::Live)
+}
+
+/// What was freed without having been seen allocated, and what that makes of the sum.
+fn untracked(header: &Header) -> [Item; 2] {
+    let label = match header.tracing.was_paused {
+        false => "before-start freed",
+        true => "not seen allocated",
+    };
+    let bytes = format::or_unknown(header.untracked_freed, format::bytes);
+    let net = format::or_unknown(header.net, format::signed_bytes);
+    [
+        figure(6, label, &bytes, BYTES_WIDTH, Role::Untracked),
+        figure(5, "net", &net, SIGNED_BYTES_WIDTH, Role::Figure),
+    ]
+}
+
+/// How fast live bytes change.
+fn tendency(per_s: f64) -> Item {
+    let (sign, role) = match per_s {
+        1.0.. => ('▲', Role::Growing),
+        ..=-1.0 => ('▼', Role::Freed),
+        _ => (' ', Role::Label),
+    };
+    Item::new(
+        2,
+        [(format!("{sign}{:>12}", format::byte_rate(per_s)), role)],
+    )
+}
+
+fn figure(rank: u8, label: &str, value: &str, width: usize, role: Role) -> Item {
+    Item::new(
+        rank,
+        [
+            (format!("{label} "), Role::Label),
+            (format::right(value, width), role),
+        ],
+    )
+}
+
+fn unknown_peak() -> Item {
+    figure(0, "peak", format::UNKNOWN, BYTES_WIDTH, Role::Peak)
+}
+
+fn peak_item(header: &Header, peak: Peak) -> Item {
+    let error = match header.exactness.peak_error_bytes {
+        0 => String::new(),
+        error => format!(" ±{}", format::bytes(error)),
+    };
+    let text = format!("{}{}", bound(header), format::bytes(peak.bytes));
+    let width = BYTES_WIDTH + usize::from(header.exactness.lower_bound);
+    let mut item = figure(0, "peak", &text, width, Role::Peak);
+    let moment = format!(" at {}", format::clock(peak.t_s));
+    item.spans
+        .extend([(error, Role::Label), (moment, Role::Label)]);
+    item
+}
+
+/// Leaves out the items of the lowest rank above zero until the others fit.
+fn fitting(mut items: Vec<Item>, room: usize) -> Vec<Item> {
+    while total(&items) > room {
+        let Some(rank) = items
+            .iter()
+            .map(|item| item.rank)
+            .filter(|rank| *rank > 0)
+            .min()
+        else {
+            break;
+        };
+        items.retain(|item| item.rank != rank);
+    }
+    items
+}
+
+fn total(items: &[Item]) -> usize {
+    items
+        .iter()
+        .map(|item| item.width() + GAP)
+        .sum::<usize>()
+        .saturating_sub(GAP)
+}
+
+fn join(items: &[Item], theme: &Theme, before: &'static str) -> Line<'static> {
+    let mut line = Line::raw(before);
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            line.push_span(" ".repeat(GAP));
+        }
+        for (text, role) in &item.spans {
+            line.push_span(Span::styled(text.clone(), theme.style(*role)));
+        }
+    }
+    line
+}

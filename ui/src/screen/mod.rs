@@ -1,0 +1,101 @@
+//! One file a screen, and the two bars around all of them.
+
+pub mod chooser;
+pub mod dialog;
+pub mod events;
+pub mod footer;
+pub mod header;
+pub mod help;
+pub mod output;
+pub mod overview;
+pub mod too_small;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::widgets::Clear;
+
+use crate::data::{Baseline, Data, Growth, RunState};
+use crate::format;
+use crate::state::{Mode, Screen, State};
+use crate::theme::Theme;
+
+/// What every screen draws from.
+#[derive(Clone, Copy)]
+pub(crate) struct Cx<'a> {
+    pub data: &'a Data<'a>,
+    pub state: &'a State,
+    pub theme: &'a Theme,
+}
+
+/// Rows of the header.
+pub(crate) const HEADER: u16 = 2;
+
+/// Splits the terminal into header, body and footer.
+pub(crate) fn split(area: Rect, screen: Screen) -> [Rect; 3] {
+    let header = if screen == Screen::Chooser { 1 } else { HEADER };
+    Layout::vertical([
+        Constraint::Length(header),
+        Constraint::Min(0),
+        Constraint::Length(1),
+    ])
+    .areas(area)
+}
+
+/// Draws the screen the state asks for, and what is on top of it.
+pub(crate) fn draw(frame: &mut Frame, cx: Cx) {
+    let area = frame.area();
+    if too_small::draw(frame, area) {
+        return;
+    }
+    let [top, body, bottom] = split(area, cx.state.screen);
+    header::draw(frame, top, cx);
+    match cx.state.screen {
+        Screen::Chooser => chooser::draw(frame, body, cx),
+        Screen::Overview => overview::draw(frame, body, cx),
+        Screen::Output => output::draw(frame, body, cx),
+        Screen::Events => events::draw(frame, body, cx),
+    }
+    match &cx.state.mode {
+        Mode::Help => {
+            frame.render_widget(Clear, body);
+            help::draw(frame, body, cx);
+        }
+        Mode::Asking(asked) => dialog::draw(frame, body, cx, *asked),
+        Mode::Browse | Mode::Filter(_) | Mode::Typing => {}
+    }
+    footer::draw(frame, bottom, cx);
+}
+
+/// How the program ended, in words; nothing while it runs.
+pub(crate) fn fate(state: &RunState) -> Option<String> {
+    match state {
+        RunState::Starting | RunState::Running => None,
+        RunState::Ended { code } => Some(format!("ended: exit {code}")),
+        RunState::Killed { signal, name, hint } => {
+            let reason = hint.as_ref().unwrap_or(name);
+            Some(format!("killed by signal {signal} ({reason})"))
+        }
+        RunState::Disconnected => Some("disconnected: the program may still run".to_owned()),
+    }
+}
+
+/// The same without the reason.
+pub(crate) fn fate_in_short(state: &RunState) -> Option<String> {
+    match state {
+        RunState::Killed { signal, .. } => Some(format!("killed by signal {signal}")),
+        RunState::Disconnected => Some("disconnected".to_owned()),
+        state => fate(state),
+    }
+}
+
+/// Since when growth is measured: `start of tracing`, `mark 1 (0:52 ago)`.
+pub(crate) fn since(growth: &Growth) -> String {
+    let age = growth
+        .age_s
+        .map(|age| format!(" ({} ago)", format::clock(age)))
+        .unwrap_or_default();
+    match growth.since {
+        Baseline::Start => "tracing began".to_owned(),
+        Baseline::Mark(number) => format!("mark {number}{age}"),
+    }
+}

@@ -1,0 +1,400 @@
+//! The first screen: how much, since when, in what sizes, and what changed.
+
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+
+use super::{Cx, fate, since};
+use crate::data::{Data, GrowthRow, RunState, SizeRow, Totals};
+use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, SIGNED_BYTES_WIDTH};
+use crate::state::Bars;
+use crate::theme::{Role, Theme};
+use crate::widget::bar::bar;
+use crate::widget::table::{Column, Table, Width};
+use crate::widget::{airy, empty_words, panel, timeline, wrap};
+
+/// Where the parts of the screen are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    /// The timeline with its frame.
+    pub timeline: Rect,
+    /// The sentence below it.
+    pub words: Rect,
+    /// The histogram with its frame.
+    pub sizes: Rect,
+    /// What grew, with its frame.
+    pub growth: Rect,
+    /// The totals with their frame; empty where there is no room.
+    pub totals: Rect,
+}
+
+/// Columns of the totals, frame included.
+const TOTALS: u16 = 30;
+/// From this width on there is room for the totals.
+const WIDE: u16 = 116;
+
+/// Cuts `area` into its parts; `lines` of words stand below the timeline.
+///
+/// The chart comes first: it keeps ten rows in a terminal of 24, and gets a little more than half
+/// of what is beyond that.
+pub fn parts(area: Rect, lines: u16) -> Parts {
+    let tables = match area.height {
+        0..12 => 0,
+        12..21 => area.height.saturating_sub(lines + 8).min(7),
+        height => 9u16.saturating_sub(lines) + (height - 21) * 9 / 20,
+    };
+    let lines = if area.height < 9 { 0 } else { lines };
+    let rows = [
+        Constraint::Min(5),
+        Constraint::Length(lines),
+        Constraint::Length(tables),
+    ];
+    let [timeline, words, bottom] = Layout::vertical(rows).areas(area);
+    let totals = if area.width >= WIDE { TOTALS } else { 0 };
+    let columns = [
+        Constraint::Fill(3),
+        growth_width(area.width),
+        Constraint::Length(totals),
+    ];
+    let [sizes, growth, totals] = Layout::horizontal(columns).areas(bottom);
+    Parts {
+        timeline,
+        words,
+        sizes,
+        growth,
+        totals,
+    }
+}
+
+/// The growth table needs no more than its columns; beyond them room goes to the bars.
+fn growth_width(width: u16) -> Constraint {
+    match width {
+        0..80 => Constraint::Fill(2),
+        80..160 => Constraint::Length(37),
+        160.. => Constraint::Length(47),
+    }
+}
+
+/// Draws the screen.
+pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
+    let words = words(cx, area.width);
+    let parts = parts(area, lines(cx.data, area.width));
+    draw_timeline(frame, parts.timeline, cx);
+    for (line, y) in words
+        .into_iter()
+        .zip(parts.words.top()..parts.words.bottom())
+    {
+        frame.render_widget(
+            line,
+            Rect {
+                y,
+                height: 1,
+                ..parts.words
+            },
+        );
+    }
+    draw_sizes(frame, parts.sizes, cx);
+    draw_growth(frame, parts.growth, cx);
+    draw_totals(frame, parts.totals, cx);
+}
+
+fn draw_timeline(frame: &mut Frame, area: Rect, cx: Cx) {
+    let header = &cx.data.header;
+    let view = timeline::View {
+        timeline: &cx.data.timeline,
+        extent: cx.state.extent,
+        zoom_s: cx.state.zoom_s,
+        untracked_label: match header.tracing.was_paused {
+            false => "freed from before the start",
+            true => "freed, not seen allocated",
+        },
+        present: if header.state.is_alive() {
+            "now"
+        } else {
+            "end"
+        },
+        words: waiting(cx.data),
+    };
+    view.draw(frame, area, cx.theme);
+}
+
+/// Why there is no curve, while there is none.
+fn waiting(data: &Data) -> Option<&'static str> {
+    let header = &data.header;
+    let nothing = data.timeline.points.iter().all(|point| point.max == 0);
+    match &header.state {
+        RunState::Starting => Some("starting the program"),
+        _ if !nothing => None,
+        RunState::Running if header.tracing.on => Some("waiting for the program to allocate"),
+        RunState::Running => Some("tracing is paused: press p to start"),
+        _ => Some("nothing was traced"),
+    }
+}
+
+/// The lines below the timeline: how it ended, and what the window means.
+fn words(cx: Cx, width: u16) -> Vec<Line<'static>> {
+    let header = &cx.data.header;
+    let mut lines = Vec::new();
+    if let Some(fate) = fate(&header.state) {
+        let role = if header.state == (RunState::Ended { code: 0 }) {
+            Role::Figure
+        } else {
+            Role::Warning
+        };
+        lines.push(Line::from(vec![
+            Span::styled(format!("  {fate}"), cx.theme.style(role)),
+            Span::styled(last_growth(cx.data), cx.theme.style(Role::Figure)),
+            Span::styled(" — press ", cx.theme.style(Role::Label)),
+            Span::styled("q", cx.theme.style(Role::Key)),
+            Span::styled(" to leave", cx.theme.style(Role::Label)),
+        ]));
+    }
+    let sentence = cx.data.sentence.as_deref().unwrap_or("");
+    let rows = wrap(sentence, usize::from(width).saturating_sub(4));
+    lines.extend(
+        rows.iter()
+            .map(|r| Line::styled(format!("  {r}"), cx.theme.style(Role::Figure))),
+    );
+    lines
+}
+
+/// How live memory moved just before a kill: often the reason for it.
+fn last_growth(data: &Data) -> String {
+    const SECONDS: f64 = 10.0;
+    let points = &data.timeline.points;
+    let first = points.partition_point(|p| p.t_s < data.timeline.now_s - SECONDS);
+    match (&data.header.state, points.get(first), points.last()) {
+        (RunState::Killed { .. }, Some(then), Some(last)) => {
+            let delta = last.live.wrapping_sub(then.live) as i64;
+            format!(" · last {SECONDS:.0} s {}", format::signed_bytes(delta))
+        }
+        _ => String::new(),
+    }
+}
+
+/// Rows kept for the words, whatever they are just now, so that nothing moves with them.
+pub(crate) fn lines(data: &Data, width: u16) -> u16 {
+    let sentence = if width >= WIDE { 1 } else { 2 };
+    sentence + u16::from(!data.header.state.is_alive())
+}
+
+/// What the cells of the histogram look at.
+struct SizesCx {
+    bars: Bars,
+    most: u64,
+}
+
+impl SizesCx {
+    fn measure(&self, row: &SizeRow) -> u64 {
+        match self.bars {
+            Bars::Bytes => row.bytes,
+            Bars::Blocks => row.blocks,
+        }
+    }
+}
+
+const SIZES: &[Column<SizeRow, SizesCx>] = &[
+    Column {
+        title: "size",
+        width: Width::Fixed(11),
+        align: Alignment::Right,
+        rank: 0,
+        cell: |row, _, _| (format::size_class(row.min, row.max), Some(Role::Label)),
+    },
+    Column {
+        title: "blocks",
+        width: Width::Fixed(COUNT_WIDTH),
+        align: Alignment::Right,
+        rank: 0,
+        cell: |row, _, _| (format::count(row.blocks), None),
+    },
+    Column {
+        title: "bytes",
+        width: Width::Fixed(BYTES_WIDTH),
+        align: Alignment::Right,
+        rank: 0,
+        cell: |row, _, _| (format::bytes(row.bytes), Some(Role::Figure)),
+    },
+    Column {
+        title: "slack",
+        width: Width::Fixed(6),
+        align: Alignment::Right,
+        rank: 4,
+        cell: |row, _, _| {
+            (
+                format::or_unknown(row.slack_percent, format::percent),
+                Some(Role::Label),
+            )
+        },
+    },
+    Column {
+        title: "",
+        width: Width::Fill(3),
+        align: Alignment::Left,
+        rank: 3,
+        cell: |row, cx, width| (bar(cx.measure(row), cx.most, width), Some(Role::Bar)),
+    },
+];
+
+fn draw_sizes(frame: &mut Frame, area: Rect, cx: Cx) {
+    if area.height < 3 {
+        return;
+    }
+    let sizes = &cx.data.sizes;
+    let by = match cx.state.bars {
+        Bars::Bytes => " bars: bytes ",
+        Bars::Blocks => " bars: blocks ",
+    };
+    let right = more(sizes.more, by, cx.theme);
+    let title = Line::styled(" Sizes ", cx.theme.style(Role::Title));
+    let inner = panel(frame, area, cx.theme, (title, right));
+    if sizes.rows.is_empty() {
+        return empty_words(frame, inner, cx.theme, "No live blocks.");
+    }
+    let mut context = SizesCx {
+        bars: cx.state.bars,
+        most: 0,
+    };
+    context.most = sizes
+        .rows
+        .iter()
+        .map(|row| context.measure(row))
+        .max()
+        .unwrap_or(0);
+    Table {
+        columns: SIZES,
+        context: &context,
+        selected: None,
+    }
+    .draw(frame, airy(inner), cx.theme, &sizes.rows);
+}
+
+fn more(hidden: usize, words: &str, theme: &Theme) -> Line<'static> {
+    let text = match hidden {
+        0 => words.to_owned(),
+        n => format!("{words}· {n} more "),
+    };
+    Line::styled(text, theme.style(Role::Label))
+}
+
+const GROWTH: &[Column<GrowthRow, ()>] = &[
+    Column {
+        title: "size",
+        width: Width::Fixed(11),
+        align: Alignment::Right,
+        rank: 0,
+        cell: |row, (), _| (format::size_class(row.min, row.max), Some(Role::Label)),
+    },
+    Column {
+        title: "Δ bytes",
+        width: Width::Fixed(SIGNED_BYTES_WIDTH),
+        align: Alignment::Right,
+        rank: 0,
+        cell: |row, (), _| {
+            (
+                format::signed_bytes(row.delta_bytes),
+                Some(tendency(row.delta_bytes)),
+            )
+        },
+    },
+    Column {
+        title: "Δ blocks",
+        width: Width::Fixed(10),
+        align: Alignment::Right,
+        rank: 1,
+        cell: |row, (), _| (format::signed_count(row.delta_blocks), None),
+    },
+    Column {
+        title: "live",
+        width: Width::Fixed(BYTES_WIDTH),
+        align: Alignment::Right,
+        rank: 2,
+        cell: |row, (), _| (format::bytes(row.live_bytes), Some(Role::Label)),
+    },
+];
+
+fn tendency(delta: i64) -> Role {
+    match delta {
+        0 => Role::Label,
+        1.. => Role::Growing,
+        _ => Role::Freed,
+    }
+}
+
+fn draw_growth(frame: &mut Frame, area: Rect, cx: Cx) {
+    if area.height < 3 {
+        return;
+    }
+    let growth = &cx.data.growth;
+    let room = usize::from(area.width).saturating_sub(4);
+    let title = format::shorten(&format!(" Grew since {} ", since(growth)), room);
+    let title = Line::styled(title, cx.theme.style(Role::Title));
+    let inner = panel(
+        frame,
+        area,
+        cx.theme,
+        (title, more_rows(growth.more, cx.theme)),
+    );
+    if growth.rows.is_empty() {
+        return empty_words(frame, inner, cx.theme, "Nothing changed.");
+    }
+    Table {
+        columns: GROWTH,
+        context: &(),
+        selected: None,
+    }
+    .draw(frame, airy(inner), cx.theme, &growth.rows);
+}
+
+fn more_rows(hidden: usize, theme: &Theme) -> Line<'static> {
+    match hidden {
+        0 => Line::default(),
+        n => Line::styled(format!(" {n} more "), theme.style(Role::Label)),
+    }
+}
+
+fn draw_totals(frame: &mut Frame, area: Rect, cx: Cx) {
+    if area.width == 0 || area.height < 3 {
+        return;
+    }
+    let title = Line::styled(" Since tracing began ", cx.theme.style(Role::Title));
+    let inner = panel(frame, area, cx.theme, (title, Line::default()));
+    let width = usize::from(inner.width);
+    for ((label, value), y) in totals(&cx.data.totals)
+        .into_iter()
+        .zip(inner.top()..inner.bottom())
+    {
+        let value = format::right(&value, width.saturating_sub(label.len() + 2));
+        let line = Line::from(vec![
+            Span::styled(format!(" {label}"), cx.theme.style(Role::Label)),
+            Span::styled(value, cx.theme.style(Role::Figure)),
+        ]);
+        frame.render_widget(
+            line,
+            Rect {
+                y,
+                height: 1,
+                ..inner
+            },
+        );
+    }
+}
+
+fn totals(totals: &Totals) -> [(&'static str, String); 7] {
+    let share = match totals.allocations {
+        0 => format::UNKNOWN.to_owned(),
+        all => format::percent(100.0 * totals.temporary as f64 / all as f64),
+    };
+    [
+        ("live blocks", format::thousands(totals.live_blocks)),
+        (
+            "blocks at peak",
+            format::or_unknown(totals.peak_blocks, format::thousands),
+        ),
+        ("allocations", format::thousands(totals.allocations)),
+        ("frees", format::thousands(totals.frees)),
+        ("allocated", format::bytes(totals.allocated_bytes)),
+        ("temporary", share),
+        ("reallocations", format::thousands(totals.reallocations)),
+    ]
+}

@@ -1,0 +1,399 @@
+//! How a wish changes the state, and what it asks of the rest of memtop.
+
+use crate::action::{Action, Answer, Motion, Step};
+use crate::data::{Baseline, Data, Mark, Notice, Origin, Output};
+use crate::filter::Filter;
+use crate::keys;
+use crate::state::{Bars, Dialog, FilterInput, Mode, Question, SCREENS, Screen, State};
+use crate::widget::timeline::zoom;
+
+/// What the caller of [`update`] has to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Effect {
+    /// Nothing: the frame is still right.
+    None,
+    /// Draw a frame.
+    Redraw,
+    /// Forget what the terminal shows and draw every cell.
+    Repaint,
+    /// Leave.
+    Quit(Leave),
+    /// Begin to trace.
+    StartTracing,
+    /// Trace no new blocks.
+    StopTracing,
+    /// Begin a new window: what was traced so far becomes untracked.
+    Clear,
+    /// Remember the sizes of this moment; the mark is in [`State::marks`] already.
+    Marked(u32),
+    /// Write these bytes to the program's terminal.
+    SendInput(Vec<u8>),
+    /// Join the program in this row of the chooser.
+    Join(usize),
+    /// Give the terminal back and stop until continued.
+    Suspend,
+}
+
+/// How to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// There is nothing to decide.
+    Leave,
+    /// The program goes on.
+    Detach,
+    /// The program is asked to end.
+    EndProgram,
+}
+
+/// Applies `action` to `state`; `data` is what the person saw when asking.
+pub fn update(state: &mut State, action: Action, data: &Data) -> Effect {
+    state.notice = None;
+    match action {
+        Action::Quit => quit(state, data),
+        Action::Show(screen) => show(state, screen),
+        Action::NextScreen => show(state, neighbour(state.screen, 1)),
+        Action::PreviousScreen => show(state, neighbour(state.screen, SCREENS.len() - 1)),
+        Action::Help => enter(state, Mode::Help),
+        Action::Back => back(state),
+        Action::Freeze => freeze(state),
+        Action::Mark => mark(state, data),
+        Action::NextBaseline => next_baseline(state),
+        Action::ToggleBars => toggle_bars(state),
+        Action::ToggleTracing => toggle_tracing(state, data),
+        Action::Clear => ask_clear(state, data),
+        Action::ZoomIn => set_zoom(state, zoom::closer(state.zoom_s, data.timeline.now_s)),
+        Action::ZoomOut => set_zoom(state, zoom::wider(state.zoom_s, data.timeline.now_s)),
+        Action::ZoomReset => set_zoom(state, None),
+        Action::Process(step) => process(state, step, data),
+        Action::ToggleTheme => toggle_theme(state),
+        Action::Repaint => Effect::Repaint,
+        Action::Suspend => Effect::Suspend,
+        Action::Move(motion) => go(state, motion, data),
+        Action::Choose => choose(state, data),
+        Action::Answer(answer) => answered(state, answer),
+        Action::EditFilter => edit_filter(state),
+        Action::Insert(c) => type_filter(state, |text| text.push(c)),
+        Action::Erase => type_filter(state, |text| _ = text.pop()),
+        Action::StartTyping => start_typing(state, data),
+        Action::StopTyping => enter(state, Mode::Browse),
+        Action::Type(key) => send_key(state, key, data),
+        Action::Paste(text) => paste(state, &text, data),
+    }
+}
+
+fn enter(state: &mut State, mode: Mode) -> Effect {
+    state.mode = mode;
+    state.help_scroll = 0;
+    Effect::Redraw
+}
+
+fn tell(state: &mut State, notice: Notice) -> Effect {
+    state.notice = Some(notice);
+    Effect::Redraw
+}
+
+fn quit(state: &mut State, data: &Data) -> Effect {
+    if state.screen == Screen::Chooser || !data.header.state.is_alive() {
+        return Effect::Quit(Leave::Leave);
+    }
+    match data.header.origin {
+        Origin::Joined => Effect::Quit(Leave::Detach),
+        Origin::Replay => Effect::Quit(Leave::Leave),
+        Origin::Launched => ask(state, Question::Quit),
+    }
+}
+
+fn ask(state: &mut State, question: Question) -> Effect {
+    enter(
+        state,
+        Mode::Asking(Dialog {
+            question,
+            selected: 0,
+        }),
+    )
+}
+
+fn show(state: &mut State, screen: Screen) -> Effect {
+    if state.screen == Screen::Chooser {
+        return Effect::None;
+    }
+    state.screen = screen;
+    Effect::Redraw
+}
+
+fn neighbour(screen: Screen, offset: usize) -> Screen {
+    let at = SCREENS
+        .iter()
+        .position(|(_, s, _)| *s == screen)
+        .unwrap_or(0);
+    SCREENS[(at + offset) % SCREENS.len()].1
+}
+
+/// One step towards where everything began.
+fn back(state: &mut State) -> Effect {
+    if state.mode != Mode::Browse {
+        return enter(state, Mode::Browse);
+    }
+    if state.screen == Screen::Events && !state.filter.is_empty() {
+        state.filter = Filter::default();
+        state.filter_text.clear();
+    } else if state.frozen {
+        return freeze(state);
+    } else {
+        return show(state, Screen::Overview);
+    }
+    Effect::Redraw
+}
+
+fn freeze(state: &mut State) -> Effect {
+    state.frozen = !state.frozen;
+    if !state.frozen {
+        state.events_scroll = 0;
+    }
+    Effect::Redraw
+}
+
+fn mark(state: &mut State, data: &Data) -> Effect {
+    if state.screen == Screen::Chooser {
+        return Effect::None;
+    }
+    let number = state.marks.last().map_or(1, |mark| mark.number + 1);
+    state.marks.push(Mark {
+        number,
+        t_s: data.timeline.now_s,
+    });
+    state.baseline = Baseline::Mark(number);
+    Effect::Marked(number)
+}
+
+fn next_baseline(state: &mut State) -> Effect {
+    if state.marks.is_empty() {
+        return tell(
+            state,
+            Notice::info("no marks yet: press s to mark a moment"),
+        );
+    }
+    let after = |n: u32| state.marks.iter().find(|mark| mark.number > n);
+    let next = match state.baseline {
+        Baseline::Start => after(0),
+        Baseline::Mark(number) => after(number),
+    };
+    state.baseline = next.map_or(Baseline::Start, |mark| Baseline::Mark(mark.number));
+    Effect::Redraw
+}
+
+fn toggle_bars(state: &mut State) -> Effect {
+    state.bars = match state.bars {
+        Bars::Bytes => Bars::Blocks,
+        Bars::Blocks => Bars::Bytes,
+    };
+    Effect::Redraw
+}
+
+fn toggle_theme(state: &mut State) -> Effect {
+    state.palette = state.palette.other();
+    Effect::Repaint
+}
+
+/// Whether the person may steer the program's tracing; says so if not.
+fn may_steer(state: &mut State, data: &Data) -> bool {
+    let reason = if state.screen == Screen::Chooser {
+        "join a program first"
+    } else if data.header.read_only {
+        "this view is read-only"
+    } else if !data.header.state.is_alive() {
+        "the program has ended"
+    } else {
+        return true;
+    };
+    state.notice = Some(Notice::warning(reason));
+    false
+}
+
+fn toggle_tracing(state: &mut State, data: &Data) -> Effect {
+    match may_steer(state, data) {
+        false => Effect::Redraw,
+        true if data.header.tracing.on => Effect::StopTracing,
+        true => Effect::StartTracing,
+    }
+}
+
+fn ask_clear(state: &mut State, data: &Data) -> Effect {
+    if may_steer(state, data) {
+        ask(state, Question::Clear)
+    } else {
+        Effect::Redraw
+    }
+}
+
+fn set_zoom(state: &mut State, zoom_s: Option<f64>) -> Effect {
+    state.zoom_s = zoom_s;
+    Effect::Redraw
+}
+
+fn process(state: &mut State, step: Step, data: &Data) -> Effect {
+    let count = data.header.process.count;
+    if count < 2 {
+        return tell(
+            state,
+            Notice::info("the program has started no other process"),
+        );
+    }
+    let offset = if step == Step::Next { 1 } else { count - 1 };
+    state.process = (state.process + offset) % count;
+    Effect::Redraw
+}
+
+fn go(state: &mut State, motion: Motion, data: &Data) -> Effect {
+    let page = state.page();
+    if let Mode::Asking(dialog) = &mut state.mode {
+        let last = dialog.question.answers().len() - 1;
+        dialog.selected = moved(dialog.selected, motion, last, page);
+    } else if state.mode == Mode::Help {
+        let last = crate::screen::help::last_line(state);
+        state.help_scroll = moved(state.help_scroll, motion, last, page);
+    } else {
+        go_on_screen(state, motion, data, page);
+    }
+    Effect::Redraw
+}
+
+fn go_on_screen(state: &mut State, motion: Motion, data: &Data, page: usize) {
+    match state.screen {
+        Screen::Overview => {}
+        Screen::Chooser => {
+            let last = data.chooser.rows.len().saturating_sub(1);
+            state.selected = moved(state.selected, motion, last, page);
+        }
+        Screen::Events => {
+            let last = data.events.rows.len().saturating_sub(1);
+            state.events_scroll = moved(state.events_scroll, motion, last, page);
+            state.frozen |= state.events_scroll > 0;
+        }
+        Screen::Output => {
+            if let Output::Terminal(screen) = data.output {
+                let last = screen.scrollback_len();
+                state.scrollback = moved(state.scrollback, reversed(motion), last, page);
+            }
+        }
+    }
+}
+
+/// Scrollback counts from the end.
+fn reversed(motion: Motion) -> Motion {
+    match motion {
+        Motion::Up => Motion::Down,
+        Motion::Down => Motion::Up,
+        Motion::PageUp => Motion::PageDown,
+        Motion::PageDown => Motion::PageUp,
+        Motion::Top => Motion::Bottom,
+        Motion::Bottom => Motion::Top,
+    }
+}
+
+fn moved(at: usize, motion: Motion, last: usize, page: usize) -> usize {
+    match motion {
+        Motion::Up => at.saturating_sub(1),
+        Motion::Down => at + 1,
+        Motion::PageUp => at.saturating_sub(page),
+        Motion::PageDown => at + page,
+        Motion::Top => 0,
+        Motion::Bottom => last,
+    }
+    .min(last)
+}
+
+fn choose(state: &mut State, data: &Data) -> Effect {
+    match &state.mode {
+        Mode::Asking(dialog) => {
+            let (answer, ..) = dialog.question.answers()[dialog.selected];
+            answered(state, answer)
+        }
+        Mode::Filter(_) => apply_filter(state),
+        _ if state.screen == Screen::Chooser && state.selected < data.chooser.rows.len() => {
+            Effect::Join(state.selected)
+        }
+        _ => Effect::None,
+    }
+}
+
+fn answered(state: &mut State, answer: Answer) -> Effect {
+    state.mode = Mode::Browse;
+    match answer {
+        Answer::Detach => Effect::Quit(Leave::Detach),
+        Answer::EndProgram => Effect::Quit(Leave::EndProgram),
+        Answer::Clear => Effect::Clear,
+        Answer::Stay => Effect::Redraw,
+    }
+}
+
+fn edit_filter(state: &mut State) -> Effect {
+    let text = state.filter_text.clone();
+    enter(state, Mode::Filter(FilterInput { text, error: None }))
+}
+
+fn type_filter(state: &mut State, edit: impl FnOnce(&mut String)) -> Effect {
+    let Mode::Filter(input) = &mut state.mode else {
+        return Effect::None;
+    };
+    edit(&mut input.text);
+    input.error = None;
+    Effect::Redraw
+}
+
+fn apply_filter(state: &mut State) -> Effect {
+    let Mode::Filter(input) = &mut state.mode else {
+        return Effect::None;
+    };
+    match Filter::parse(&input.text) {
+        Ok(filter) => {
+            state.filter_text = input.text.trim().to_owned();
+            state.filter = filter;
+            state.events_scroll = 0;
+            state.mode = Mode::Browse;
+        }
+        Err(error) => input.error = Some(error),
+    }
+    Effect::Redraw
+}
+
+fn start_typing(state: &mut State, data: &Data) -> Effect {
+    match data.output {
+        Output::Terminal(_) if may_steer(state, data) => {
+            state.scrollback = 0;
+            enter(state, Mode::Typing)
+        }
+        Output::Terminal(_) => Effect::Redraw,
+        _ => tell(
+            state,
+            Notice::info("memtop does not hold this program's terminal"),
+        ),
+    }
+}
+
+fn send_key(state: &mut State, key: crossterm::event::KeyEvent, data: &Data) -> Effect {
+    let Output::Terminal(screen) = data.output else {
+        return enter(state, Mode::Browse);
+    };
+    if !data.header.state.is_alive() {
+        return enter(state, Mode::Browse);
+    }
+    match keys::encode(key, screen.application_cursor()) {
+        bytes if bytes.is_empty() => Effect::None,
+        bytes => Effect::SendInput(bytes),
+    }
+}
+
+fn paste(state: &mut State, text: &str, data: &Data) -> Effect {
+    match (&state.mode, &data.output) {
+        (Mode::Typing, Output::Terminal(screen)) => {
+            Effect::SendInput(keys::encode_paste(text, screen.bracketed_paste()))
+        }
+        (Mode::Filter(_), _) => {
+            let line: String = text.chars().filter(|c| !c.is_control()).collect();
+            type_filter(state, |filter| filter.push_str(&line))
+        }
+        _ => Effect::None,
+    }
+}
