@@ -1,0 +1,127 @@
+//! How a program with the embedded allocator comes by its session: it makes the memory itself.
+//!
+//! All of this runs inside the program's first allocation, so it speaks to the system only.
+
+use core::ffi::CStr;
+
+use super::step_aside;
+use crate::{
+    process::{self, Origin},
+    session::{
+        layout::{COMMAND, PAGE, Session, entry},
+        memory::{LEAST_SIZE, Memory, Settings, TREE_SIZE},
+    },
+    sys,
+};
+
+/// Tracer memory that may be used.
+const LIMIT: u64 = 4 << 30;
+const TICK_NS: u64 = 100_000_000;
+/// The session's descriptor moves up here, so that the program gets the low numbers it would
+/// have got without us.
+const DESCRIPTOR: i32 = 1000;
+
+/// Tracing waits for a start.
+pub(super) static PAUSED: Origin = origin(false);
+/// Tracing is on from the first operation.
+pub(super) static TRACED: Origin = origin(true);
+
+const fn origin(traced: bool) -> Origin {
+    Origin { memory: make_memory, entry: entry::EMBEDDED, describe, traced }
+}
+
+fn make_memory() -> Option<Memory> {
+    let made = if is_preloaded() { None } else { sparse_memory() };
+    if made.is_none() {
+        step_aside();
+    }
+    made
+}
+
+/// The preload library exports this name for just this question.
+fn is_preloaded() -> bool {
+    // SAFETY: the name is a C string.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"memtop_preload_version".as_ptr()) };
+    !found.is_null()
+}
+
+/// As large as the system grants, from [`TREE_SIZE`] down.
+fn sparse_memory() -> Option<Memory> {
+    let settings = |size| Settings {
+        size,
+        nonce: nonce(),
+        now_ns: sys::monotonic_ns(),
+        tick_ns: TICK_NS,
+        limit: LIMIT,
+    };
+    let mut size = TREE_SIZE.min(file_size_limit()) / PAGE * PAGE;
+    while size >= LEAST_SIZE {
+        if let Ok((memory, descriptor)) = Memory::create(&settings(size)) {
+            raise_descriptor(descriptor);
+            return Some(memory);
+        }
+        size = size / 2 / PAGE * PAGE;
+    }
+    complain(c"memtop: the system gives no memory for a session; this program is not traced\n");
+    None
+}
+
+/// Growing a file beyond this limit would end the program with SIGXFSZ.
+fn file_size_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a place for the answer.
+    match unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) } {
+        0 => limit.rlim_cur,
+        _ => u64::MAX,
+    }
+}
+
+fn raise_descriptor(descriptor: i32) {
+    // SAFETY: the descriptor is ours, and nobody else knows it yet.
+    unsafe {
+        if libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, DESCRIPTOR) >= 0 {
+            libc::close(descriptor);
+        }
+    }
+}
+
+fn nonce() -> u64 {
+    let mut nonce = 0u64;
+    let place = (&raw mut nonce).cast();
+    // SAFETY: `place` has room for eight bytes.
+    let got = unsafe { libc::getrandom(place, size_of::<u64>(), libc::GRND_NONBLOCK) };
+    if got == size_of::<u64>() as isize {
+        return nonce;
+    }
+    // SAFETY: getpid has no preconditions.
+    sys::monotonic_ns() ^ (unsafe { libc::getpid() } as u64) << 48
+}
+
+fn complain(text: &CStr) {
+    // SAFETY: the text is readable for its length.
+    unsafe { libc::write(2, text.as_ptr().cast(), text.count_bytes()) };
+}
+
+/// Writes the program's arguments into its session.
+fn describe(session: &Session) {
+    let mut text = [0u8; COMMAND];
+    // SAFETY: the path is a C string.
+    let file =
+        unsafe { libc::open(c"/proc/self/cmdline".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    if file < 0 {
+        return;
+    }
+    let mut length = 0;
+    while length < COMMAND {
+        let room = &mut text[length..];
+        // SAFETY: `room` is writable for its length.
+        let got = unsafe { libc::read(file, room.as_mut_ptr().cast(), room.len()) };
+        if got <= 0 {
+            break;
+        }
+        length += got as usize;
+    }
+    // SAFETY: opened above.
+    unsafe { libc::close(file) };
+    process::write_command(session, &text[..length]);
+}
