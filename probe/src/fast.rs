@@ -37,7 +37,8 @@ pub fn allocated(new: Allocation) -> bool {
     match pulse & FLAGS {
         QUIET => allocate::<false>(new, pulse),
         FEEDING => allocate::<true>(new, pulse),
-        _ => false,
+        // Not traced: nothing to record.
+        flags => flags & flag::TRACING == 0,
     }
 }
 
@@ -48,7 +49,8 @@ pub fn released(address: usize, usable: u64) -> bool {
     match pulse & FLAGS {
         QUIET => release::<false>(address, usable, pulse),
         FEEDING => release::<true>(address, usable, pulse),
-        _ => false,
+        // Not traced: only blocks that are noted matter.
+        flags => flags & flag::TRACING == 0 && SHADOW.holds_none(address),
     }
 }
 

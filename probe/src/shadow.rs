@@ -105,6 +105,15 @@ impl Shadow {
         }
     }
 
+    /// True when certainly no block is noted at an address.
+    #[inline(always)]
+    pub fn holds_none(&self, address: usize) -> bool {
+        match self.word(address) {
+            Some(word) => word.load(Relaxed) == 0,
+            None => address % 16 == 0,
+        }
+    }
+
     /// Notes a block.
     #[inline]
     pub fn note(&self, address: usize, block: Block, account: &impl Account) -> Noted {
