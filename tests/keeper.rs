@@ -169,7 +169,7 @@ fn an_existing_recording_is_refused_before_the_program_runs() {
     assert_eq!(fs::read(&out).unwrap(), b"precious");
     assert!(!ran.exists());
     let status = record(&out)
-        .args(["--force", "--", "true"])
+        .args(["--force", "--quiet", "--", "true"])
         .status()
         .unwrap();
     assert!(status.success());
@@ -217,6 +217,80 @@ fn interrupts_are_left_to_the_program() {
     wait_until(|| ready.exists());
     memtop::sys::process::signal_group(memtop.id(), libc::SIGINT).unwrap();
     assert_eq!(memtop.wait().unwrap().code(), Some(5));
+}
+
+#[test]
+fn a_term_to_the_whole_group_passes_the_status_on() {
+    let folder = Folder::new();
+    let ready = folder.path("ready");
+    let script = format!("echo > {}; exec sleep 60", ready.display());
+    let mut memtop = record(&folder.path("out"))
+        .args(["--quiet", "--", "/bin/sh", "-c", &script])
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    wait_until(|| ready.exists());
+    memtop::sys::process::signal_group(memtop.id(), libc::SIGTERM).unwrap();
+    assert_eq!(memtop.wait().unwrap().code(), Some(128 + libc::SIGTERM));
+}
+
+/// A stand-in for the probe: it does what the probe does first.
+const PROBE: &str = r#"
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+__attribute__((constructor)) static void start(void) {
+    const char *session = getenv("MEMTOP_SESSION");
+    const char *preload = getenv("LD_PRELOAD");
+    const char *report = getenv("PROBE_REPORT");
+    if (!session || !report) return;
+    char path[200] = {0};
+    const char *colon = strrchr(session, ':');
+    memcpy(path, session, colon - session);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    struct stat stat;
+    fstat(fd, &stat);
+    uint64_t *memory = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    FILE *out = fopen(report, "a");
+    fprintf(out, "%d %d %d %s\n", memcmp(memory, "memtop\0S", 8) == 0,
+            memory[3] == strtoull(colon + 1, 0, 16), stat.st_size >= 4 << 20, preload);
+    fclose(out);
+}
+"#;
+
+#[test]
+fn a_preloaded_library_finds_the_session_memory_in_every_descendant() {
+    let folder = Folder::new();
+    let (source, library) = (folder.path("probe.c"), folder.path("probe.so"));
+    fs::write(&source, PROBE).unwrap();
+    let mut compiler = Command::new("cc");
+    compiler
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&library, &source]);
+    assert!(compiler.status().unwrap().success());
+    let status = record(&folder.path("out"))
+        .args([
+            "--quiet",
+            "--",
+            "/bin/sh",
+            "-c",
+            "/bin/true; exec /bin/true",
+        ])
+        .env("MEMTOP_PRELOAD_SO", &library)
+        .env("PROBE_REPORT", folder.path("report"))
+        .status();
+    assert!(status.unwrap().success());
+    let line = format!("1 1 1 {}\n", library.display());
+    assert_eq!(
+        fs::read_to_string(folder.path("report")).unwrap(),
+        line.repeat(3)
+    );
 }
 
 #[test]
@@ -323,15 +397,21 @@ fn viewers_come_and_are_killed_and_the_program_goes_on() {
     );
     let (connection, _viewer) = spawn(&script);
     let (root, keeper) = (connection.hello().root, connection.hello().keeper);
-    for _ in 0..20 {
-        // A process of its own, so that it can be killed at any moment.
+    for round in 0..20 {
+        // A process of its own, so that it can be killed at any moment: while it connects, and
+        // while it receives.
+        let joined = folder.path(&format!("joined-{round}"));
         let mut viewer = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "helper_viewer", "--ignored"])
             .env("MEMTOP_TEST_JOIN", root.to_string())
+            .env("MEMTOP_TEST_JOINED", &joined)
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(20));
+        if round % 2 == 0 {
+            wait_until(|| joined.exists());
+        }
+        std::thread::sleep(Duration::from_millis(round));
         viewer.kill().unwrap();
         viewer.wait().unwrap();
         let read = || fs::read_to_string(&count).ok()?.trim().parse::<u64>().ok();
@@ -362,6 +442,7 @@ fn helper_viewer() {
         return;
     };
     let connection = memtop::keeper::client::Connection::join(pid.parse().unwrap()).unwrap();
+    fs::write(std::env::var_os("MEMTOP_TEST_JOINED").unwrap(), "").unwrap();
     while connection.messages().recv().is_ok() {}
 }
 

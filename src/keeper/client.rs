@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Asked only what it runs, it must answer sooner: a person waits for the list.
 const ASKING: Duration = Duration::from_millis(500);
 /// Messages that wait for the event loop; a full queue makes the keeper keep the rest.
-const QUEUE: usize = 256;
+const QUEUE: usize = 64;
 
 /// Why a running program could not be joined.
 #[derive(Debug, thiserror::Error)]
@@ -281,7 +281,7 @@ fn greet(socket: &UnixStream, first: &FromViewer, patience: Duration) -> io::Res
 
 /// The next whole message of a kind that is known.
 fn next_message(frames: &mut Frames) -> Result<Option<FromKeeper>, Malformed> {
-    while let Some((kind, payload)) = frames.next()? {
+    while let Some((kind, payload)) = frames.take()? {
         if let Some(message) = FromKeeper::decode(kind, payload)? {
             return Ok(Some(message));
         }

@@ -110,7 +110,7 @@ fn receive_start(socket: &UnixStream) -> io::Result<(Options, Size)> {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         frames.extend(&buffer[..length]);
-        let Some((kind, payload)) = frames.next().map_err(io::Error::other)? else {
+        let Some((kind, payload)) = frames.take().map_err(io::Error::other)? else {
             continue;
         };
         return match FromViewer::decode(kind, payload).map_err(io::Error::other)? {
@@ -210,13 +210,14 @@ impl Server {
     }
 
     fn reap(&mut self) {
-        while self.signals.next().is_some() {}
+        while self.signals.take().is_some() {}
         if !self.watch.reap() {
             return;
         }
         self.force_at_ns = None;
-        // What it wrote comes before its end.
-        self.pass_output();
+        // What it wrote comes before its end. A terminal holds little, and what others still
+        // write to it must not keep this from ending.
+        (0..16).for_each(|_| self.pass_output());
         self.terminal.program_ended();
         let changes = self.watch.look();
         self.tell(&changes);

@@ -106,11 +106,16 @@ impl Viewer {
         self.exit.unwrap()
     }
 
+    fn last_words(&self) -> String {
+        let from = self.output.len().saturating_sub(200);
+        format!("{:?}", String::from_utf8_lossy(&self.output[from..]))
+    }
+
     fn receive_until(&mut self, connection: &Connection, done: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !done(self) {
             let message = connection.messages().recv_deadline(deadline);
-            match message.unwrap_or_else(|error| panic!("{error}: {:?}", self.text())) {
+            match message.unwrap_or_else(|error| panic!("{error}: {}", self.last_words())) {
                 FromKeeper::Scrollback(bytes) | FromKeeper::Output(bytes) => {
                     self.output.extend(bytes);
                 }
