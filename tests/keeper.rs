@@ -319,6 +319,105 @@ fn a_viewer_sees_the_output_and_the_end() {
     assert_eq!(viewer.text(), "on a terminal\r\n");
 }
 
+/// What a script shows on a pseudo-terminal without memtop.
+fn plain_on_a_terminal(script: &str) -> String {
+    let mut terminal = memtop::sys::pty::Pty::open(Size::default()).unwrap();
+    let slave = || Stdio::from(terminal.slave.try_clone().unwrap());
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script]);
+    command.stdin(slave()).stdout(slave()).stderr(slave());
+    assert!(command.status().unwrap().success());
+    let mut bytes = vec![0; 1 << 16];
+    let length = std::io::Read::read(&mut terminal.master, &mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes[..length]).into_owned()
+}
+
+#[test]
+fn on_its_terminal_too_a_program_gets_what_it_would_get() {
+    for script in [
+        "exec ls /proc/self/fd",
+        // The C library's own two signals are left out: std starts the plain program by
+        // posix_spawn, which ignores them.
+        "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status | sed 's/\\t.*\\(.......\\)$/ \\1/'",
+        "umask; ulimit -a; pwd; exec env",
+        "exec stty -a",
+    ] {
+        let (connection, mut viewer) = spawn(script);
+        assert_eq!(viewer.until_exit(&connection), Exit::Code(0));
+        assert_eq!(viewer.text(), plain_on_a_terminal(script), "{script}");
+    }
+}
+
+#[test]
+fn on_a_terminal_there_is_a_status_line_that_goes_away() {
+    let folder = Folder::new();
+    let mut terminal = memtop::sys::pty::Pty::open(Size::default()).unwrap();
+    let stderr = Stdio::from(terminal.slave.try_clone().unwrap());
+    let mut command = record(&folder.path("out"));
+    command.args(["--", "sleep", "0.7"]).stderr(stderr);
+    assert!(command.status().unwrap().success());
+    let mut bytes = vec![0; 1 << 16];
+    let length = std::io::Read::read(&mut terminal.master, &mut bytes).unwrap();
+    let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+    let lines = text.matches("memtop: recording").count();
+    assert!((1..=3).contains(&lines), "{text:?}");
+    assert!(
+        text.ends_with("\r\u{1b}[K") && !text.contains('\n'),
+        "{text:?}"
+    );
+}
+
+#[test]
+fn programs_with_a_tracer_of_their_own_are_found() {
+    let folder = Folder::new();
+    let ready = folder.path("ready");
+    let mut program = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "helper_embedded", "--ignored"])
+        .env("MEMTOP_TEST_READY", &ready)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until(|| ready.exists());
+    let found = memtop::keeper::embedded::list_embedded();
+    let own = found.iter().find(|one| one.pid == program.id()).unwrap();
+    assert_eq!(own.command[1], b"--exact");
+    assert_eq!(
+        own.open().unwrap().identity(0).map(|(pid, _)| pid),
+        Some(program.id())
+    );
+    program.kill().unwrap();
+    program.wait().unwrap();
+}
+
+/// Not a test: a program with session memory of its own.
+#[test]
+#[ignore = "started by another test"]
+fn helper_embedded() {
+    use memtop_probe::session::{layout, memory};
+    use std::sync::atomic::Ordering::Relaxed;
+    let Some(ready) = std::env::var_os("MEMTOP_TEST_READY") else {
+        return;
+    };
+    let settings = memory::Settings {
+        size: memory::LEAST_SIZE,
+        nonce: 1,
+        now_ns: 1,
+        tick_ns: 1,
+        limit: memory::LEAST_SIZE,
+    };
+    let (memory, _kept) = memory::Memory::create(&settings).unwrap();
+    let offset = memory
+        .take_piece(size_of::<layout::Session>() as u64)
+        .unwrap();
+    let session = memory.session(offset).unwrap();
+    session.pid.store(std::process::id(), Relaxed);
+    session.entry.store(layout::entry::EMBEDDED, Relaxed);
+    memory.table_entry(0).unwrap().store(offset, Relaxed);
+    memory.header().sessions.store(1, Relaxed);
+    fs::write(ready, "").unwrap();
+    std::thread::sleep(Duration::from_secs(60));
+}
+
 #[test]
 fn what_is_typed_and_resized_reaches_the_program() {
     let script = "stty size; trap 'stty size; exit 4' WINCH; read word; echo got $word; \
