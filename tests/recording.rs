@@ -1,12 +1,12 @@
 //! The recording format: it holds what it is given, and survives what files go through.
 
-mod support;
+mod sample;
 
 use std::path::Path;
 
 use memtop::recording::{self, MAGIC, ReadError, Recording, read_tree};
 use proptest::{collection::vec, prelude::*};
-use support::{any::trees, launch, recording};
+use sample::{any::trees, launch, recording};
 
 fn read(bytes: &[u8]) -> Recording {
     read_tree(bytes).expect("a recording")

@@ -1,6 +1,6 @@
 //! The report, from a file to what is printed and the exit code.
 
-mod support;
+mod sample;
 
 use std::{
     fs,
@@ -15,8 +15,8 @@ use memtop::{
     report::{self, Choice, Look},
 };
 use proptest::prelude::*;
+use sample::{any::trees, launch, recording};
 use serde_json::Value;
-use support::{any::trees, launch, recording};
 
 /// A file in the target folder, for this test alone.
 fn file(name: &str, bytes: &[u8]) -> PathBuf {

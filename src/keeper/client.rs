@@ -4,7 +4,7 @@ use std::{
     ffi::CString,
     io::{self, Write},
     os::{
-        fd::{AsFd, AsRawFd, OwnedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::{ffi::OsStrExt, net::UnixStream},
     },
     path::Path,
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Asked only what it runs, it must answer sooner: a person waits for the list.
 const ASKING: Duration = Duration::from_millis(500);
 /// Messages that wait for the event loop; a full queue makes the keeper keep the rest.
-const QUEUE: usize = 256;
+const QUEUE: usize = 64;
 
 /// Why a running program could not be joined.
 #[derive(Debug, thiserror::Error)]
@@ -107,18 +107,24 @@ impl Connection {
     /// # Errors
     /// When the program was not started.
     pub fn spawn(options: &Options, size: Size) -> Result<Self, LaunchError> {
-        Self::spawn_by(Path::new("/proc/self/exe"), options, size)
+        Self::spawn_by(Path::new("/proc/self/exe"), options, size, [None; 3])
     }
 
-    /// As [`spawn`](Self::spawn), with this file as memtop.
+    /// As [`spawn`](Self::spawn), with this file as memtop, and with other standard
+    /// descriptors than this process's.
     ///
     /// # Errors
     /// As [`spawn`](Self::spawn).
-    pub fn spawn_by(memtop: &Path, options: &Options, size: Size) -> Result<Self, LaunchError> {
+    pub fn spawn_by(
+        memtop: &Path,
+        options: &Options,
+        size: Size,
+        standard: [Option<BorrowedFd<'_>>; 3],
+    ) -> Result<Self, LaunchError> {
         let failed = |error| {
             LaunchError::prepare("start memtop's keeper", error, "see whether memtop is intact")
         };
-        let socket = start_keeper(memtop, options).map_err(failed)?;
+        let socket = start_keeper(memtop, options, standard).map_err(failed)?;
         let options = options.clone();
         let start = FromViewer::Start { options, size };
         match greet(&socket, &start, PATIENCE).and_then(|answer| Self::new(socket, answer)) {
@@ -210,7 +216,11 @@ pub fn release_program_descriptors() {
 /// The first message, the memory's descriptor, and what was received behind them.
 type Answer = (FromKeeper, Option<OwnedFd>, Frames);
 
-fn start_keeper(memtop: &Path, options: &Options) -> io::Result<UnixStream> {
+fn start_keeper(
+    memtop: &Path,
+    options: &Options,
+    standard: [Option<BorrowedFd<'_>>; 3],
+) -> io::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair()?;
     let number = theirs.as_raw_fd().to_string();
     // The program's name is for people who look at the list of processes.
@@ -220,7 +230,7 @@ fn start_keeper(memtop: &Path, options: &Options) -> io::Result<UnixStream> {
         file: &CString::new(memtop.as_os_str().as_bytes())?,
         arguments: &arguments.map(|one| CString::new(one).unwrap_or_default()),
         environment: &spawn::environment(),
-        standard: [None; 3],
+        standard,
         hand_down: Some(theirs.as_fd()),
         place: Place::NewSession,
     })?;
@@ -255,7 +265,7 @@ fn greet(socket: &UnixStream, first: &FromViewer, patience: Duration) -> io::Res
 
 /// The next whole message of a kind that is known.
 fn next_message(frames: &mut Frames) -> Result<Option<FromKeeper>, Malformed> {
-    while let Some((kind, payload)) = frames.next()? {
+    while let Some((kind, payload)) = frames.take()? {
         if let Some(message) = FromKeeper::decode(kind, payload)? {
             return Ok(Some(message));
         }

@@ -37,7 +37,8 @@ impl Ticker {
             return false;
         }
         let missed = (now_ns - self.next_ns) / self.every_ns;
-        self.next_ns += (missed + 1) * self.every_ns;
+        let passed = (missed + 1).saturating_mul(self.every_ns);
+        self.next_ns = self.next_ns.saturating_add(passed);
         true
     }
 

@@ -23,6 +23,7 @@ use memtop_probe::session::{
 
 use super::{
     clock::{Start, nanoseconds},
+    environment,
     preflight::{self, Refusal},
     preload_file::Library,
 };
@@ -159,7 +160,7 @@ pub fn prepare(options: &Options) -> Result<Prepared, LaunchError> {
     let session =
         format!("MEMTOP_SESSION=/proc/{}/fd/{}:{nonce:016x}", std::process::id(), file.as_raw_fd());
     let preload = library.as_ref().map(|library| library.path.as_os_str());
-    let variables = environment(spawn::environment(), preload, &session);
+    let variables = environment::traced(spawn::environment(), preload, &session);
     Ok(Prepared {
         warnings: checked.warnings.into_iter().chain(limits::warning()).collect(),
         reader: Reader::over(memory),
@@ -244,34 +245,6 @@ fn no_memory(what: &str, source: io::Error) -> LaunchError {
     LaunchError::prepare(what, source, "raise the limits of memory, file size and open files")
 }
 
-/// The environment as it is, with the library first in `LD_PRELOAD` and the session named.
-/// Everything else keeps its place and its bytes.
-fn environment(all: Vec<CString>, library: Option<&OsStr>, session: &str) -> Vec<CString> {
-    let mut variables: Vec<CString> = all
-        .into_iter()
-        .filter(|variable| !variable.to_bytes().starts_with(b"MEMTOP_SESSION="))
-        .collect();
-    let Some(library) = library else {
-        return variables;
-    };
-    const PRELOAD: &[u8] = b"LD_PRELOAD=";
-    let existing = variables.iter().position(|variable| variable.to_bytes().starts_with(PRELOAD));
-    let before = existing.map(|index| &variables[index].to_bytes()[PRELOAD.len()..]);
-    let rest = before.filter(|list| !list.is_empty());
-    let mut value = [PRELOAD, library.as_bytes()].concat();
-    if let Some(rest) = rest {
-        value.push(b':');
-        value.extend(rest);
-    }
-    let value = CString::new(value).unwrap_or_default();
-    match existing {
-        Some(index) => variables[index] = value,
-        None => variables.push(value),
-    }
-    variables.extend(CString::new(session));
-    variables
-}
-
 fn c_string(text: &OsStr) -> Result<CString, LaunchError> {
     CString::new(text.as_bytes()).map_err(|error| LaunchError::Exec {
         program: text.to_string_lossy().into_owned(),
@@ -282,21 +255,6 @@ fn c_string(text: &OsStr) -> Result<CString, LaunchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn list(variables: &[&str]) -> Vec<CString> {
-        variables.iter().map(|one| CString::new(*one).unwrap()).collect()
-    }
-
-    #[test]
-    fn the_library_comes_first_and_everything_else_stays() {
-        let before = ["Z=1", "LD_PRELOAD=/a.so /b.so", "odd", "A=2", "MEMTOP_SESSION=old"];
-        let after = environment(list(&before), Some(OsStr::new("/m.so")), "MEMTOP_SESSION=new");
-        let expected = ["Z=1", "LD_PRELOAD=/m.so:/a.so /b.so", "odd", "A=2", "MEMTOP_SESSION=new"];
-        assert_eq!(after, list(&expected));
-        let after = environment(list(&["LD_PRELOAD="]), Some(OsStr::new("/m.so")), "M=1");
-        assert_eq!(after, list(&["LD_PRELOAD=/m.so", "M=1"]));
-        assert_eq!(environment(list(&["A=1"]), None, "M=1"), list(&["A=1"]));
-    }
 
     #[test]
     fn a_program_is_prepared_with_memory_of_its_own() {

@@ -4,7 +4,7 @@
 //! Always holds: an image is ended once and stays so; of the images of one pid at most the
 //! last is alive; what an ended image held is read once, after its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use memtop_probe::session::reader::{ClockReading, Reader, SessionReading};
 
@@ -55,9 +55,10 @@ pub struct Changes {
 /// All images, in order of their sessions.
 #[derive(Debug, Default)]
 pub struct Processes {
+    /// At the place that its session number says.
     images: Vec<Image>,
-    /// Sessions below this number are known.
-    next: usize,
+    /// The last image of each pid.
+    last: HashMap<u32, usize>,
     root: Option<(u32, Exit, u64)>,
 }
 
@@ -69,7 +70,7 @@ impl Processes {
 
     /// The image with a session number.
     pub fn image(&self, index: usize) -> Option<&Image> {
-        self.images.iter().find(|image| image.index == index)
+        self.images.get(index)
     }
 
     /// Whether any image still runs.
@@ -97,17 +98,18 @@ impl Processes {
     }
 
     fn discover(&mut self, reader: &Reader, now_ns: u64, changes: &mut Changes) {
-        while self.next < reader.session_count() {
+        while self.images.len() < reader.session_count() {
+            let index = self.images.len();
             // A session that is being claimed at this moment is met again at the next look.
-            let Some((pid, started_ns)) = reader.identity(self.next) else {
+            let Some((pid, started_ns)) = reader.identity(index) else {
                 break;
             };
-            self.replace(pid, started_ns, reader, changes);
-            let generation = self.images.iter().filter(|image| image.pid == pid).count() as u32;
+            let former = self.replace(pid, started_ns, reader, changes);
+            self.last.insert(pid, index);
             self.images.push(Image {
-                index: self.next,
+                index,
                 pid,
-                generation,
+                generation: former.map_or(0, |generation| generation.saturating_add(1)),
                 started_ns,
                 handle: Handle::open(pid, started_ns.min(now_ns)),
                 names: BTreeMap::new(),
@@ -115,17 +117,24 @@ impl Processes {
                 sampled_tick: 0,
                 end: None,
             });
-            self.next += 1;
         }
     }
 
-    /// A new session of a pid that is known: exec, or a new process with an old number.
-    fn replace(&mut self, pid: u32, at_ns: u64, reader: &Reader, changes: &mut Changes) {
-        let former = self.images.iter_mut().find(|image| image.pid == pid && image.end.is_none());
-        if let Some(image) = former {
+    /// A new session of a pid that is known: exec, or a new process with an old number. The
+    /// former image has ended; the result is its generation.
+    fn replace(
+        &mut self,
+        pid: u32,
+        at_ns: u64,
+        reader: &Reader,
+        changes: &mut Changes,
+    ) -> Option<u32> {
+        let image = self.images.get_mut(*self.last.get(&pid)?)?;
+        if image.end.is_none() {
             image.finish(reader, at_ns, None);
             changes.ended.push(image.index);
         }
+        Some(image.generation)
     }
 
     fn notice_ends(&mut self, reader: &Reader, now_ns: u64, changes: &mut Changes) {
@@ -168,7 +177,7 @@ impl Processes {
     }
 
     fn contains(&self, pid: u32) -> bool {
-        self.images.iter().any(|image| image.pid == pid)
+        self.last.contains_key(&pid)
     }
 }
 
@@ -240,3 +249,6 @@ impl Image {
         Some(session::process_state(&reading, clock, facts))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,9 @@ const NOT_OURS: [i32; 10] = [
 const NAMES_EVERY_NS: u64 = 1_000_000_000;
 const STATUS_EVERY_NS: u64 = 500_000_000;
 
+/// How long the program's own end is waited for after a `TERM`.
+const GROUP_TERM: Duration = Duration::from_millis(100);
+
 /// The file to record into.
 #[derive(Debug, Clone)]
 pub struct Output {
@@ -166,16 +169,23 @@ fn follow(watch: &mut Watch, signals: &mut Signals, mut status: Status) -> Outco
 }
 
 fn ended(watch: &mut Watch, signals: &mut Signals) -> Option<Outcome> {
-    while let Some(signal) = signals.next() {
+    while let Some(signal) = signals.take() {
         if signal == libc::SIGTERM {
-            watch.name_threads();
-            // It may have ended just as well.
-            watch.reap();
-            return Some(watch.exit().map_or(Outcome::Detached, Outcome::Exited));
+            return Some(terminated(watch, signals));
         }
         watch.reap();
     }
     watch.exit().map(Outcome::Exited)
+}
+
+/// A `TERM` that went to the whole group, as from `timeout`, reaches the program as well; its
+/// status is worth a moment.
+fn terminated(watch: &mut Watch, signals: &mut Signals) -> Outcome {
+    watch.name_threads();
+    let mut list = [poll::Wait::new(signals.as_raw_fd(), true, false)];
+    let _ = poll::wait(&mut list, Some(GROUP_TERM));
+    watch.reap();
+    watch.exit().map_or(Outcome::Detached, Outcome::Exited)
 }
 
 impl Output {

@@ -33,11 +33,12 @@ pub fn is_terminal(number: RawFd) -> bool {
     unsafe { libc::isatty(number) == 1 }
 }
 
-/// Whether this process belongs to the group that the terminal listens to: one in the
-/// background had better not write on it.
+/// Whether this process may write on a terminal without disturbing: not from the background.
+/// A terminal that is not the controlling one has neither foreground nor background.
 pub fn in_foreground(terminal: RawFd) -> bool {
     // SAFETY: both calls take integers only.
-    unsafe { libc::tcgetpgrp(terminal) == libc::getpgrp() }
+    let (group, own) = unsafe { (libc::tcgetpgrp(terminal), libc::getpgrp()) };
+    group < 0 || group == own
 }
 
 /// One of the three standard descriptors.

@@ -139,6 +139,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::zombie_processes, reason = "reaping is what is tested")]
     fn reaping_tells_code_from_signal() {
         let end = |script: &str| {
             let child = Command::new("/bin/sh").args(["-c", script]).spawn().unwrap();

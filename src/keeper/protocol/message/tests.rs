@@ -69,15 +69,15 @@ fn every_message_comes_back() {
     let mut frames = Frames::default();
     for message in from_viewers() {
         frames.extend(&message.encode());
-        let (kind, payload) = frames.next().unwrap().unwrap();
+        let (kind, payload) = frames.take().unwrap().unwrap();
         assert_eq!(FromViewer::decode(kind, payload), Ok(Some(message)));
     }
     for message in from_keepers() {
         frames.extend(&message.encode());
-        let (kind, payload) = frames.next().unwrap().unwrap();
+        let (kind, payload) = frames.take().unwrap().unwrap();
         assert_eq!(FromKeeper::decode(kind, payload), Ok(Some(message)));
     }
-    assert_eq!(frames.next(), Ok(None));
+    assert_eq!(frames.take(), Ok(None));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn frames_arrive_in_any_pieces() {
     let mut found = Vec::new();
     for byte in bytes {
         frames.extend(&[byte]);
-        while let Some((kind, payload)) = frames.next().unwrap() {
+        while let Some((kind, payload)) = frames.take().unwrap() {
             found.extend(FromKeeper::decode(kind, payload).unwrap());
         }
     }
@@ -99,7 +99,7 @@ fn impossible_lengths_end_the_stream() {
     for length in [0, LONGEST as u32 + 1, u32::MAX] {
         let mut frames = Frames::default();
         frames.extend(&length.to_le_bytes());
-        assert!(frames.next().is_err());
+        assert!(frames.take().is_err());
     }
 }
 
@@ -118,7 +118,7 @@ proptest! {
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut frames = Frames::default();
         frames.extend(&bytes);
-        while let Ok(Some((kind, payload))) = frames.next() {
+        while let Ok(Some((kind, payload))) = frames.take() {
             let _ = FromViewer::decode(kind, payload);
             let _ = FromKeeper::decode(kind, payload);
         }
