@@ -132,7 +132,6 @@ fn a_shell_that_runs_hundreds_of_short_programs_loses_none() {
     assert_eq!(short.len(), rounds);
     for reading in &short {
         assert_eq!((reading.entry, reading.parent), (entry::PRELOAD, readings[0].pid));
-        assert!(Totals::of(reading).allocations > 0);
         check_consistent(reading);
     }
 }
