@@ -15,6 +15,9 @@ use crate::{
     sys::process::{self, Handle},
 };
 
+/// Executables are compared so often.
+const EXECUTABLES_EVERY_NS: u64 = 1_000_000_000;
+
 /// One process image.
 #[derive(Debug)]
 pub struct Image {
@@ -26,6 +29,7 @@ pub struct Image {
     pub generation: u32,
     started_ns: u64,
     handle: Handle,
+    executable: Option<(u64, u64)>,
     names: BTreeMap<u32, String>,
     history: History,
     sampled_tick: u64,
@@ -59,6 +63,7 @@ pub struct Processes {
     images: Vec<Image>,
     /// The last image of each pid.
     last: HashMap<u32, usize>,
+    executables_at_ns: u64,
     root: Option<(u32, Exit, u64)>,
 }
 
@@ -88,6 +93,7 @@ impl Processes {
         let mut changes = Changes::default();
         self.discover(reader, now_ns, &mut changes);
         self.notice_ends(reader, now_ns, &mut changes);
+        self.notice_untraced_execs(reader, now_ns, &mut changes);
         let tick = reader.clock().tick;
         for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
             if let Some(point) = image.sample(reader, now_ns, tick) {
@@ -112,6 +118,7 @@ impl Processes {
                 generation: former.map_or(0, |generation| generation.saturating_add(1)),
                 started_ns,
                 handle: Handle::open(pid, started_ns.min(now_ns)),
+                executable: process::executable(pid),
                 names: BTreeMap::new(),
                 history: History::default(),
                 sampled_tick: 0,
@@ -146,6 +153,22 @@ impl Processes {
             if own.is_some() || image.handle.has_ended() {
                 let at = own.map_or(now_ns, |(_, _, at)| at);
                 image.finish(reader, at, own.map(|(_, exit, _)| exit));
+                changes.ended.push(image.index);
+            }
+        }
+    }
+
+    /// An exec of a program that cannot be traced makes no new session, and still ends the
+    /// former image: its figures would stand beside a process that has nothing to do with them.
+    fn notice_untraced_execs(&mut self, reader: &Reader, now_ns: u64, changes: &mut Changes) {
+        if now_ns < self.executables_at_ns {
+            return;
+        }
+        self.executables_at_ns = now_ns.saturating_add(EXECUTABLES_EVERY_NS);
+        for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
+            let now = process::executable(image.pid);
+            if now.is_some() && image.executable.is_some() && now != image.executable {
+                image.finish(reader, now_ns, None);
                 changes.ended.push(image.index);
             }
         }

@@ -125,6 +125,23 @@ fn exec_ends_the_former_image_and_its_figures_stay() {
 }
 
 #[test]
+fn an_exec_without_a_session_ends_the_image_too() {
+    let mut launch = Launch::new();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "read word; exec sleep 60"]);
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    launch.claim(child.id(), 1);
+    assert!(launch.observe().ended.is_empty());
+    drop(child.stdin.take());
+    let deadline = clock::monotonic_ns() + 20_000_000_000;
+    while launch.observe().ended.is_empty() {
+        assert!(clock::monotonic_ns() < deadline);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    end(child);
+}
+
+#[test]
 fn a_process_that_was_too_short_to_be_met_is_recorded_all_the_same() {
     let mut launch = Launch::new();
     let child = sleeper();
