@@ -64,7 +64,8 @@ pub struct Processes {
     /// The last image of each pid.
     last: HashMap<u32, usize>,
     executables_at_ns: u64,
-    root: Option<(u32, Exit, u64)>,
+    root: Option<u32>,
+    root_end: Option<(Exit, u64)>,
 }
 
 impl Processes {
@@ -83,9 +84,15 @@ impl Processes {
         self.images.iter().any(|image| image.end.is_none())
     }
 
-    /// The launched program ended; its last image ended with it.
-    pub fn root_ended(&mut self, pid: u32, exit: Exit, now_ns: u64) {
-        self.root = Some((pid, exit, now_ns));
+    /// The launched program has this process id; [`root_ended`](Self::root_ended) tells of its
+    /// end, and nothing else does, so that its image never ends without its status.
+    pub fn root_started(&mut self, pid: u32) {
+        self.root = Some(pid);
+    }
+
+    /// The launched program was reaped; its last image ended with it.
+    pub fn root_ended(&mut self, exit: Exit, now_ns: u64) {
+        self.root_end = Some((exit, now_ns));
     }
 
     /// Finds new images, notices ends, and samples what lives.
@@ -145,16 +152,16 @@ impl Processes {
     }
 
     fn notice_ends(&mut self, reader: &Reader, now_ns: u64, changes: &mut Changes) {
-        let root = self.root;
+        let (root, root_end) = (self.root, self.root_end);
         for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
-            // The number of the launched program cannot be given away before it is reaped, so
-            // its live image at that time is the one that ended.
-            let own = root.filter(|(pid, _, at)| *pid == image.pid && image.started_ns <= *at);
-            if own.is_some() || image.handle.has_ended() {
-                let at = own.map_or(now_ns, |(_, _, at)| at);
-                image.finish(reader, at, own.map(|(_, exit, _)| exit));
-                changes.ended.push(image.index);
+            let is_root = root == Some(image.pid);
+            match root_end.filter(|(_, at)| is_root && image.started_ns <= *at) {
+                Some((exit, at)) => image.finish(reader, at, Some(exit)),
+                None if is_root && root_end.is_none() => continue,
+                None if image.handle.has_ended() => image.finish(reader, now_ns, None),
+                None => continue,
             }
+            changes.ended.push(image.index);
         }
     }
 

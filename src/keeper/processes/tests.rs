@@ -90,10 +90,12 @@ fn images_are_found_sampled_and_seen_to_end() {
     assert!(launch.observe().ended.is_empty());
     assert!(launch.processes.any_alive());
 
+    launch.processes.root_started(parent_pid);
     let exit = Exit::Signal(libc::SIGKILL);
     let ended_ns = clock::monotonic_ns();
     end(parent);
-    launch.processes.root_ended(parent_pid, exit, ended_ns);
+    assert!(launch.observe().ended.is_empty());
+    launch.processes.root_ended(exit, ended_ns);
     assert_eq!(launch.observe().ended, [0]);
     assert!(!launch.processes.any_alive());
     let states = launch.processes.states(&launch.reader);
