@@ -327,9 +327,15 @@ fn plain_on_a_terminal(script: &str) -> String {
     command.args(["-c", script]);
     command.stdin(slave()).stdout(slave()).stderr(slave());
     assert!(command.status().unwrap().success());
-    let mut bytes = vec![0; 1 << 16];
-    let length = std::io::Read::read(&mut terminal.master, &mut bytes).unwrap();
-    String::from_utf8_lossy(&bytes[..length]).into_owned()
+    drained(&mut terminal)
+}
+
+/// What is in a terminal now, in as many reads as it takes.
+fn drained(terminal: &mut memtop::sys::pty::Pty) -> String {
+    let mut all = Vec::new();
+    // It ends with "would block", after what was read.
+    let _ = std::io::Read::read_to_end(&mut terminal.master, &mut all);
+    String::from_utf8_lossy(&all).into_owned()
 }
 
 #[test]
@@ -356,9 +362,7 @@ fn on_a_terminal_there_is_a_status_line_that_goes_away() {
     let mut command = record(&folder.path("out"));
     command.args(["--", "sleep", "0.7"]).stderr(stderr);
     assert!(command.status().unwrap().success());
-    let mut bytes = vec![0; 1 << 16];
-    let length = std::io::Read::read(&mut terminal.master, &mut bytes).unwrap();
-    let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+    let text = drained(&mut terminal);
     let lines = text.matches("memtop: recording").count();
     assert!((1..=3).contains(&lines), "{text:?}");
     assert!(
