@@ -99,8 +99,7 @@ pub fn released_carefully(origin: &Origin, address: usize, usable: u64) {
 /// Takes a block out of the shadow before it is moved; nothing is counted yet.
 #[inline]
 pub fn take(address: usize, usable: u64) -> Taken {
-    let block = if process::header().is_null() { None } else { SHADOW.take(address) };
-    Taken { address, usable, block }
+    Taken { address, usable, block: SHADOW.take(address) }
 }
 
 /// The move failed: the block is where it was.
