@@ -109,7 +109,7 @@ fn signals_are_blocked_and_ignored_as_they_would_be() {
 
 #[test]
 fn the_environment_limits_and_group_are_what_they_would_be() {
-    same("exec env", |command| {
+    same("exec env -u LD_PRELOAD -u MEMTOP_SESSION", |command| {
         command.env("ZZZ", "1").env("AAA", "a=b\nc");
     });
     same("umask; ulimit -a; cd -P .; pwd; exec cat /proc/self/cgroup", |_| {});
@@ -275,9 +275,15 @@ fn plain_on_a_terminal(script: &str) -> String {
     command.args(["-c", script]);
     command.stdin(slave()).stdout(slave()).stderr(slave());
     assert!(command.status().unwrap().success());
-    let mut bytes = vec![0; 1 << 16];
-    let length = std::io::Read::read(&mut terminal.master, &mut bytes).unwrap();
-    String::from_utf8_lossy(&bytes[..length]).into_owned()
+    drained(&mut terminal)
+}
+
+/// What is in a terminal now, in as many reads as it takes.
+fn drained(terminal: &mut memtop::sys::pty::Pty) -> String {
+    let mut all = Vec::new();
+    // It ends with "would block", after what was read.
+    let _ = std::io::Read::read_to_end(&mut terminal.master, &mut all);
+    String::from_utf8_lossy(&all).into_owned()
 }
 
 #[test]
@@ -287,7 +293,7 @@ fn on_its_terminal_too_a_program_gets_what_it_would_get() {
         // The C library's own two signals are left out: std starts the plain program by
         // posix_spawn, which ignores them.
         "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status | sed 's/\\t.*\\(.......\\)$/ \\1/'",
-        "umask; ulimit -a; pwd; exec env",
+        "umask; ulimit -a; pwd; exec env -u LD_PRELOAD -u MEMTOP_SESSION",
         "exec stty -a",
     ] {
         let (connection, mut viewer) = spawn(script);
@@ -304,9 +310,7 @@ fn on_a_terminal_there_is_a_status_line_that_goes_away() {
     let mut command = record(&folder.path("out"));
     command.args(["--", "sleep", "0.7"]).stderr(stderr);
     assert!(command.status().unwrap().success());
-    let mut bytes = vec![0; 1 << 16];
-    let length = std::io::Read::read(&mut terminal.master, &mut bytes).unwrap();
-    let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+    let text = drained(&mut terminal);
     let lines = text.matches("memtop: recording").count();
     assert!((1..=3).contains(&lines), "{text:?}");
     assert!(text.ends_with("\r\u{1b}[K") && !text.contains('\n'), "{text:?}");

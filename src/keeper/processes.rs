@@ -15,6 +15,9 @@ use crate::{
     sys::process::{self, Handle},
 };
 
+/// Executables are compared so often.
+const EXECUTABLES_EVERY_NS: u64 = 1_000_000_000;
+
 /// One process image.
 #[derive(Debug)]
 pub struct Image {
@@ -26,6 +29,7 @@ pub struct Image {
     pub generation: u32,
     started_ns: u64,
     handle: Handle,
+    executable: Option<(u64, u64)>,
     names: BTreeMap<u32, String>,
     history: History,
     sampled_tick: u64,
@@ -59,7 +63,9 @@ pub struct Processes {
     images: Vec<Image>,
     /// The last image of each pid.
     last: HashMap<u32, usize>,
-    root: Option<(u32, Exit, u64)>,
+    executables_at_ns: u64,
+    root: Option<u32>,
+    root_end: Option<(Exit, u64)>,
 }
 
 impl Processes {
@@ -78,9 +84,15 @@ impl Processes {
         self.images.iter().any(|image| image.end.is_none())
     }
 
-    /// The launched program ended; its last image ended with it.
-    pub fn root_ended(&mut self, pid: u32, exit: Exit, now_ns: u64) {
-        self.root = Some((pid, exit, now_ns));
+    /// The launched program has this process id; [`root_ended`](Self::root_ended) tells of its
+    /// end, and nothing else does, so that its image never ends without its status.
+    pub fn root_started(&mut self, pid: u32) {
+        self.root = Some(pid);
+    }
+
+    /// The launched program was reaped; its last image ended with it.
+    pub fn root_ended(&mut self, exit: Exit, now_ns: u64) {
+        self.root_end = Some((exit, now_ns));
     }
 
     /// Finds new images, notices ends, and samples what lives.
@@ -88,6 +100,7 @@ impl Processes {
         let mut changes = Changes::default();
         self.discover(reader, now_ns, &mut changes);
         self.notice_ends(reader, now_ns, &mut changes);
+        self.notice_untraced_execs(reader, now_ns, &mut changes);
         let tick = reader.clock().tick;
         for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
             if let Some(point) = image.sample(reader, now_ns, tick) {
@@ -112,6 +125,7 @@ impl Processes {
                 generation: former.map_or(0, |generation| generation.saturating_add(1)),
                 started_ns,
                 handle: Handle::open(pid, started_ns.min(now_ns)),
+                executable: process::executable(pid),
                 names: BTreeMap::new(),
                 history: History::default(),
                 sampled_tick: 0,
@@ -138,14 +152,30 @@ impl Processes {
     }
 
     fn notice_ends(&mut self, reader: &Reader, now_ns: u64, changes: &mut Changes) {
-        let root = self.root;
+        let (root, root_end) = (self.root, self.root_end);
         for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
-            // The number of the launched program cannot be given away before it is reaped, so
-            // its live image at that time is the one that ended.
-            let own = root.filter(|(pid, _, at)| *pid == image.pid && image.started_ns <= *at);
-            if own.is_some() || image.handle.has_ended() {
-                let at = own.map_or(now_ns, |(_, _, at)| at);
-                image.finish(reader, at, own.map(|(_, exit, _)| exit));
+            let is_root = root == Some(image.pid);
+            match root_end.filter(|(_, at)| is_root && image.started_ns <= *at) {
+                Some((exit, at)) => image.finish(reader, at, Some(exit)),
+                None if is_root && root_end.is_none() => continue,
+                None if image.handle.has_ended() => image.finish(reader, now_ns, None),
+                None => continue,
+            }
+            changes.ended.push(image.index);
+        }
+    }
+
+    /// An exec of a program that cannot be traced makes no new session, and still ends the
+    /// former image: its figures would stand beside a process that has nothing to do with them.
+    fn notice_untraced_execs(&mut self, reader: &Reader, now_ns: u64, changes: &mut Changes) {
+        if now_ns < self.executables_at_ns {
+            return;
+        }
+        self.executables_at_ns = now_ns.saturating_add(EXECUTABLES_EVERY_NS);
+        for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
+            let now = process::executable(image.pid);
+            if now.is_some() && image.executable.is_some() && now != image.executable {
+                image.finish(reader, now_ns, None);
                 changes.ended.push(image.index);
             }
         }

@@ -52,6 +52,7 @@ impl Watch {
     /// The program was started with this process id.
     pub fn started(&mut self, pid: u32) {
         self.root = pid;
+        self.processes.root_started(pid);
     }
 
     /// Process id of the program.
@@ -115,7 +116,7 @@ impl Watch {
         }
         if let Some(exit) = self.exit {
             let now = clock::monotonic_ns();
-            self.processes.root_ended(self.root, exit, now);
+            self.processes.root_ended(exit, now);
         }
         true
     }

@@ -44,12 +44,12 @@ pub struct Live {
 impl Live {
     /// A session whose program, `root`, a keeper holds.
     pub fn kept(reader: Arc<Reader>, root: u32, holds_feed: bool) -> Self {
-        Self {
-            histories: Some(BTreeMap::new()),
-            root: Some(root),
-            holds_feed,
-            ..Self::over(reader)
-        }
+        let mut live = Self::over(reader);
+        live.processes.root_started(root);
+        live.histories = Some(BTreeMap::new());
+        live.root = Some(root);
+        live.holds_feed = holds_feed;
+        live
     }
 
     /// The session of a program that embeds the allocator.
@@ -90,9 +90,7 @@ impl Live {
     /// The program has ended.
     pub fn ended(&mut self, exit: Exit) {
         self.exit = Some(exit);
-        if let Some(root) = self.root {
-            self.processes.root_ended(root, exit, clock::monotonic_ns());
-        }
+        self.processes.root_ended(exit, clock::monotonic_ns());
     }
 
     /// Nobody answers any more.

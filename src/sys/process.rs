@@ -2,7 +2,10 @@
 
 use std::{
     fs, io,
-    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    os::{
+        fd::{AsRawFd, FromRawFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
     time::Duration,
 };
 
@@ -94,6 +97,12 @@ fn is_after(start_ticks: u64, monotonic_ns: u64) -> bool {
     let asleep = clock::boot_ns().saturating_sub(clock::monotonic_ns());
     // One tick of slack: the start is rounded down, and the two clocks are read in turn.
     start_ticks.saturating_mul(tick_ns) > monotonic_ns.saturating_add(asleep + tick_ns)
+}
+
+/// Device and inode of the file that a process executes; another one after an exec.
+pub fn executable(pid: u32) -> Option<(u64, u64)> {
+    let file = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+    Some((file.dev(), file.ino()))
 }
 
 /// Resident bytes of a process.

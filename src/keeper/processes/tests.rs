@@ -86,10 +86,12 @@ fn images_are_found_sampled_and_seen_to_end() {
     assert!(launch.observe().ended.is_empty());
     assert!(launch.processes.any_alive());
 
+    launch.processes.root_started(parent_pid);
     let exit = Exit::Signal(libc::SIGKILL);
     let ended_ns = clock::monotonic_ns();
     end(parent);
-    launch.processes.root_ended(parent_pid, exit, ended_ns);
+    assert!(launch.observe().ended.is_empty());
+    launch.processes.root_ended(exit, ended_ns);
     assert_eq!(launch.observe().ended, [0]);
     assert!(!launch.processes.any_alive());
     let states = launch.processes.states(&launch.reader);
@@ -118,6 +120,23 @@ fn exec_ends_the_former_image_and_its_figures_stay() {
     assert_eq!(states[0].identity.ended, Some(states[1].identity.started));
     end(child);
     assert_eq!(launch.observe().ended, [1]);
+}
+
+#[test]
+fn an_exec_without_a_session_ends_the_image_too() {
+    let mut launch = Launch::new();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "read word; exec sleep 60"]);
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    launch.claim(child.id(), 1);
+    assert!(launch.observe().ended.is_empty());
+    drop(child.stdin.take());
+    let deadline = clock::monotonic_ns() + 20_000_000_000;
+    while launch.observe().ended.is_empty() {
+        assert!(clock::monotonic_ns() < deadline);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    end(child);
 }
 
 #[test]
