@@ -308,20 +308,20 @@ fn keys_of_the_overview() {
     terminal.press("v");
     terminal.wait_for("bars: blocks");
     // Waits until there is something to look at more closely.
-    terminal.wait_for(" 0:06 shown ");
+    terminal.wait_for(" 0:11 shown ");
     terminal.press("+");
-    terminal.wait_for("last 0:0");
+    terminal.wait_for("last 0:10 shown");
     terminal.press("=");
-    terminal.wait_without("last 0:0");
+    terminal.wait_without("last 0:10 shown");
     terminal.press("+");
-    terminal.wait_for("last 0:0");
+    terminal.wait_for("last 0:10 shown");
     terminal.press("-");
-    terminal.wait_without("last 0:0");
+    terminal.wait_without("last 0:10 shown");
     terminal.press("p");
     terminal.wait_for("○ paused");
     terminal.press("p");
     terminal.wait_for("● tracing since");
-    terminal.wait_for("resumed 0:0");
+    terminal.wait_for("resumed 0:1");
     terminal.press("c");
     terminal.wait_for("Forget what was traced so far?");
     terminal.press("c");
@@ -350,10 +350,10 @@ fn frozen_tables_hold_still() {
 
 #[test]
 fn events_are_seen_and_filtered() {
-    let late = Late::built(USUAL, &["1000", "100", "0"]);
+    let late = Late::built(USUAL, &["150", "100", "0"]);
     let terminal = &late.terminal;
     terminal.press("9");
-    let rows = terminal.wait_for("1,000 kept");
+    let rows = terminal.wait_for("150 kept");
     let events = rows.iter().filter(|row| row.contains("+ alloc") && row.contains("100 B"));
     assert!(events.count() > 20);
     terminal.press("/<=64");
@@ -361,11 +361,11 @@ fn events_are_seen_and_filtered() {
     terminal.press("\r");
     terminal.wait_for("No event matches the filter");
     terminal.press("\x1b");
-    terminal.wait_for("1,000 kept");
+    terminal.wait_for("150 kept");
     late.steps.go();
-    terminal.wait_for("3,000 kept");
+    terminal.wait_for("450 kept");
     terminal.press("/free >64\r");
-    let rows = terminal.wait_for("1,000 of 3,000 match");
+    let rows = terminal.wait_for("150 of 450 match");
     assert!(rows.iter().all(|row| !row.contains("+ alloc")));
     assert!(rows.iter().filter(|row| row.contains("− free")).count() > 20);
     // Scrolling freezes.
@@ -375,11 +375,11 @@ fn events_are_seen_and_filtered() {
 
 #[test]
 fn a_program_that_ends_at_once_leaves_its_events() {
-    let late = Late::start(USUAL, &[], "late.c", &["1000", "100", "0"]);
+    let late = Late::start(USUAL, &[], "late.c", &["150", "100", "0"]);
     (0..3).for_each(|_| late.steps.go());
     late.terminal.wait_for("exit 0");
     late.terminal.press("9");
-    late.terminal.wait_for("3,000 kept");
+    late.terminal.wait_for("450 kept");
 }
 
 #[test]
