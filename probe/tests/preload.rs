@@ -91,8 +91,7 @@ fn the_peak_of_threads_is_within_its_bound() {
 fn a_late_start_tells_traced_untracked_and_net() {
     const BLOCKS: u64 = 1_000_000;
     let session = Session::paused();
-    let mut child =
-        Guarded::start(session.command(program("late_start")).arg(BLOCKS.to_string()));
+    let mut child = Guarded::start(session.command(program("late_start")).arg(BLOCKS.to_string()));
     let mut input = child.0.stdin.take().unwrap();
     let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
     let mut line = || lines.next().expect("a line").expect("text");
@@ -120,11 +119,8 @@ fn however_a_program_ends_its_figures_stay() {
         [("return", 0), ("_exit", 0), ("thread", 0), ("quick", 0), ("abort", 6), ("crash", 11)]
     {
         let session = Session::traced();
-        let status = session
-            .command(program("early_exit"))
-            .arg(how)
-            .status()
-            .expect("the program starts");
+        let status =
+            session.command(program("early_exit")).arg(how).status().expect("the program starts");
         assert_eq!(status.signal().unwrap_or(0), signal, "{how}");
         assert!(signal != 0 || status.code() == Some(5), "{how}: {status}");
         let seen = session.reading();
@@ -199,11 +195,9 @@ fn every_event_reaches_the_feed_or_is_counted_as_dropped() {
 fn a_kill_costs_at_most_one_operation_a_thread() {
     const THREADS: u64 = 4;
     const LARGEST: u64 = 4096;
-    // All 200 when asked; the default run has some of them.
-    let rounds = if std::env::var_os("MEMTOP_TEST_ALL").is_some() { 200 } else { 40 };
     let file = scratch("shared_counter");
     let mut random = 0x9E37_79B9_7F4A_7C15u64;
-    for round in 0..rounds {
+    for round in 0..200 {
         fs::write(&file, [0; 4096]).unwrap();
         let session = Session::traced();
         let mut command = session.command(program("shared_counter"));
