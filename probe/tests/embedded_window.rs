@@ -43,7 +43,7 @@ fn late_start() {
     let mut blocks: Vec<Box<[u8; 32]>> = (0..BLOCKS).map(|_| Box::new([1; 32])).collect();
     assert!(start() && is_tracing());
     for block in &mut blocks {
-        *block = Box::new([2; 32]);
+        *block = std::hint::black_box(Box::new([2; 32]));
     }
     let untracked = untracked_frees().unwrap();
     assert_eq!((untracked.frees, untracked.bytes), (BLOCKS as u64, 32 * BLOCKS as u64));
