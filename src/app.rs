@@ -6,6 +6,7 @@
 use std::{
     fs::File,
     io::{self, BufWriter},
+    num::NonZero,
     time::{Duration, Instant},
 };
 
@@ -22,9 +23,10 @@ use ratatui::{Terminal, backend::CrosstermBackend};
 
 use crate::{
     Error,
+    keeper::protocol::FromKeeper,
     model::{Exit, Model},
     query::{self, Session},
-    source::{Controls, Update, live::Live},
+    source::{Controls, live::Live},
     terminal::{self, Look},
 };
 
@@ -40,8 +42,6 @@ pub enum Outcome {
     Ended(Option<Exit>),
     /// The program goes on without this viewer.
     Detached,
-    /// A row of the chooser.
-    Chosen(usize),
 }
 
 /// What the dashboard is opened on.
@@ -51,9 +51,9 @@ pub struct Opened {
     /// What it is.
     pub session: Session,
     /// What the keeper says.
-    pub updates: Receiver<Update>,
+    pub updates: Receiver<FromKeeper>,
     /// What can be asked of the keeper.
-    pub controls: Box<dyn Controls>,
+    pub controls: Controls,
     /// Whether the program's terminal is in the output pane.
     pub has_output: bool,
     /// Time between two readings.
@@ -66,14 +66,10 @@ pub struct Opened {
 ///
 /// # Errors
 /// When the terminal cannot be used; the program is not touched by that.
-pub fn run(opened: Opened) -> Result<Outcome, Error> {
-    let screen = terminal::Screen::open()?;
-    let look = Look::of_environment();
-    let mut app = App::new(opened, &screen, look)?;
+pub fn run(opened: Opened, screen: &terminal::Screen) -> Result<Outcome, Error> {
+    let mut app = App::new(opened, screen, Look::of_environment())?;
     app.resize_program();
-    let outcome = app.run(&screen);
-    drop(app);
-    outcome
+    app.run(screen)
 }
 
 /// The tables as they were when the person froze them.
@@ -99,8 +95,8 @@ struct App {
     shown: Shown,
     theme: Theme,
     look: Look,
-    updates: Receiver<Update>,
-    controls: Box<dyn Controls>,
+    updates: Receiver<FromKeeper>,
+    controls: Controls,
     /// The position that was shown without the person's choice.
     followed: usize,
     tick: Duration,
@@ -124,7 +120,12 @@ impl Shown {
         };
         let mut data = query::data(&self.model, &self.state, &self.session, output);
         if let Some(frozen) = self.frozen.clone() {
-            Frozen { sizes: data.sizes, growth: data.growth, events: data.events, totals: data.totals } = frozen;
+            Frozen {
+                sizes: data.sizes,
+                growth: data.growth,
+                events: data.events,
+                totals: data.totals,
+            } = frozen;
         }
         data
     }
@@ -144,7 +145,7 @@ impl App {
         let guard = Guard::enter(screen.writer().map_err(failed)?).map_err(failed)?;
         let writer = BufWriter::new(screen.writer().map_err(failed)?);
         let terminal = Terminal::new(CrosstermBackend::new(writer)).map_err(failed)?;
-        let (columns, rows) = pane_size(size.0, size.1);
+        let (rows, columns) = pane(size);
         let program = opened.has_output.then(|| vt100::Parser::new(rows, columns, SCROLLBACK));
         Ok(Self {
             live: opened.live,
@@ -195,7 +196,8 @@ impl App {
     }
 
     fn observe(&mut self) {
-        let chosen = (self.shown.state.process != self.followed).then_some(self.shown.state.process);
+        let chosen =
+            (self.shown.state.process != self.followed).then_some(self.shown.state.process);
         let reading = self.live.read(chosen);
         if chosen.is_none() {
             self.followed = reading.shown;
@@ -208,23 +210,35 @@ impl App {
         self.dirty = true;
     }
 
-    fn on_update(&mut self, update: Option<Update>) {
+    fn on_update(&mut self, update: Option<FromKeeper>) {
         self.dirty = true;
         match update {
-            Some(Update::Output(bytes)) => {
-                if let Some(program) = &mut self.shown.program {
-                    program.process(&bytes);
-                }
+            Some(FromKeeper::Scrollback(bytes) | FromKeeper::Output(bytes)) => self.show(&bytes),
+            Some(FromKeeper::Gap(bytes)) => {
+                self.show(format!("\r\n\x1b[7m {bytes} bytes left out \x1b[0m\r\n").as_bytes());
             }
-            Some(Update::History(index, points)) => self.live.remember(index, &points),
-            Some(Update::Exit(exit)) => self.live.ended(exit),
-            Some(Update::Feed(holds)) => self.live.hold_feed(holds),
-            Some(Update::ReadOnly(read_only)) => self.shown.session.read_only = read_only,
-            Some(Update::Notice(text)) => self.shown.state.notice = Some(Notice::warning(text)),
+            Some(FromKeeper::History { index, restart, points, .. }) => {
+                self.live.remember(index as usize, restart, &points);
+            }
+            Some(FromKeeper::Exit(exit)) => self.live.ended(exit),
+            Some(FromKeeper::Feed) => {
+                self.live.hold_feed(true);
+                self.shown.session.read_only = false;
+            }
+            // The processes are seen by this viewer itself; the rest belongs to the greeting.
+            Some(
+                FromKeeper::ProcessEnded { .. } | FromKeeper::Hello(_) | FromKeeper::Failed { .. },
+            ) => {}
             None => {
                 self.live.lost();
                 self.updates = never();
             }
+        }
+    }
+
+    fn show(&mut self, bytes: &[u8]) {
+        if let Some(program) = &mut self.shown.program {
+            program.process(bytes);
         }
     }
 
@@ -267,13 +281,14 @@ impl App {
         match effect {
             Effect::None | Effect::Redraw => {}
             Effect::Repaint => self.terminal.clear().map_err(Self::drawing)?,
-            Effect::StartTracing => self.controls.set_tracing(&self.live, true),
-            Effect::StopTracing => self.controls.set_tracing(&self.live, false),
-            Effect::Clear => self.controls.clear(&self.live),
+            Effect::StartTracing => self.controls.set_tracing(true),
+            Effect::StopTracing => self.controls.set_tracing(false),
+            Effect::Clear => self.controls.clear(),
             Effect::Marked(number) => self.shown.model.mark(number),
             Effect::SendInput(bytes) => self.controls.send_input(&bytes),
             Effect::Suspend => self.suspend()?,
-            Effect::Join(row) => return Ok(Some(Outcome::Chosen(row))),
+            // Only the chooser joins.
+            Effect::Join(_) => {}
             Effect::Quit(leave) => return Ok(Some(self.leave(leave))),
         }
         Ok(None)
@@ -301,7 +316,7 @@ impl App {
         self.controls.end_program();
         loop {
             match self.updates.recv_timeout(Duration::from_secs(6)) {
-                Ok(Update::Exit(exit)) => return Some(exit),
+                Ok(FromKeeper::Exit(exit)) => return Some(exit),
                 Ok(_) => {}
                 Err(_) => return self.shown.model.reading.exit,
             }
@@ -316,10 +331,10 @@ impl App {
     }
 
     fn resize_program(&mut self) {
-        let (columns, rows) = pane_size(self.shown.state.size.0, self.shown.state.size.1);
+        let (rows, columns) = pane(self.shown.state.size);
         if let Some(program) = &mut self.shown.program {
             program.screen_mut().set_size(rows, columns);
-            self.controls.resize(columns, rows);
+            self.controls.resize(columns.get(), rows.get());
         }
     }
 
@@ -346,4 +361,11 @@ impl App {
             remedy: "the program goes on; memtop joins it again",
         }
     }
+}
+
+/// Rows and columns of the program's terminal when memtop's has `size` columns and rows.
+fn pane(size: (u16, u16)) -> (NonZero<u16>, NonZero<u16>) {
+    let (columns, rows) = pane_size(size.0, size.1);
+    let at_least_one = |number| NonZero::new(number).unwrap_or(NonZero::<u16>::MIN);
+    (at_least_one(rows), at_least_one(columns))
 }

@@ -82,13 +82,7 @@ pub struct TraceOptions {
     #[arg(long, value_name = "DURATION", env = "MEMTOP_TICK", hide_env = true, default_value = "100ms", value_parser = value::parse_tick)]
     pub tick: Duration,
     /// Record into FILE.
-    #[arg(
-        short,
-        long,
-        value_name = "FILE",
-        env = "MEMTOP_OUTPUT",
-        hide_env = true
-    )]
+    #[arg(short, long, value_name = "FILE", env = "MEMTOP_OUTPUT", hide_env = true)]
     pub output: Option<PathBuf>,
     /// Most memory the tracer may take in the program, as in `64M` or `4GiB` [default: the
     /// smaller of 4 GiB and a quarter of what the control group has left]. Beyond it, figures
@@ -316,27 +310,17 @@ mod tests {
     #[test]
     fn what_is_needed_is_asked_for() {
         let missing = Some(ErrorKind::MissingRequiredArgument);
-        for line in [
-            "memtop record ls",
-            "memtop record -o x",
-            "memtop run",
-            "memtop report",
-        ] {
+        for line in ["memtop record ls", "memtop record -o x", "memtop run", "memtop report"] {
             assert_eq!(parse(line).err(), missing, "{line}");
         }
-        assert_eq!(
-            parse("memtop run --tpyo ls").err(),
-            Some(ErrorKind::UnknownArgument)
-        );
+        assert_eq!(parse("memtop run --tpyo ls").err(), Some(ErrorKind::UnknownArgument));
     }
 
     #[test]
     fn what_is_not_built_is_not_in_the_help() {
         let mut command = Cli::command();
         let help = command.render_long_help().to_string();
-        for absent in [
-            "attach", "replay", "diff", "export", "doctor", "keeper", "dump",
-        ] {
+        for absent in ["attach", "replay", "diff", "export", "doctor", "keeper", "dump"] {
             assert!(!help.contains(absent), "{absent}");
         }
         let run = command.find_subcommand_mut("run").expect("run");

@@ -8,6 +8,7 @@ use std::{
 use crate::{
     Error,
     cli::{Cli, Command, DumpOptions, TraceOptions},
+    keeper::server,
     launch, recording, report,
 };
 
@@ -17,13 +18,10 @@ use crate::{
 /// Whatever the command met; [`Error::exit_code`] is then the status.
 pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
-        None => Err(Error::NotBuilt {
-            what: "memtop without a command (choosing among what runs)".to_owned(),
-            instead: "start a program with memtop run PROG, or see memtop --help",
-        }),
+        None => launch::choose(),
         Some(Command::Run(options)) => {
             check_built("run", &options.trace)?;
-            not_built("memtop run")
+            launch::run(&options)
         }
         Some(Command::Record(options)) => {
             check_built("record", &options.trace)?;
@@ -34,8 +32,8 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         }
         Some(Command::Report(options)) => report::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Dump(options)) => dump(&options).map(|()| ExitCode::SUCCESS),
-        Some(Command::Demo(_)) => not_built("memtop demo"),
-        Some(Command::Keeper(_)) => not_built("memtop keeper"),
+        Some(Command::Demo(options)) => launch::demo(&options),
+        Some(Command::Keeper(options)) => Ok(server::main(&options.arguments).into()),
         Some(Command::Attach(_)) => not_built("memtop attach"),
         Some(Command::Replay(_)) => not_built("memtop replay"),
         Some(Command::Diff(_)) => not_built("memtop diff"),
@@ -50,10 +48,7 @@ fn not_built(what: &str) -> Result<ExitCode, Error> {
 
 /// Refuses the tracing options that parse but do nothing yet.
 fn check_built(command: &str, trace: &TraceOptions) -> Result<(), Error> {
-    let options = [
-        ("--events", trace.events),
-        ("--depth", trace.depth.is_some()),
-    ];
+    let options = [("--events", trace.events), ("--depth", trace.depth.is_some())];
     match options.iter().find(|(_, given)| *given) {
         Some((option, _)) => Err(Error::not_built(format!("memtop {command} {option}"))),
         None => Ok(()),
@@ -74,10 +69,7 @@ pub(crate) fn print(text: &[u8]) -> Result<(), Error> {
 }
 
 fn to_stdout(source: io::Error) -> Error {
-    Error::Write {
-        what: "to the standard output".to_owned(),
-        source,
-    }
+    Error::Write { what: "to the standard output".to_owned(), source }
 }
 
 /// A pager that was left early is no failure.

@@ -21,7 +21,8 @@ type Block = Box<[u8]>;
 
 /// Plays all acts.
 pub fn play() {
-    let mut story = Story { began: Instant::now(), old: Vec::new(), cache: Vec::new(), leak: Vec::new() };
+    let mut story =
+        Story { began: Instant::now(), old: Vec::new(), cache: Vec::new(), leak: Vec::new() };
     story.before_tracing();
     story.replace();
     story.grow_and_shrink();
@@ -72,7 +73,9 @@ impl Story {
         self.say("... and gives two thirds of them back.");
         let keep = self.cache.len() / 3;
         let each = (self.cache.len() - keep).div_ceil(STEPS as usize);
-        paced(Duration::from_secs(2), || self.cache.truncate(self.cache.len().saturating_sub(each).max(keep)));
+        paced(Duration::from_secs(2), || {
+            self.cache.truncate(self.cache.len().saturating_sub(each).max(keep))
+        });
     }
 
     fn churn(&self) {

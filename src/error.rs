@@ -6,7 +6,10 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{keeper::LaunchError, recording::ReadError};
+use crate::{
+    keeper::{LaunchError, client::JoinError},
+    recording::ReadError,
+};
 
 /// Exit codes of memtop's own.
 pub mod exit_code {
@@ -100,6 +103,9 @@ pub enum Error {
     /// The program was not started.
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    /// A running program could not be joined.
+    #[error(transparent)]
+    Join(#[from] JoinError),
     /// The program cannot be run or traced.
     #[error("cannot run {program}: {why}")]
     CannotRun {
@@ -132,10 +138,7 @@ pub enum Error {
 impl Error {
     /// Something that does not exist yet, without advice.
     pub fn not_built(what: impl Into<String>) -> Self {
-        Self::NotBuilt {
-            what: what.into(),
-            instead: "",
-        }
+        Self::NotBuilt { what: what.into(), instead: "" }
     }
 
     /// The status to exit with.
@@ -151,6 +154,7 @@ impl Error {
             | Self::NothingToShow { .. }
             | Self::Write { .. }
             | Self::Undecided { .. }
+            | Self::Join(_)
             | Self::Failed { .. } => exit_code::FAILED,
         }
     }
@@ -159,10 +163,7 @@ impl Error {
     pub fn is_broken_pipe(&self) -> bool {
         let source = match self {
             Self::Write { source, .. } => source,
-            Self::Recording {
-                source: ReadError::Io(source),
-                ..
-            } => source,
+            Self::Recording { source: ReadError::Io(source), .. } => source,
             _ => return false,
         };
         source.kind() == io::ErrorKind::BrokenPipe

@@ -1,24 +1,39 @@
-//! From the options of `run`, `record` and `demo` to a launched program.
+//! From the commands that start or join a program to the dashboard or the recording.
 
 use std::{
+    env,
     ffi::OsString,
     io::{self, BufWriter, Write},
     process::ExitCode,
+    sync::Arc,
+    time::Duration,
 };
+
+use crossbeam_channel::never;
+use memtop_ui::data::{Notice, Origin};
 
 use crate::{
     Error,
-    cli::{RecordOptions, StartAt, TraceOptions},
+    app::{self, Opened, Outcome},
+    chooser::{self, Choice},
+    cli::{DEFAULT_TICK, DemoOptions, RecordOptions, RunOptions, StartAt, TraceOptions},
+    commands, demo,
     keeper::{
         Options, Start,
+        client::{Connection, release_program_descriptors},
+        embedded::Embedded,
         record::{self, Output, Recorded},
     },
-    model::TreeState,
-    recording,
+    model::Exit,
+    query::Session,
+    recording, report,
+    source::{Controls, live::Live},
+    sys::pty::Size,
+    terminal::{self, Screen},
 };
 
 /// What to launch, from the command line.
-pub fn launch_options(trace: &TraceOptions, program: &[OsString]) -> Options {
+fn launch_options(trace: &TraceOptions, program: &[OsString]) -> Options {
     let start = match trace.start {
         StartAt::Now => Start::Now,
         StartAt::Paused => Start::Paused,
@@ -34,10 +49,10 @@ pub fn launch_options(trace: &TraceOptions, program: &[OsString]) -> Options {
 }
 
 /// `--stop` counts from the start of tracing, the schedule from the launch.
-fn stop_after(trace: &TraceOptions) -> Option<std::time::Duration> {
+fn stop_after(trace: &TraceOptions) -> Option<Duration> {
     let begun = match trace.start {
         StartAt::After(delay) => delay,
-        StartAt::Now | StartAt::Paused => std::time::Duration::ZERO,
+        StartAt::Now | StartAt::Paused => Duration::ZERO,
     };
     trace.stop.map(|stop| begun + stop)
 }
@@ -45,27 +60,22 @@ fn stop_after(trace: &TraceOptions) -> Option<std::time::Duration> {
 /// `memtop record`.
 ///
 /// # Errors
-/// When the program was not started, or the recording cannot be written.
+/// When the program was not started.
 pub fn record(options: &RecordOptions) -> Result<ExitCode, Error> {
     let output = Output { path: options.output(), force: options.force };
     let launch = launch_options(&options.trace, &options.program);
     let recorded = record::run(&launch, &output, options.quiet)?;
-    let code = recorded.outcome.exit_code();
-    if let Err(error) = write(&recorded) {
+    if let Err(source) = write(&recorded) {
         // The program has run: memtop's own trouble never changes its status.
-        let _ = writeln!(io::stderr(), "memtop: {}", unwritten(&output, error));
-    } else if !options.quiet {
+        let _ = writeln!(io::stderr(), "memtop: {}", unwritten(&output, source));
+    } else if !options.quiet && !record::shows_status(options.quiet) {
         let _ = writeln!(io::stderr(), "{}", recorded.closing_line(&output.path));
     }
-    Ok(ExitCode::from(code))
+    Ok(ExitCode::from(recorded.outcome.exit_code()))
 }
 
 fn write(recorded: &Recorded) -> io::Result<()> {
-    write_tree(&recorded.tree, &recorded.file)
-}
-
-fn write_tree(tree: &TreeState, file: impl Write) -> io::Result<()> {
-    recording::write_tree(BufWriter::new(file), tree)?.flush()
+    recording::write_tree(BufWriter::new(&recorded.file), &recorded.tree)?.flush()
 }
 
 fn unwritten(output: &Output, source: io::Error) -> Error {
@@ -74,4 +84,122 @@ fn unwritten(output: &Output, source: io::Error) -> Error {
         source,
         remedy: "the program ran to its end; record it again onto another disk",
     }
+}
+
+/// `memtop run`.
+///
+/// # Errors
+/// When there is no terminal, or the program was not started.
+pub fn run(options: &RunOptions) -> Result<ExitCode, Error> {
+    if options.trace.output.is_some() {
+        return Err(Error::not_built("memtop run --output"));
+    }
+    show_launched(&launch_options(&options.trace, &options.program))
+}
+
+fn show_launched(launch: &Options) -> Result<ExitCode, Error> {
+    if !terminal::is_there() {
+        return Err(terminal::missing());
+    }
+    let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
+    let (columns, rows) = memtop_ui::pane_size(columns, rows);
+    let connection = Connection::spawn(launch, Size { columns, rows })?;
+    release_program_descriptors();
+    let screen = Screen::open()?;
+    app::run(kept(connection, Origin::Launched, launch.tick), &screen).map(exit_code)
+}
+
+/// What to show of a program that a keeper holds.
+fn kept(connection: Connection, origin: Origin, tick: Duration) -> Opened {
+    let hello = connection.hello().clone();
+    Opened {
+        live: Live::kept(Arc::clone(connection.reader()), hello.root, hello.holds_feed),
+        session: Session {
+            command: hello.command,
+            origin,
+            read_only: !hello.holds_feed,
+            overhead_ns: None,
+        },
+        updates: connection.messages().clone(),
+        controls: Controls::Keeper(connection),
+        has_output: hello.has_pty,
+        tick,
+        notice: hello.warnings.first().map(Notice::warning),
+    }
+}
+
+/// What to show of a program that embeds the allocator.
+fn embedded(program: &Embedded) -> Result<Opened, Error> {
+    let reader = program.open().map_err(|source| Error::Failed {
+        what: format!("cannot join process {}", program.pid),
+        source,
+        remedy: "see whether it still runs",
+    })?;
+    let reader = Arc::new(reader);
+    Ok(Opened {
+        live: Live::embedded(Arc::clone(&reader), program.pid),
+        session: Session {
+            command: program.command.clone(),
+            origin: Origin::Joined,
+            read_only: false,
+            overhead_ns: None,
+        },
+        updates: never(),
+        controls: Controls::Memory(reader),
+        has_output: false,
+        tick: DEFAULT_TICK,
+        notice: None,
+    })
+}
+
+/// The program's own status, or 0 after a detach.
+fn exit_code(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Outcome::Ended(Some(Exit::Code(code))) => ExitCode::from(code as u8),
+        Outcome::Ended(Some(Exit::Signal(signal))) => ExitCode::from((128 + signal) as u8),
+        Outcome::Ended(None) | Outcome::Detached => ExitCode::SUCCESS,
+    }
+}
+
+/// `memtop` without a command: joins what runs.
+///
+/// # Errors
+/// When there is no terminal, or joining fails.
+pub fn choose() -> Result<ExitCode, Error> {
+    let screen = Screen::open()?;
+    let opened = match chooser::choose(&screen)? {
+        None => return Ok(ExitCode::SUCCESS),
+        Some(Choice::Kept(running)) => {
+            kept(Connection::join(running.keeper)?, Origin::Joined, DEFAULT_TICK)
+        }
+        Some(Choice::Embedded(program)) => embedded(&program)?,
+    };
+    app::run(opened, &screen).map(exit_code)
+}
+
+/// `memtop demo`.
+///
+/// # Errors
+/// As [`run`]; without a terminal, when the report cannot be written.
+pub fn demo(options: &DemoOptions) -> Result<ExitCode, Error> {
+    if options.child {
+        demo::play();
+        return Ok(ExitCode::SUCCESS);
+    }
+    let own = env::current_exe().map_err(|source| Error::Failed {
+        what: "cannot find memtop's own program file".to_owned(),
+        source,
+        remedy: "start memtop by its path",
+    })?;
+    let command = [own.into_os_string(), "demo".into(), "--child".into()];
+    let launch = Options { start: Start::After(demo::START), ..Options::new(command.to_vec()) };
+    if terminal::is_there() {
+        return show_launched(&launch);
+    }
+    let tree = record::watch(&launch)?;
+    let report = report::build(&tree.into(), &report::Choice::default());
+    let report = report.map_err(|missing| Error::Usage(missing.to_string()))?;
+    let text = report::text(&report, &report::Choice::default(), report::Look::of_stdout());
+    commands::print(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
 }

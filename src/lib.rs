@@ -11,8 +11,11 @@
 //!                           └────▶ recording ─▶ report
 //! ```
 
+pub mod app;
+pub mod chooser;
 pub mod cli;
 pub mod commands;
+pub mod demo;
 pub mod error;
 pub mod keeper;
 pub mod launch;
@@ -22,5 +25,6 @@ pub mod recording;
 pub mod report;
 pub mod source;
 pub mod sys;
+pub mod terminal;
 
 pub use error::Error;

@@ -4,9 +4,9 @@
 use memtop_ui::{
     Capacity, State, capacity,
     data::{
-        Baseline, Data, Event, EventKind, Events, Exactness, Growth, GrowthRow, Header,
-        Interval, Origin, Output, Peak, Point, ProcessChoice, RunState, SizeRow, Sizes, Timeline,
-        Totals, Tracing,
+        Baseline, Data, Event, EventKind, Events, Exactness, Growth, GrowthRow, Header, Interval,
+        Origin, Output, Peak, Point, ProcessChoice, RunState, SizeRow, Sizes, Timeline, Totals,
+        Tracing,
     },
 };
 
@@ -204,8 +204,10 @@ fn size_row(class: &SizeClass) -> SizeRow {
 
 fn growth(model: &Model, state: &State, room: Capacity) -> Growth {
     let (since, then) = baseline(model, state);
-    let mut rows: Vec<GrowthRow> =
-        classes(model).iter().map(|class| growth_row(class, then.map_or(&[], |marked| &marked.classes))).collect();
+    let mut rows: Vec<GrowthRow> = classes(model)
+        .iter()
+        .map(|class| growth_row(class, then.map_or(&[], |marked| &marked.classes)))
+        .collect();
     rows.retain(|row| row.delta_bytes != 0 || row.delta_blocks != 0);
     rows.sort_by_key(|row| std::cmp::Reverse((row.delta_bytes, row.delta_blocks)));
     let more = rows.len().saturating_sub(room.growth);

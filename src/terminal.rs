@@ -1,7 +1,11 @@
 //! The person's terminal: which one it is, what it can show, and what comes from it.
 
 use std::{
-    env, fs::{File, OpenOptions}, io::{self, IsTerminal}, os::fd::AsFd, thread,
+    env,
+    fs::{File, OpenOptions},
+    io::{self, IsTerminal},
+    os::fd::AsFd,
+    thread,
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -83,11 +87,14 @@ fn find() -> Result<File, Error> {
     } else {
         controlling()
     };
-    found.map_err(|source| Error::NotStarted {
-        what: "draw the dashboard: there is no terminal".to_owned(),
-        source,
-        remedy: "use memtop record -o FILE, then memtop report FILE",
-    })
+    found.map_err(|_| missing())
+}
+
+/// There is no terminal to draw on.
+pub fn missing() -> Error {
+    let text = "cannot show the dashboard: there is no terminal; use memtop record -o FILE PROG, \
+                then memtop report FILE";
+    Error::Usage(text.to_owned())
 }
 
 fn controlling() -> io::Result<File> {
@@ -117,8 +124,8 @@ fn listen_to_keys(sender: &Sender<Event>) {
 }
 
 fn listen_to_signals(sender: Sender<Event>) -> Result<(), Error> {
-    let mut signals =
-        Signals::collect(&[libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT]).map_err(cannot_listen)?;
+    let mut signals = Signals::collect(&[libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT])
+        .map_err(cannot_listen)?;
     let listen = move || {
         while signals.wait().is_some() {
             if sender.send(Event::Leave).is_err() {
@@ -179,7 +186,8 @@ fn depth() -> ColorDepth {
 }
 
 fn glyphs() -> Glyphs {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(variable).into_iter().find(|value| !value.is_empty());
+    let locale =
+        ["LC_ALL", "LC_CTYPE", "LANG"].map(variable).into_iter().find(|value| !value.is_empty());
     let locale = locale.unwrap_or_default().to_ascii_lowercase();
     let utf8 = locale.contains("utf-8") || locale.contains("utf8");
     match () {
@@ -191,7 +199,8 @@ fn glyphs() -> Glyphs {
 
 /// `COLORFGBG=15;0` is light on dark; 7 and above 8 behind the last semicolon are light.
 fn palette() -> Palette {
-    let background = variable("COLORFGBG").rsplit(';').next().and_then(|last| last.parse::<u8>().ok());
+    let background =
+        variable("COLORFGBG").rsplit(';').next().and_then(|last| last.parse::<u8>().ok());
     match background {
         Some(7 | 9..=15) => Palette::Light,
         _ => Palette::Dark,

@@ -1,12 +1,12 @@
 //! The recording format: it holds what it is given, and survives what files go through.
 
-mod support;
+mod sample;
 
 use std::path::Path;
 
 use memtop::recording::{self, MAGIC, ReadError, Recording, read_tree};
 use proptest::{collection::vec, prelude::*};
-use support::{any::trees, launch, recording};
+use sample::{any::trees, launch, recording};
 
 fn read(bytes: &[u8]) -> Recording {
     read_tree(bytes).expect("a recording")
@@ -42,10 +42,7 @@ fn the_first_format_stays_readable() {
     assert_eq!(golden.tree, launch());
     assert!(!golden.cut);
     let bytes = std::fs::read(&file).expect("golden file");
-    assert_eq!(
-        dump(&bytes),
-        std::fs::read_to_string(&text).expect("golden dump")
-    );
+    assert_eq!(dump(&bytes), std::fs::read_to_string(&text).expect("golden dump"));
 }
 
 #[test]
@@ -81,10 +78,7 @@ fn no_flipped_bit_goes_unnoticed() {
             let mut damaged = bytes.clone();
             damaged[index] ^= 1 << bit;
             let read = read_tree(&damaged[..]);
-            assert!(
-                read.is_ok_and(|read| read.cut) || index < 12,
-                "byte {index}, bit {bit}"
-            );
+            assert!(read.is_ok_and(|read| read.cut) || index < 12, "byte {index}, bit {bit}");
         }
     }
 }
@@ -110,17 +104,9 @@ fn hostile_lengths_are_cuts() {
         let bytes = [&file(&[])[..], &length.to_le_bytes(), &[4, 0, 0, 0, 0]].concat();
         assert!(read(&bytes).cut, "length {length}");
     }
-    for payload in [
-        &overlong[..],
-        &[1],
-        &[1, 0xff, 0xff, 0xff, 0xff, 0x0f],
-        &[4, 3, 1, 9],
-    ] {
+    for payload in [&overlong[..], &[1], &[1, 0xff, 0xff, 0xff, 0xff, 0x0f], &[4, 3, 1, 9]] {
         for kind in 1..=7 {
-            assert!(
-                read(&file(&[frame(kind, payload)])).cut,
-                "{kind}: {payload:x?}"
-            );
+            assert!(read(&file(&[frame(kind, payload)])).cut, "{kind}: {payload:x?}");
         }
     }
 }
@@ -131,10 +117,7 @@ fn a_recording_that_would_fill_the_memory_is_refused() {
     let samples = [&[1, 1, 0, 2, 0x80, 0x80, 0x04][..], &[0; 1 << 16]].concat();
     let mut frames = vec![frame(2, &[1, 1, 0])];
     frames.resize(200, frame(5, &samples));
-    assert!(matches!(
-        read_tree(&file(&frames)[..]),
-        Err(ReadError::TooLarge)
-    ));
+    assert!(matches!(read_tree(&file(&frames)[..]), Err(ReadError::TooLarge)));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The report, from a file to what is printed and the exit code.
 
-mod support;
+mod sample;
 
 use std::{
     fs,
@@ -15,8 +15,8 @@ use memtop::{
     report::{self, Choice, Look},
 };
 use proptest::prelude::*;
+use sample::{any::trees, launch, recording};
 use serde_json::Value;
-use support::{any::trees, launch, recording};
 
 /// A file in the target folder, for this test alone.
 fn file(name: &str, bytes: &[u8]) -> PathBuf {
@@ -117,11 +117,7 @@ fn a_process_is_chosen_by_its_last_image() {
     let path = file("no-process.memtop", &recording(&launch()));
     let output = memtop(&["report", "--process", "7"], &path);
     assert_eq!(code(&output), 2);
-    assert!(
-        err(&output).contains("it has 4242, 4300"),
-        "{}",
-        err(&output)
-    );
+    assert!(err(&output).contains("it has 4242, 4300"), "{}", err(&output));
 }
 
 #[test]
@@ -171,25 +167,15 @@ fn what_cannot_be_had_is_wrong_usage() {
         (&["report", "--by", "colour"], "invalid value 'colour'"),
         (&["report", "--at", "12.5"], "--at SECONDS is not built yet"),
         (&["report", "--at", "noon"], "write end, peak"),
-        (
-            &["report", "--at", "peak", "--process", "sum"],
-            "do not go together",
-        ),
-        (
-            &["report", "--fail-if", "totals.peek > 1"],
-            "no field 'totals.peek'",
-        ),
+        (&["report", "--at", "peak", "--process", "sum"], "do not go together"),
+        (&["report", "--fail-if", "totals.peek > 1"], "no field 'totals.peek'"),
         (&["report", "--fail-if", "totals.frees >"], "'' is no value"),
         (&["report", "--colour"], "unexpected argument"),
         (&["diff", "b"], "memtop diff is not built yet"),
     ] {
         let output = memtop(arguments, &path);
         assert_eq!(code(&output), 2, "{arguments:?}");
-        assert!(
-            err(&output).contains(words),
-            "{arguments:?}: {}",
-            err(&output)
-        );
+        assert!(err(&output).contains(words), "{arguments:?}: {}", err(&output));
         assert!(output.stdout.is_empty(), "{arguments:?}");
     }
 }
@@ -202,50 +188,26 @@ fn a_budget_decides_the_exit_code() {
     let met = memtop(&["report", "--fail-if", "totals.peak_bytes > 50MiB"], &path);
     assert_eq!(code(&met), 3);
     assert!(out(&met).contains("redis-server"));
-    assert!(
-        err(&met).contains("totals.peak_bytes is 54421094"),
-        "{}",
-        err(&met)
-    );
-    let sum = &[
-        "report",
-        "--process",
-        "sum",
-        "--fail-if",
-        "totals.peak_bytes > 50MiB",
-    ];
+    assert!(err(&met).contains("totals.peak_bytes is 54421094"), "{}", err(&met));
+    let sum = &["report", "--process", "sum", "--fail-if", "totals.peak_bytes > 50MiB"];
     let unknown = memtop(sum, &path);
     assert_eq!(code(&unknown), 1);
-    assert!(
-        err(&unknown).contains("totals.peak_bytes is unknown"),
-        "{}",
-        err(&unknown)
-    );
+    assert!(err(&unknown).contains("totals.peak_bytes is unknown"), "{}", err(&unknown));
 }
 
 #[test]
 fn files_that_are_no_recordings_are_named() {
     for (path, words) in [
-        (
-            file("text.memtop", b"hello, world"),
-            "not a memtop recording",
-        ),
+        (file("text.memtop", b"hello, world"), "not a memtop recording"),
         (file("empty.memtop", b""), "it is empty"),
         (PathBuf::from("/nowhere.memtop"), "No such file"),
         (PathBuf::from("/"), "directory"),
-        (
-            file("bare.memtop", &recording(&TreeState::default())),
-            "no process",
-        ),
+        (file("bare.memtop", &recording(&TreeState::default())), "no process"),
     ] {
         let output = memtop(&["report"], &path);
         assert_eq!(code(&output), 1);
         assert!(err(&output).contains(words), "{}", err(&output));
-        assert!(
-            err(&output).contains(&path.display().to_string()),
-            "{}",
-            err(&output)
-        );
+        assert!(err(&output).contains(&path.display().to_string()), "{}", err(&output));
     }
 }
 
@@ -295,21 +257,13 @@ fn the_text() {
 
 #[test]
 fn the_text_at_the_peak() {
-    let choice = Choice {
-        at_peak: true,
-        by: Some(GroupBy::Size),
-        ..Choice::default()
-    };
+    let choice = Choice { at_peak: true, by: Some(GroupBy::Size), ..Choice::default() };
     insta::assert_snapshot!(text(&choice));
 }
 
 #[test]
 fn the_text_of_a_sum() {
-    let choice = Choice {
-        process: Some(ProcessChoice::Sum),
-        top: Some(2),
-        ..Choice::default()
-    };
+    let choice = Choice { process: Some(ProcessChoice::Sum), top: Some(2), ..Choice::default() };
     insta::assert_snapshot!(text(&choice));
 }
 
@@ -321,13 +275,10 @@ fn colour_only_adds_escapes() {
     let coloured = report::text(&report, &choice, Look::Coloured);
     let mut plain = String::new();
     for part in coloured.split('\x1b') {
-        plain.push_str(
-            part.split_once('m')
-                .map_or(part, |(code, rest)| match code {
-                    code if code.starts_with('[') => rest,
-                    _ => part,
-                }),
-        );
+        plain.push_str(part.split_once('m').map_or(part, |(code, rest)| match code {
+            code if code.starts_with('[') => rest,
+            _ => part,
+        }));
     }
     assert!(coloured.contains("\x1b[1m"));
     let tight = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -3,7 +3,7 @@
 //! Nearly every call is of a thread that has its slot, while nothing is asked of it, for a
 //! block of 1 B to 1 MiB at an address whose shadow leaf exists, into a size class that has
 //! its copy of the peak. For that case these functions do what the careful path does, field
-//! by field; in any other they do nothing and answer `false`, and the careful path takes over.
+//! by field; in any other they do nothing and say so, and the careful path takes over.
 //! A property test holds the two against the same model.
 
 use core::sync::atomic::{
@@ -25,31 +25,72 @@ use crate::{
     shadow, tls,
 };
 
-/// What the flags must be for a straight line.
-const QUIET: u64 = flag::TRACING;
-const FEEDING: u64 = flag::TRACING | flag::FEED;
+/// What an attempt came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Recorded, or nothing to record.
+    Done,
+    /// Recorded; [`settle_allocation`] or [`settle_release`] must follow at once.
+    Unsettled,
+    /// Not recorded: the careful path must do it.
+    Unusual,
+}
+
 const FLAGS: u64 = 0xFFFF;
 
-/// Records a new block; `false` when it has not.
+/// Records a new block. `BITS` are those of the shadow's granules, `FLAG` the flags of the
+/// pulse at which this line holds.
 #[inline(always)]
-pub fn allocated(new: Allocation) -> bool {
+pub fn allocated<const BITS: u32, const FLAG: u64>(new: Allocation) -> Step {
     let pulse = process::pulse();
-    match pulse & FLAGS {
-        QUIET => allocate::<false>(new, pulse),
-        FEEDING => allocate::<true>(new, pulse),
-        _ => false,
+    if pulse & FLAGS != FLAG {
+        // While nothing is traced there is nothing to record.
+        return if pulse & flag::TRACING == 0 { Step::Done } else { Step::Unusual };
+    }
+    allocate::<BITS, FLAG>(new, pulse)
+}
+
+/// Records that a block is about to be released.
+#[inline(always)]
+pub fn released<const BITS: u32, const FLAG: u64>(address: usize, usable: u64) -> Step {
+    let pulse = process::pulse();
+    if pulse & FLAGS != FLAG {
+        let idle = pulse & flag::TRACING == 0 && holds_none::<BITS>(address);
+        return if idle { Step::Done } else { Step::Unusual };
+    }
+    release::<BITS, FLAG>(address, usable, pulse)
+}
+
+/// True when certainly no block is noted at an address, so that its release means nothing
+/// while nothing is traced.
+fn holds_none<const BITS: u32>(address: usize) -> bool {
+    // SAFETY: a pulse without the tracing flag is that of a session, whose shadow is prepared.
+    match unsafe { SHADOW.word::<BITS>(address) } {
+        Some(word) => word.load(Relaxed) == 0,
+        None => address % 16 == 0,
     }
 }
 
-/// Records that a block is about to be released; `false` when it has not.
-#[inline(always)]
-pub fn released(address: usize, usable: u64) -> bool {
-    let pulse = process::pulse();
-    match pulse & FLAGS {
-        QUIET => release::<false>(address, usable, pulse),
-        FEEDING => release::<true>(address, usable, pulse),
-        _ => false,
-    }
+/// More is pending than ever since the last flush.
+#[inline(never)]
+pub fn settle_allocation() {
+    let slot = closed_slot();
+    let (bytes, blocks) = (&slot.pending_bytes, &slot.pending_blocks);
+    ledger::rise(process::session(), slot, bytes.load(Relaxed), blocks.load(Relaxed));
+    open_gate(slot, slot.pulse.load(Relaxed));
+}
+
+/// So much was released that it is time to flush.
+#[inline(never)]
+pub fn settle_release() {
+    let slot = closed_slot();
+    ledger::flush::<Own>(process::session(), slot);
+    open_gate(slot, slot.pulse.load(Relaxed));
+}
+
+fn closed_slot() -> &'static Slot {
+    // SAFETY: an unsettled step has left its own slot with the gate closed.
+    unsafe { &*tls::get() }
 }
 
 /// The thread's slot with its gate closed; `None` when the gate was not open at the pulse.
@@ -76,18 +117,20 @@ fn open_gate(slot: &Slot, pulse: u64) {
 /// The cell of a usual size, if its copy of the peak is there.
 #[inline(always)]
 fn cell(slot: &'static Slot, size: u64) -> Option<&'static Cell> {
-    let cell = &slot.classes[size_class::of_usual(size)];
+    // A size that is not usual is refused elsewhere; it must only not lead astray here.
+    let cell = &slot.classes[size_class::of_usual(size) % 32];
     (cell.epoch.load(Relaxed) == slot.epoch.load(Relaxed)).then_some(cell)
 }
 
 #[inline(always)]
-fn allocate<const FEED: bool>(new: Allocation, pulse: u64) -> bool {
-    let Some(word) = SHADOW.word(new.address) else { return false };
-    let Some(slot) = close_gate(pulse) else { return false };
-    let usual = shadow::is_usual(new.size) && word.load(Relaxed) == 0;
-    let Some(cell) = usual.then(|| cell(slot, new.size)).flatten() else {
+fn allocate<const BITS: u32, const FLAG: u64>(new: Allocation, pulse: u64) -> Step {
+    let Some(slot) = close_gate(pulse) else { return Step::Unusual };
+    // SAFETY: where there is a slot, the shadow is prepared.
+    let word = unsafe { SHADOW.word::<BITS>(new.address) };
+    let word = word.filter(|word| shadow::is_usual(new.size) && word.load(Relaxed) == 0);
+    let (Some(word), Some(cell)) = (word, cell(slot, new.size)) else {
         open_gate(slot, pulse);
-        return false;
+        return Step::Unusual;
     };
     let stamp = slot.stamp.load(Relaxed);
     word.store(stamp | new.size, Relaxed);
@@ -95,7 +138,7 @@ fn allocate<const FEED: bool>(new: Allocation, pulse: u64) -> bool {
     add(&cell.allocated_bytes, new.size);
     add(&slot.usable_allocated, new.usable);
     slot.last_block.store(new.address as u64, Relaxed);
-    if FEED {
+    if FLAG & flag::FEED != 0 {
         tell(slot, kind::ALLOCATE, new.address, stamp | new.size, pulse);
     }
     let bytes = slot.pending_bytes.load(Relaxed) + new.size as i64;
@@ -103,24 +146,25 @@ fn allocate<const FEED: bool>(new: Allocation, pulse: u64) -> bool {
     slot.pending_bytes.store(bytes, Relaxed);
     slot.pending_blocks.store(blocks, Relaxed);
     if bytes > slot.high_bytes.load(Relaxed) || blocks > slot.high_blocks.load(Relaxed) {
-        ledger::rise(process::session(), slot, bytes, blocks);
+        return Step::Unsettled;
     }
     open_gate(slot, pulse);
-    true
+    Step::Done
 }
 
 #[inline(always)]
-fn release<const FEED: bool>(address: usize, usable: u64, pulse: u64) -> bool {
-    let Some(word) = SHADOW.word(address) else { return false };
-    let Some(slot) = close_gate(pulse) else { return false };
-    let packed = word.load(Relaxed);
+fn release<const BITS: u32, const FLAG: u64>(address: usize, usable: u64, pulse: u64) -> Step {
+    let Some(slot) = close_gate(pulse) else { return Step::Unusual };
+    // SAFETY: where there is a slot, the shadow is prepared.
+    let word = unsafe { SHADOW.word::<BITS>(address) };
+    let packed = word.map_or(0, |word| word.load(Relaxed));
     let size = shadow::size_in(packed);
     let usual = shadow::is_usual(size)
         && packed >= slot.floor.load(Relaxed)
         && slot.at_peak.load(Relaxed) == 0;
-    let Some(cell) = usual.then(|| cell(slot, size)).flatten() else {
+    let (Some(word), Some(cell)) = (word.filter(|_| usual), cell(slot, size)) else {
         open_gate(slot, pulse);
-        return false;
+        return Step::Unusual;
     };
     word.store(0, Relaxed);
     add(&cell.frees, 1);
@@ -130,17 +174,17 @@ fn release<const FEED: bool>(address: usize, usable: u64, pulse: u64) -> bool {
         slot.last_block.store(0, Relaxed);
         add(&slot.temporary, 1);
     }
-    if FEED {
+    if FLAG & flag::FEED != 0 {
         tell(slot, kind::RELEASE, address, packed, pulse);
     }
     let bytes = slot.pending_bytes.load(Relaxed) - size as i64;
     slot.pending_bytes.store(bytes, Relaxed);
     slot.pending_blocks.store(slot.pending_blocks.load(Relaxed) - 1, Relaxed);
     if bytes < -slot.threshold.load(Relaxed) {
-        ledger::flush::<Own>(process::session(), slot);
+        return Step::Unsettled;
     }
     open_gate(slot, pulse);
-    true
+    Step::Done
 }
 
 #[inline(always)]

@@ -11,7 +11,7 @@ use core::sync::atomic::{
 };
 
 use crate::{
-    fast,
+    fast::{self, Step},
     ledger::{self, Mode, Own, Shared},
     process::{self, Charge, Origin, SHADOW},
     ring,
@@ -19,7 +19,7 @@ use crate::{
         control,
         layout::{Session, Slot, flag, kind},
     },
-    shadow::{Block, Noted},
+    shadow::{Block, COARSE, FINE, Noted},
     thread::{self, Place},
     tls,
 };
@@ -43,27 +43,63 @@ pub struct Taken {
     block: Option<Block>,
 }
 
+/// The flags of an ordinary trace.
+pub const QUIET: u64 = flag::TRACING;
+const FEEDING: u64 = flag::TRACING | flag::FEED;
+
 /// Records a new block.
 #[inline(always)]
 pub fn allocated(origin: &Origin, new: Allocation) {
-    if !fast::allocated(new) {
-        allocated_carefully(origin, new.address, new.size, new.usable);
+    match fast::allocated::<FINE, QUIET>(new) {
+        Step::Done => {}
+        Step::Unsettled => fast::settle_allocation(),
+        Step::Unusual => allocated_carefully(origin, new.address, new.size, new.usable),
     }
 }
 
 /// Records that a block is about to be released; `usable` are its usable bytes.
 #[inline(always)]
 pub fn released(origin: &Origin, address: usize, usable: u64) {
-    if !fast::released(address, usable) {
-        released_carefully(origin, address, usable);
+    match fast::released::<FINE, QUIET>(address, usable) {
+        Step::Done => {}
+        Step::Unsettled => fast::settle_release(),
+        Step::Unusual => released_carefully(origin, address, usable),
+    }
+}
+
+/// Records a new block in any case there is, the second most usual first.
+#[inline(never)]
+pub fn allocated_carefully(origin: &Origin, address: usize, size: u64, usable: u64) {
+    let new = Allocation { address, size, usable };
+    let step = match SHADOW.granule_bits() {
+        COARSE => fast::allocated::<COARSE, FEEDING>(new),
+        _ => fast::allocated::<FINE, FEEDING>(new),
+    };
+    match step {
+        Step::Done => {}
+        Step::Unsettled => fast::settle_allocation(),
+        Step::Unusual => allocated_anywhere(origin, new),
+    }
+}
+
+/// Records that a block is about to be released in any case there is.
+#[inline(never)]
+pub fn released_carefully(origin: &Origin, address: usize, usable: u64) {
+    let step = match SHADOW.granule_bits() {
+        COARSE => fast::released::<COARSE, FEEDING>(address, usable),
+        _ => fast::released::<FINE, FEEDING>(address, usable),
+    };
+    match step {
+        Step::Done => {}
+        Step::Unsettled => fast::settle_release(),
+        Step::Unusual => vanished(origin, take(address, usable)),
     }
 }
 
 /// Takes a block out of the shadow before it is moved; nothing is counted yet.
 #[inline]
 pub fn take(address: usize, usable: u64) -> Taken {
-    let block = if process::header().is_null() { None } else { SHADOW.take(address) };
-    Taken { address, usable, block }
+    Taken { address, usable, block: SHADOW.take(address) }
 }
 
 /// The move failed: the block is where it was.
@@ -120,19 +156,12 @@ fn carefully(
 
 #[cold]
 #[inline(never)]
-fn allocated_carefully(origin: &Origin, address: usize, size: u64, usable: u64) {
-    let new = Allocation { address, size, usable };
+fn allocated_anywhere(origin: &Origin, new: Allocation) {
     carefully(
         origin,
         |session, slot, pulse| allocate::<Own>(session, slot, pulse, new, None),
         |session, slot, pulse| allocate::<Shared>(session, slot, pulse, new, None),
     );
-}
-
-#[cold]
-#[inline(never)]
-fn released_carefully(origin: &Origin, address: usize, usable: u64) {
-    vanished(origin, take(address, usable));
 }
 
 /// `moved`: the new block continues a traced one and is recorded even after a stop.

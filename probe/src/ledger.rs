@@ -314,13 +314,26 @@ pub fn refresh<M: Mode>(session: &Session, slot: &Slot, pulse: u64) {
             return;
         }
     } else {
-        flush::<M>(session, slot);
+        if (seen ^ pulse) & flag::CLEARS == 0 {
+            flush::<M>(session, slot);
+        } else {
+            // What is pending is of before the clear; the session may have started over by now.
+            discard(slot);
+        }
         slot.pulse.store(pulse, Relaxed);
     }
     set_window(slot, window_id(slot));
     if (seen ^ pulse) & flag::CLEARS != 0 {
         begin_window(session, slot, pulse & flag::CLEARS);
     }
+}
+
+fn discard(slot: &Slot) {
+    for pending in [&slot.pending_bytes, &slot.pending_blocks, &slot.high_bytes, &slot.high_blocks]
+    {
+        pending.store(0, Relaxed);
+    }
+    forget_peak(slot);
 }
 
 /// After a clear: the first thread to notice it starts the session over, each thread its slot.
@@ -388,6 +401,13 @@ pub fn reset_peak(memory: &Memory, session: &Session, own: &Slot) {
     // The other threads take the new peak for their base at their next rise.
     session.membership.fetch_add(1, AcqRel);
     flush::<Own>(session, own);
+    if own.alone.load(Relaxed) != 0 {
+        // It is this thread's alone to notice when the peak is left.
+        session.at_peak.store(0, Relaxed);
+        own.peak_bytes.store(bytes as i64, Relaxed);
+        own.peak_blocks.store(blocks as i64, Relaxed);
+        own.at_peak.store(1, Relaxed);
+    }
 }
 
 fn forget_peak(slot: &Slot) {

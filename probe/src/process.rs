@@ -175,7 +175,8 @@ fn claim_session(origin: &Origin) -> Option<()> {
         Some((memory, parent)) => (memory, Some(parent)),
         None => (first_memory(origin)?, None),
     };
-    let session = place(&memory)?;
+    thread::look_for_id();
+    let session = place(&memory).filter(|_| SHADOW.prepare())?;
     // SAFETY: a parent is a session in memory that is never unmapped.
     let parent = parent.map(|parent| unsafe { &*parent });
     introduce(session, parent, origin, &memory);

@@ -2,13 +2,16 @@
 //!
 //! ```text
 //!  word   ┌ id: 24 ┬ birth tick: 20 ┬ size: 20 ┐     0 = no block
-//!  path   root[address >> 31] ─▶ middle[(address >> 15) & 0xFFFF] ─▶ leaf[(address >> 4) & 0x7FF]
+//!  path   granule = address / 16, or / 32
+//!         root[granule >> 27] ─▶ middle[(granule >> 11) & 0xFFFF] ─▶ leaf[granule & 0x7FF]
 //! ```
 //!
-//! A leaf covers 32 KiB of addresses with a word for each 16 bytes and comes to be with the
-//! first block in it; the levels above are sparse mappings. A size that does not fit stands in
-//! the word of the next 16 bytes, which belong to the same block: its id is 0, so it is never
-//! taken for a block of its own. Addresses that are 8 but not 16 aligned have a second root.
+//! A granule has at most one block that begins in it. For glibc, whose blocks begin at least
+//! 32 bytes apart, it is 32 bytes; for other allocators 16. A leaf of 2048 words comes to be
+//! with the first block in it; the levels above are sparse mappings. A size that does not fit
+//! stands in the word of the next granule, which belongs to the same block: its id is 0, so it
+//! is never taken for a block of its own. Addresses that are 8 but not 16 aligned have a
+//! second root.
 //!
 //! The memory is private: a forked child sees its parent's words, copied on write. A word
 //! belongs to the thread that owns the block, so plain loads and stores suffice: the allocator
@@ -17,8 +20,8 @@
 use core::{
     ptr::null_mut,
     sync::atomic::{
-        AtomicPtr, AtomicU64,
-        Ordering::{AcqRel, Acquire, Relaxed},
+        AtomicPtr, AtomicU32, AtomicU64,
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
 };
 
@@ -65,8 +68,15 @@ pub enum Noted {
     Refused,
 }
 
+/// Bits of an address within a granule of 16 bytes: any allocator.
+pub const FINE: u32 = 4;
+/// Bits of an address within a granule of 32 bytes: blocks that begin at least so far apart.
+pub const COARSE: u32 = 5;
+
 /// The words of a process.
 pub struct Shadow {
+    /// [`FINE`] or [`COARSE`]; set before the first block is noted.
+    granule_bits: AtomicU32,
     roots: [AtomicPtr<Root>; 2],
     /// Next free leaf; a multiple of [`ARENA_BYTES`] means there is none.
     arena: AtomicU64,
@@ -81,27 +91,57 @@ pub trait Account {
 impl Shadow {
     /// Without any memory yet.
     pub const fn new() -> Shadow {
-        Shadow { roots: [const { AtomicPtr::new(null_mut()) }; 2], arena: AtomicU64::new(0) }
+        Shadow {
+            granule_bits: AtomicU32::new(FINE),
+            roots: [const { AtomicPtr::new(null_mut()) }; 2],
+            arena: AtomicU64::new(0),
+        }
     }
 
-    /// The word of a 16-aligned address, if there is one already.
+    /// Makes the granules coarse. Only before the first block is noted.
+    pub fn make_coarse(&self) {
+        self.granule_bits.store(COARSE, Relaxed);
+    }
+
+    /// Makes the first root, which [`word`](Shadow::word) then needs not ask for.
+    pub fn prepare(&self) -> bool {
+        self.roots[0].load(Acquire) != null_mut()
+            || sys::map_private(size_of::<Root>()).is_some_and(|root| {
+                self.roots[0].store(root.cast(), Release);
+                true
+            })
+    }
+
+    /// Bits of an address within a granule.
     #[inline(always)]
-    pub fn word(&self, address: usize) -> Option<&'static AtomicU64> {
+    pub fn granule_bits(&self) -> u32 {
+        self.granule_bits.load(Relaxed)
+    }
+
+    /// The word of a 16-aligned address, if there is one already. `BITS` are
+    /// [`granule_bits`](Shadow::granule_bits).
+    ///
+    /// # Safety
+    /// [`prepare`](Shadow::prepare) has succeeded.
+    #[inline(always)]
+    pub unsafe fn word<const BITS: u32>(&self, address: usize) -> Option<&'static AtomicU64> {
         // Misaligned bits end up at the top, where one comparison finds them together with
         // addresses that no process has.
-        let granule = (address as u64).rotate_right(4);
-        let root = self.roots[0].load(Acquire);
-        if granule >> 43 != 0 || root.is_null() {
+        let rotated = (address as u64).rotate_right(FINE);
+        if rotated >> 43 != 0 {
             return None;
         }
-        // SAFETY: the tables are never unmapped, and the indices are within them.
+        let granule = (rotated >> (BITS - FINE)) as usize;
+        // SAFETY: the root is there, the tables are never unmapped, and the indices are within
+        // them.
         unsafe {
-            let middle = (*root).get_unchecked((granule >> 27) as usize).load(Acquire);
+            let root = self.roots[0].load(Acquire);
+            let middle = (*root).get_unchecked(granule >> 27).load(Acquire);
             if middle.is_null() {
                 return None;
             }
-            let leaf = (&(*middle))[(granule >> 11) as usize % TABLE_ENTRIES].load(Acquire);
-            (!leaf.is_null()).then(|| &(&(*leaf))[granule as usize % LEAF_WORDS])
+            let leaf = (&(*middle))[(granule >> 11) % TABLE_ENTRIES].load(Acquire);
+            (!leaf.is_null()).then(|| &(&(*leaf))[granule % LEAF_WORDS])
         }
     }
 
@@ -116,7 +156,7 @@ impl Shadow {
             }
         }
         // SAFETY: leaves are never unmapped.
-        let word = unsafe { &(*leaf)[(address >> 4) % LEAF_WORDS] };
+        let word = unsafe { &(*leaf)[self.granule(address) % LEAF_WORDS] };
         let old = word.load(Relaxed);
         if block.size >= WIDE || old != 0 {
             return self.note_rare(address, word, block, account);
@@ -133,7 +173,7 @@ impl Shadow {
             return None;
         }
         // SAFETY: leaves are never unmapped.
-        let word = unsafe { &(*leaf)[(address >> 4) % LEAF_WORDS] };
+        let word = unsafe { &(*leaf)[self.granule(address) % LEAF_WORDS] };
         let packed = word.load(Relaxed);
         if packed == 0 {
             return None;
@@ -155,13 +195,13 @@ impl Shadow {
     #[cold]
     #[inline(never)]
     fn take_wide(&self, address: usize, id: u32, birth_tick: u32) -> Option<Block> {
-        let next = address + 16;
+        let next = self.next_granule(address);
         let leaf = self.leaf(next);
         if leaf.is_null() || id == 0 {
             return None;
         }
         // SAFETY: leaves are never unmapped.
-        let size = unsafe { (*leaf)[(next >> 4) % LEAF_WORDS].swap(0, Relaxed) };
+        let size = unsafe { (*leaf)[self.granule(next) % LEAF_WORDS].swap(0, Relaxed) };
         Some(Block { id, birth_tick, size })
     }
 
@@ -176,7 +216,7 @@ impl Shadow {
     ) -> Noted {
         let old = word.load(Relaxed);
         let replaced = if old == 0 { None } else { self.unpack(address, old) };
-        if block.size >= WIDE && !self.note_size(address + 16, block.size, account) {
+        if block.size >= WIDE && !self.note_size(self.next_granule(address), block.size, account) {
             word.store(0, Relaxed);
             return Noted::Refused;
         }
@@ -193,8 +233,17 @@ impl Shadow {
             return false;
         }
         // SAFETY: leaves are never unmapped.
-        unsafe { (*leaf)[(address >> 4) % LEAF_WORDS].store(size, Relaxed) };
+        unsafe { (*leaf)[self.granule(address) % LEAF_WORDS].store(size, Relaxed) };
         true
+    }
+
+    #[inline]
+    fn granule(&self, address: usize) -> usize {
+        address >> self.granule_bits()
+    }
+
+    fn next_granule(&self, address: usize) -> usize {
+        address + (1 << self.granule_bits())
     }
 
     #[inline]
@@ -205,11 +254,11 @@ impl Shadow {
         }
         // SAFETY: the tables are never unmapped, and the indices are within them.
         unsafe {
-            let middle = (*root)[address >> 31].load(Acquire);
+            let middle = (*root)[self.granule(address) >> 27].load(Acquire);
             if middle.is_null() {
                 return null_mut();
             }
-            (*middle)[(address >> 15) % TABLE_ENTRIES].load(Acquire)
+            (*middle)[(self.granule(address) >> 11) % TABLE_ENTRIES].load(Acquire)
         }
     }
 
@@ -223,9 +272,12 @@ impl Shadow {
         let made = || {
             let root = table(&self.roots[usize::from(address & 8 != 0)], account)?;
             // SAFETY: tables are never unmapped, and the indices are within them.
-            let middle = table(unsafe { &(*root)[address >> 31] }, account)?;
+            let middle = table(unsafe { &(*root)[self.granule(address) >> 27] }, account)?;
             // SAFETY: as above.
-            self.leaf_in(unsafe { &(*middle)[(address >> 15) % TABLE_ENTRIES] }, account)
+            self.leaf_in(
+                unsafe { &(*middle)[(self.granule(address) >> 11) % TABLE_ENTRIES] },
+                account,
+            )
         };
         made().unwrap_or(null_mut())
     }

@@ -20,7 +20,7 @@ use core::sync::atomic::{
 use crate::{
     ledger::{self, Own},
     process::{self, Origin},
-    session::layout::{SLOTS, Session, Slot},
+    session::layout::{SLOTS, Session, Slot, flag},
     sys,
     tls::{self, State},
 };
@@ -45,6 +45,10 @@ pub fn prepare() {
     if unsafe { libc::pthread_key_create(&mut key, Some(ended)) } == 0 {
         KEY.store(key, Relaxed);
     }
+}
+
+/// Once a process: a child of a raw fork has its parent's thread id in its control block.
+pub fn look_for_id() {
     TID_IN_TCB.store(u32::from(tls::thread_id_is_known()), Relaxed);
 }
 
@@ -124,7 +128,9 @@ fn make() -> Option<&'static Slot> {
     let index = session.slots_used.fetch_add(1, AcqRel) as usize;
     let slot = memory.slot(offset)?;
     slot.owner.store(thread_id(), Relaxed);
-    slot.pulse.store(memory.header().pulse.load(Relaxed), Relaxed);
+    // With the clears that the session has seen: of a later one the slot hears by its refresh.
+    let seen = session.id_base.load(Acquire) >> 32 << 16;
+    slot.pulse.store(memory.header().pulse.load(Relaxed) & !flag::CLEARS | seen, Relaxed);
     ledger::set_window(slot, session.id_base.load(Acquire) as u32);
     session.slots.get(index)?.store(offset, Release);
     Some(slot)

@@ -166,17 +166,11 @@ mod tests {
 
     #[test]
     fn moments_and_starts() {
-        assert_eq!(
-            parse_start("after:5s"),
-            Ok(StartAt::After(Duration::from_secs(5)))
-        );
+        assert_eq!(parse_start("after:5s"), Ok(StartAt::After(Duration::from_secs(5))));
         assert!(parse_start("later").is_err());
         assert!(parse_stop("5s").is_err());
         assert!(parse_tick("1ms").is_err());
-        assert_eq!(
-            parse_moment("1.5"),
-            Ok(Moment::At(Duration::from_millis(1500)))
-        );
+        assert_eq!(parse_moment("1.5"), Ok(Moment::At(Duration::from_millis(1500))));
         assert!(parse_moment("-1").is_err());
         assert_eq!(parse_process("sum"), Ok(ProcessChoice::Sum));
         assert!(parse_process("all").is_err());

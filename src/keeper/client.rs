@@ -4,10 +4,11 @@ use std::{
     ffi::CString,
     io::{self, Write},
     os::{
-        fd::{AsFd, AsRawFd, OwnedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::{ffi::OsStrExt, net::UnixStream},
     },
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -31,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Asked only what it runs, it must answer sooner: a person waits for the list.
 const ASKING: Duration = Duration::from_millis(500);
 /// Messages that wait for the event loop; a full queue makes the keeper keep the rest.
-const QUEUE: usize = 256;
+const QUEUE: usize = 64;
 
 /// Why a running program could not be joined.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +96,7 @@ fn ask(keeper: u32) -> Option<Running> {
 #[derive(Debug)]
 pub struct Connection {
     hello: Hello,
-    reader: Reader,
+    reader: Arc<Reader>,
     socket: UnixStream,
     messages: Receiver<FromKeeper>,
 }
@@ -106,22 +107,24 @@ impl Connection {
     /// # Errors
     /// When the program was not started.
     pub fn spawn(options: &Options, size: Size) -> Result<Self, LaunchError> {
-        Self::spawn_by(Path::new("/proc/self/exe"), options, size)
+        Self::spawn_by(Path::new("/proc/self/exe"), options, size, [None; 3])
     }
 
-    /// As [`spawn`](Self::spawn), with this file as memtop.
+    /// As [`spawn`](Self::spawn), with this file as memtop, and with other standard
+    /// descriptors than this process's.
     ///
     /// # Errors
     /// As [`spawn`](Self::spawn).
-    pub fn spawn_by(memtop: &Path, options: &Options, size: Size) -> Result<Self, LaunchError> {
+    pub fn spawn_by(
+        memtop: &Path,
+        options: &Options,
+        size: Size,
+        standard: [Option<BorrowedFd<'_>>; 3],
+    ) -> Result<Self, LaunchError> {
         let failed = |error| {
-            LaunchError::prepare(
-                "start memtop's keeper",
-                error,
-                "see whether memtop is intact",
-            )
+            LaunchError::prepare("start memtop's keeper", error, "see whether memtop is intact")
         };
-        let socket = start_keeper(memtop, options).map_err(failed)?;
+        let socket = start_keeper(memtop, options, standard).map_err(failed)?;
         let options = options.clone();
         let start = FromViewer::Start { options, size };
         match greet(&socket, &start, PATIENCE).and_then(|answer| Self::new(socket, answer)) {
@@ -138,10 +141,7 @@ impl Connection {
     pub fn join(pid: u32) -> Result<Self, JoinError> {
         let known = list_running();
         let matching = |running: &&Running| running.keeper == pid || running.pid == pid;
-        let keeper = known
-            .iter()
-            .find(matching)
-            .ok_or(JoinError::NotTraced(pid))?;
+        let keeper = known.iter().find(matching).ok_or(JoinError::NotTraced(pid))?;
         let failed = |source| JoinError::Keeper { pid, source };
         let socket = rendezvous::connect(keeper.keeper).map_err(failed)?;
         let answer = open(&socket, Purpose::Watch, PATIENCE).map_err(failed)?;
@@ -169,12 +169,7 @@ impl Connection {
         std::thread::Builder::new()
             .name("keeper".to_owned())
             .spawn(move || receive_all(&incoming, frames, &sender))?;
-        Ok(Ok(Self {
-            hello,
-            reader,
-            socket,
-            messages,
-        }))
+        Ok(Ok(Self { hello, reader: Arc::new(reader), socket, messages }))
     }
 
     /// What the keeper said at the beginning.
@@ -183,7 +178,7 @@ impl Connection {
     }
 
     /// The session memory.
-    pub fn reader(&self) -> &Reader {
+    pub fn reader(&self) -> &Arc<Reader> {
         &self.reader
     }
 
@@ -212,9 +207,7 @@ impl Drop for Connection {
 /// a redirected stdout must see its end when the program closes it. For `memtop run`, after
 /// the keeper was spawned; terminals and stderr stay.
 pub fn release_program_descriptors() {
-    let redirected = [0, 1]
-        .into_iter()
-        .filter(|&number| !descriptor::is_terminal(number));
+    let redirected = [0, 1].into_iter().filter(|&number| !descriptor::is_terminal(number));
     // Without /dev/null, keeping them is the lesser evil.
     let _ = descriptor::release_standard(&redirected.collect::<Vec<_>>());
     descriptor::release_inherited();
@@ -223,20 +216,21 @@ pub fn release_program_descriptors() {
 /// The first message, the memory's descriptor, and what was received behind them.
 type Answer = (FromKeeper, Option<OwnedFd>, Frames);
 
-fn start_keeper(memtop: &Path, options: &Options) -> io::Result<UnixStream> {
+fn start_keeper(
+    memtop: &Path,
+    options: &Options,
+    standard: [Option<BorrowedFd<'_>>; 3],
+) -> io::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair()?;
     let number = theirs.as_raw_fd().to_string();
     // The program's name is for people who look at the list of processes.
-    let program = options
-        .command
-        .first()
-        .map_or(&b""[..], |name| name.as_bytes());
+    let program = options.command.first().map_or(&b""[..], |name| name.as_bytes());
     let arguments = [b"memtop", &b"keeper"[..], number.as_bytes(), program];
     spawn::spawn(&Spawn {
         file: &CString::new(memtop.as_os_str().as_bytes())?,
         arguments: &arguments.map(|one| CString::new(one).unwrap_or_default()),
         environment: &spawn::environment(),
-        standard: [None; 3],
+        standard,
         hand_down: Some(theirs.as_fd()),
         place: Place::NewSession,
     })?;
@@ -271,7 +265,7 @@ fn greet(socket: &UnixStream, first: &FromViewer, patience: Duration) -> io::Res
 
 /// The next whole message of a kind that is known.
 fn next_message(frames: &mut Frames) -> Result<Option<FromKeeper>, Malformed> {
-    while let Some((kind, payload)) = frames.next()? {
+    while let Some((kind, payload)) = frames.take()? {
         if let Some(message) = FromKeeper::decode(kind, payload)? {
             return Ok(Some(message));
         }

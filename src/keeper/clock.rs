@@ -28,10 +28,7 @@ impl Ticker {
     /// The first tick comes one period after `now_ns`.
     pub fn new(every: Duration, now_ns: u64) -> Self {
         let every_ns = nanoseconds(every).max(1);
-        Self {
-            every_ns,
-            next_ns: now_ns.saturating_add(every_ns),
-        }
+        Self { every_ns, next_ns: now_ns.saturating_add(every_ns) }
     }
 
     /// True once for every period that begins; periods that were missed are skipped.
@@ -40,7 +37,8 @@ impl Ticker {
             return false;
         }
         let missed = (now_ns - self.next_ns) / self.every_ns;
-        self.next_ns += (missed + 1) * self.every_ns;
+        let passed = (missed + 1).saturating_mul(self.every_ns);
+        self.next_ns = self.next_ns.saturating_add(passed);
         true
     }
 
@@ -116,13 +114,8 @@ mod tests {
 
     #[test]
     fn tracing_starts_and_stops_by_itself_once() {
-        let settings = Settings {
-            size: LEAST_SIZE,
-            nonce: 1,
-            now_ns: 1000,
-            tick_ns: 100,
-            limit: LEAST_SIZE,
-        };
+        let settings =
+            Settings { size: LEAST_SIZE, nonce: 1, now_ns: 1000, tick_ns: 100, limit: LEAST_SIZE };
         let (memory, fd) = Memory::create(&settings).unwrap();
         drop(crate::sys::descriptor::adopt(fd));
         let reader = Reader::over(memory);

@@ -73,14 +73,8 @@ pub fn list_embedded() -> Vec<Embedded> {
 fn embedded(pid: u32) -> Option<Embedded> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
     let is_memory = |path: &PathBuf| fs::read_link(path).is_ok_and(|to| to == Path::new(LINK));
-    let memory = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(is_memory)?;
-    is_its_own(pid, &memory).then(|| Embedded {
-        pid,
-        command: command(pid),
-        memory,
-    })
+    let memory = entries.filter_map(|entry| Some(entry.ok()?.path())).find(is_memory)?;
+    is_its_own(pid, &memory).then(|| Embedded { pid, command: command(pid), memory })
 }
 
 /// Made by this very process for itself: a fork that kept the descriptor is not listed again,
@@ -92,10 +86,7 @@ fn is_its_own(pid: u32, memory: &Path) -> bool {
     let Ok(memory) = Memory::map(file.as_raw_fd(), None) else {
         return false;
     };
-    let creator = memory
-        .header()
-        .creator
-        .load(std::sync::atomic::Ordering::Relaxed);
+    let creator = memory.header().creator.load(std::sync::atomic::Ordering::Relaxed);
     let reader = Reader::over(memory);
     let first = reader.identity(0).map(|(first, _)| first);
     creator == pid && first == Some(pid)

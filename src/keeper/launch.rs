@@ -23,6 +23,7 @@ use memtop_probe::session::{
 
 use super::{
     clock::{Start, nanoseconds},
+    environment,
     preflight::{self, Refusal},
     preload_file::Library,
 };
@@ -114,11 +115,7 @@ impl LaunchError {
         source: io::Error,
         remedy: &'static str,
     ) -> Self {
-        Self::Prepare {
-            what: what.into(),
-            source,
-            remedy,
-        }
+        Self::Prepare { what: what.into(), source, remedy }
     }
 
     /// 125 memtop failed, 126 cannot be run or traced, 127 not found.
@@ -155,37 +152,23 @@ pub struct Prepared {
 /// # Errors
 /// A [`LaunchError`] with the reason; nothing was started.
 pub fn prepare(options: &Options) -> Result<Prepared, LaunchError> {
-    let program = options
-        .command
-        .first()
-        .map_or(OsStr::new(""), OsString::as_os_str);
+    let program = options.command.first().map_or(OsStr::new(""), OsString::as_os_str);
     let checked = preflight::check(program)?;
     let library = library(options)?;
     let nonce = clock::nonce().map_err(|error| no_memory("draw a random number", error))?;
     let (memory, file) = create_memory(options, nonce)?;
-    let session = format!(
-        "MEMTOP_SESSION=/proc/{}/fd/{}:{nonce:016x}",
-        std::process::id(),
-        file.as_raw_fd()
-    );
+    let session =
+        format!("MEMTOP_SESSION=/proc/{}/fd/{}:{nonce:016x}", std::process::id(), file.as_raw_fd());
     let preload = library.as_ref().map(|library| library.path.as_os_str());
-    let variables = environment(spawn::environment(), preload, &session);
+    let variables = environment::traced(spawn::environment(), preload, &session);
     Ok(Prepared {
-        warnings: checked
-            .warnings
-            .into_iter()
-            .chain(limits::warning())
-            .collect(),
+        warnings: checked.warnings.into_iter().chain(limits::warning()).collect(),
         reader: Reader::over(memory),
         memory: file,
         _library: library,
         program: program.to_string_lossy().into_owned(),
         file: c_string(checked.file.as_os_str())?,
-        arguments: options
-            .command
-            .iter()
-            .map(|one| c_string(one))
-            .collect::<Result<_, _>>()?,
+        arguments: options.command.iter().map(|one| c_string(one)).collect::<Result<_, _>>()?,
         environment: variables,
     })
 }
@@ -208,10 +191,7 @@ impl Prepared {
             hand_down: None,
             place,
         });
-        started.map_err(|source| LaunchError::Exec {
-            program: self.program.clone(),
-            source,
-        })
+        started.map_err(|source| LaunchError::Exec { program: self.program.clone(), source })
     }
 }
 
@@ -234,9 +214,7 @@ fn create_memory(options: &Options, nonce: u64) -> Result<(Memory, OwnedFd), Lau
         nonce,
         now_ns: clock::monotonic_ns(),
         tick_ns: nanoseconds(options.tick),
-        limit: options
-            .tracer_limit
-            .unwrap_or_else(limits::default_tracer_limit),
+        limit: options.tracer_limit.unwrap_or_else(limits::default_tracer_limit),
     };
     loop {
         match Memory::create(&settings) {
@@ -264,41 +242,7 @@ fn bad_memory(error: MemoryError) -> LaunchError {
 }
 
 fn no_memory(what: &str, source: io::Error) -> LaunchError {
-    LaunchError::prepare(
-        what,
-        source,
-        "raise the limits of memory, file size and open files",
-    )
-}
-
-/// The environment as it is, with the library first in `LD_PRELOAD` and the session named.
-/// Everything else keeps its place and its bytes.
-fn environment(all: Vec<CString>, library: Option<&OsStr>, session: &str) -> Vec<CString> {
-    let mut variables: Vec<CString> = all
-        .into_iter()
-        .filter(|variable| !variable.to_bytes().starts_with(b"MEMTOP_SESSION="))
-        .collect();
-    let Some(library) = library else {
-        return variables;
-    };
-    const PRELOAD: &[u8] = b"LD_PRELOAD=";
-    let existing = variables
-        .iter()
-        .position(|variable| variable.to_bytes().starts_with(PRELOAD));
-    let before = existing.map(|index| &variables[index].to_bytes()[PRELOAD.len()..]);
-    let rest = before.filter(|list| !list.is_empty());
-    let mut value = [PRELOAD, library.as_bytes()].concat();
-    if let Some(rest) = rest {
-        value.push(b':');
-        value.extend(rest);
-    }
-    let value = CString::new(value).unwrap_or_default();
-    match existing {
-        Some(index) => variables[index] = value,
-        None => variables.push(value),
-    }
-    variables.extend(CString::new(session));
-    variables
+    LaunchError::prepare(what, source, "raise the limits of memory, file size and open files")
 }
 
 fn c_string(text: &OsStr) -> Result<CString, LaunchError> {
@@ -311,40 +255,6 @@ fn c_string(text: &OsStr) -> Result<CString, LaunchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn list(variables: &[&str]) -> Vec<CString> {
-        variables
-            .iter()
-            .map(|one| CString::new(*one).unwrap())
-            .collect()
-    }
-
-    #[test]
-    fn the_library_comes_first_and_everything_else_stays() {
-        let before = [
-            "Z=1",
-            "LD_PRELOAD=/a.so /b.so",
-            "odd",
-            "A=2",
-            "MEMTOP_SESSION=old",
-        ];
-        let after = environment(
-            list(&before),
-            Some(OsStr::new("/m.so")),
-            "MEMTOP_SESSION=new",
-        );
-        let expected = [
-            "Z=1",
-            "LD_PRELOAD=/m.so:/a.so /b.so",
-            "odd",
-            "A=2",
-            "MEMTOP_SESSION=new",
-        ];
-        assert_eq!(after, list(&expected));
-        let after = environment(list(&["LD_PRELOAD="]), Some(OsStr::new("/m.so")), "M=1");
-        assert_eq!(after, list(&["LD_PRELOAD=/m.so", "M=1"]));
-        assert_eq!(environment(list(&["A=1"]), None, "M=1"), list(&["A=1"]));
-    }
 
     #[test]
     fn a_program_is_prepared_with_memory_of_its_own() {

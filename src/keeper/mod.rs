@@ -15,6 +15,7 @@
 pub mod client;
 pub mod clock;
 pub mod embedded;
+mod environment;
 pub mod history;
 pub mod launch;
 pub mod preflight;

@@ -73,10 +73,7 @@ fn interpreter_of(script: &Path, interpreter: PathBuf) -> Result<PathBuf, Reason
     if interpreter.exists() {
         return Ok(interpreter);
     }
-    Err(Reason::NoInterpreter {
-        script: script.to_owned(),
-        interpreter,
-    })
+    Err(Reason::NoInterpreter { script: script.to_owned(), interpreter })
 }
 
 fn check_elf(file: &Path, user: &Credentials) -> Result<Vec<String>, Reason> {
@@ -98,9 +95,7 @@ fn check_privileges(file: &Path, user: &Credentials) -> Result<(), Reason> {
     if user.no_new_privileges {
         return Ok(());
     }
-    let data = file
-        .metadata()
-        .map_err(|error| Reason::unreadable(file, &error))?;
+    let data = file.metadata().map_err(|error| Reason::unreadable(file, &error))?;
     let gains = if data.mode() & libc::S_ISUID != 0 && data.uid() != user.user {
         "is set-user-ID"
     } else if is_set_group(data.mode()) && data.gid() != user.group {
@@ -110,10 +105,7 @@ fn check_privileges(file: &Path, user: &Credentials) -> Result<(), Reason> {
     } else {
         return Ok(());
     };
-    Err(Reason::Privileged {
-        file: file.to_owned(),
-        gains,
-    })
+    Err(Reason::Privileged { file: file.to_owned(), gains })
 }
 
 /// Without the group's execute bit, set-group-ID means mandatory locking.

@@ -46,10 +46,7 @@ impl Library {
     pub fn at(path: PathBuf) -> io::Result<Self> {
         check_path(&path)?;
         check_mappable(&path)?;
-        Ok(Self {
-            path,
-            _memory: None,
-        })
+        Ok(Self { path, _memory: None })
     }
 
     /// Places the library in the first folder that will do, else in memory.
@@ -60,10 +57,7 @@ impl Library {
         let name = format!("libmemtop-{}-{}.so", env!("CARGO_PKG_VERSION"), image.hash);
         let placed = folders().find_map(|folder| place(&folder, &name, image.bytes).ok());
         match placed {
-            Some(path) => Ok(Self {
-                path,
-                _memory: None,
-            }),
+            Some(path) => Ok(Self { path, _memory: None }),
             None => in_memory(image.bytes),
         }
     }
@@ -76,10 +70,7 @@ fn folders() -> impl Iterator<Item = PathBuf> {
     let cache = variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
     let user = file::credentials().effective_user;
     let temporary = std::env::temp_dir().join(format!("memtop-{user}"));
-    cache
-        .map(|cache| cache.join("memtop"))
-        .into_iter()
-        .chain([temporary])
+    cache.map(|cache| cache.join("memtop")).into_iter().chain([temporary])
 }
 
 fn place(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
@@ -109,10 +100,7 @@ fn check_path(path: &Path) -> io::Result<()> {
 /// # Errors
 /// When it cannot be made, or belongs to somebody else.
 pub fn private_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let data = fs::symlink_metadata(folder)?;
     let own = data.uid() == file::credentials().effective_user;
     if data.is_dir() && own && data.mode() & 0o022 == 0 {
@@ -127,11 +115,7 @@ fn write(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = folder.join(format!(".draft-{}", std::process::id()));
     let _ = fs::remove_file(&draft);
     let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)?;
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&draft)?;
     let written = file
         .write_all(bytes)
         .and_then(|()| file.set_permissions(Permissions::from_mode(0o555)))
@@ -149,10 +133,7 @@ fn in_memory(bytes: &[u8]) -> io::Result<Library> {
     let mut file = file::in_memory(c"memtop-library")?;
     file.write_all(bytes)?;
     let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
-    Ok(Library {
-        path: PathBuf::from(path),
-        _memory: Some(file.into()),
-    })
+    Ok(Library { path: PathBuf::from(path), _memory: Some(file.into()) })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! Always holds: an image is ended once and stays so; of the images of one pid at most the
 //! last is alive; what an ended image held is read once, after its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use memtop_probe::session::reader::{ClockReading, Reader, SessionReading};
 
@@ -14,6 +14,9 @@ use crate::{
     source::session::{self, Facts},
     sys::process::{self, Handle},
 };
+
+/// Executables are compared so often.
+const EXECUTABLES_EVERY_NS: u64 = 1_000_000_000;
 
 /// One process image.
 #[derive(Debug)]
@@ -26,6 +29,7 @@ pub struct Image {
     pub generation: u32,
     started_ns: u64,
     handle: Handle,
+    executable: Option<(u64, u64)>,
     names: BTreeMap<u32, String>,
     history: History,
     sampled_tick: u64,
@@ -55,10 +59,13 @@ pub struct Changes {
 /// All images, in order of their sessions.
 #[derive(Debug, Default)]
 pub struct Processes {
+    /// At the place that its session number says.
     images: Vec<Image>,
-    /// Sessions below this number are known.
-    next: usize,
-    root: Option<(u32, Exit, u64)>,
+    /// The last image of each pid.
+    last: HashMap<u32, usize>,
+    executables_at_ns: u64,
+    root: Option<u32>,
+    root_end: Option<(Exit, u64)>,
 }
 
 impl Processes {
@@ -69,7 +76,7 @@ impl Processes {
 
     /// The image with a session number.
     pub fn image(&self, index: usize) -> Option<&Image> {
-        self.images.iter().find(|image| image.index == index)
+        self.images.get(index)
     }
 
     /// Whether any image still runs.
@@ -77,9 +84,15 @@ impl Processes {
         self.images.iter().any(|image| image.end.is_none())
     }
 
-    /// The launched program ended; its last image ended with it.
-    pub fn root_ended(&mut self, pid: u32, exit: Exit, now_ns: u64) {
-        self.root = Some((pid, exit, now_ns));
+    /// The launched program has this process id; [`root_ended`](Self::root_ended) tells of its
+    /// end, and nothing else does, so that its image never ends without its status.
+    pub fn root_started(&mut self, pid: u32) {
+        self.root = Some(pid);
+    }
+
+    /// The launched program was reaped; its last image ended with it.
+    pub fn root_ended(&mut self, exit: Exit, now_ns: u64) {
+        self.root_end = Some((exit, now_ns));
     }
 
     /// Finds new images, notices ends, and samples what lives.
@@ -87,6 +100,7 @@ impl Processes {
         let mut changes = Changes::default();
         self.discover(reader, now_ns, &mut changes);
         self.notice_ends(reader, now_ns, &mut changes);
+        self.notice_untraced_execs(reader, now_ns, &mut changes);
         let tick = reader.clock().tick;
         for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
             if let Some(point) = image.sample(reader, now_ns, tick) {
@@ -97,49 +111,71 @@ impl Processes {
     }
 
     fn discover(&mut self, reader: &Reader, now_ns: u64, changes: &mut Changes) {
-        while self.next < reader.session_count() {
+        while self.images.len() < reader.session_count() {
+            let index = self.images.len();
             // A session that is being claimed at this moment is met again at the next look.
-            let Some((pid, started_ns)) = reader.identity(self.next) else {
+            let Some((pid, started_ns)) = reader.identity(index) else {
                 break;
             };
-            self.replace(pid, started_ns, reader, changes);
-            let generation = self.images.iter().filter(|image| image.pid == pid).count() as u32;
+            let former = self.replace(pid, started_ns, reader, changes);
+            self.last.insert(pid, index);
             self.images.push(Image {
-                index: self.next,
+                index,
                 pid,
-                generation,
+                generation: former.map_or(0, |generation| generation.saturating_add(1)),
                 started_ns,
                 handle: Handle::open(pid, started_ns.min(now_ns)),
+                executable: process::executable(pid),
                 names: BTreeMap::new(),
                 history: History::default(),
                 sampled_tick: 0,
                 end: None,
             });
-            self.next += 1;
         }
     }
 
-    /// A new session of a pid that is known: exec, or a new process with an old number.
-    fn replace(&mut self, pid: u32, at_ns: u64, reader: &Reader, changes: &mut Changes) {
-        let former = self
-            .images
-            .iter_mut()
-            .find(|image| image.pid == pid && image.end.is_none());
-        if let Some(image) = former {
+    /// A new session of a pid that is known: exec, or a new process with an old number. The
+    /// former image has ended; the result is its generation.
+    fn replace(
+        &mut self,
+        pid: u32,
+        at_ns: u64,
+        reader: &Reader,
+        changes: &mut Changes,
+    ) -> Option<u32> {
+        let image = self.images.get_mut(*self.last.get(&pid)?)?;
+        if image.end.is_none() {
             image.finish(reader, at_ns, None);
+            changes.ended.push(image.index);
+        }
+        Some(image.generation)
+    }
+
+    fn notice_ends(&mut self, reader: &Reader, now_ns: u64, changes: &mut Changes) {
+        let (root, root_end) = (self.root, self.root_end);
+        for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
+            let is_root = root == Some(image.pid);
+            match root_end.filter(|(_, at)| is_root && image.started_ns <= *at) {
+                Some((exit, at)) => image.finish(reader, at, Some(exit)),
+                None if is_root && root_end.is_none() => continue,
+                None if image.handle.has_ended() => image.finish(reader, now_ns, None),
+                None => continue,
+            }
             changes.ended.push(image.index);
         }
     }
 
-    fn notice_ends(&mut self, reader: &Reader, now_ns: u64, changes: &mut Changes) {
-        let root = self.root;
+    /// An exec of a program that cannot be traced makes no new session, and still ends the
+    /// former image: its figures would stand beside a process that has nothing to do with them.
+    fn notice_untraced_execs(&mut self, reader: &Reader, now_ns: u64, changes: &mut Changes) {
+        if now_ns < self.executables_at_ns {
+            return;
+        }
+        self.executables_at_ns = now_ns.saturating_add(EXECUTABLES_EVERY_NS);
         for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
-            // The number of the launched program cannot be given away before it is reaped, so
-            // its live image at that time is the one that ended.
-            let own = root.filter(|(pid, _, at)| *pid == image.pid && image.started_ns <= *at);
-            if own.is_some() || image.handle.has_ended() {
-                let at = own.map_or(now_ns, |(_, _, at)| at);
-                image.finish(reader, at, own.map(|(_, exit, _)| exit));
+            let now = process::executable(image.pid);
+            if now.is_some() && image.executable.is_some() && now != image.executable {
+                image.finish(reader, now_ns, None);
                 changes.ended.push(image.index);
             }
         }
@@ -171,7 +207,7 @@ impl Processes {
     }
 
     fn contains(&self, pid: u32) -> bool {
-        self.images.iter().any(|image| image.pid == pid)
+        self.last.contains_key(&pid)
     }
 }
 
@@ -211,14 +247,9 @@ impl Image {
         let reading = reader.read(self.index);
         if let Some(reading) = &reading {
             let highest = reader.highest_since(self.index, self.sampled_tick);
-            self.history
-                .push(session::point(reading, at_ns, highest, None));
+            self.history.push(session::point(reading, at_ns, highest, None));
         }
-        self.end = Some(End {
-            at_ns,
-            exit,
-            reading,
-        });
+        self.end = Some(End { at_ns, exit, reading });
     }
 
     fn name_threads(&mut self, reading: &SessionReading) {
@@ -248,3 +279,6 @@ impl Image {
         Some(session::process_state(&reading, clock, facts))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,9 @@ const NOT_OURS: [i32; 10] = [
 const NAMES_EVERY_NS: u64 = 1_000_000_000;
 const STATUS_EVERY_NS: u64 = 500_000_000;
 
+/// How long the program's own end is waited for after a `TERM`.
+const GROUP_TERM: Duration = Duration::from_millis(100);
+
 /// The file to record into.
 #[derive(Debug, Clone)]
 pub struct Output {
@@ -114,13 +117,18 @@ pub fn run(options: &Options, output: &Output, quiet: bool) -> Result<Recorded, 
     let started = start(Watch::new(prepared, options), quiet);
     let (mut watch, mut signals) = started.inspect_err(|_| output.abandon())?;
     let outcome = follow(&mut watch, &mut signals, Status::new(shows_status(quiet)));
-    file.set_len(0)
-        .map_err(|error| output.failed("overwrite", error))?;
-    Ok(Recorded {
-        tree: watch.tree(),
-        outcome,
-        file,
-    })
+    file.set_len(0).map_err(|error| output.failed("overwrite", error))?;
+    Ok(Recorded { tree: watch.tree(), outcome, file })
+}
+
+/// Starts the program and watches it to its end, without a recording or a word.
+///
+/// # Errors
+/// As [`run`].
+pub fn watch(options: &Options) -> Result<TreeState, LaunchError> {
+    let (mut watch, mut signals) = start(Watch::new(prepare(options)?, options), true)?;
+    follow(&mut watch, &mut signals, Status::new(false));
+    Ok(watch.tree())
 }
 
 fn start(mut watch: Watch, quiet: bool) -> Result<(Watch, Signals), LaunchError> {
@@ -161,16 +169,23 @@ fn follow(watch: &mut Watch, signals: &mut Signals, mut status: Status) -> Outco
 }
 
 fn ended(watch: &mut Watch, signals: &mut Signals) -> Option<Outcome> {
-    while let Some(signal) = signals.next() {
+    while let Some(signal) = signals.take() {
         if signal == libc::SIGTERM {
-            watch.name_threads();
-            // It may have ended just as well.
-            watch.reap();
-            return Some(watch.exit().map_or(Outcome::Detached, Outcome::Exited));
+            return Some(terminated(watch, signals));
         }
         watch.reap();
     }
     watch.exit().map(Outcome::Exited)
+}
+
+/// A `TERM` that went to the whole group, as from `timeout`, reaches the program as well; its
+/// status is worth a moment.
+fn terminated(watch: &mut Watch, signals: &mut Signals) -> Outcome {
+    watch.name_threads();
+    let mut list = [poll::Wait::new(signals.as_raw_fd(), true, false)];
+    let _ = poll::wait(&mut list, Some(GROUP_TERM));
+    watch.reap();
+    watch.exit().map_or(Outcome::Detached, Outcome::Exited)
 }
 
 impl Output {
@@ -184,12 +199,10 @@ impl Output {
         } else {
             options.create_new(true);
         }
-        options
-            .open(&self.path)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => LaunchError::OutputExists(self.path.clone()),
-                _ => self.failed("write", error),
-            })
+        options.open(&self.path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => LaunchError::OutputExists(self.path.clone()),
+            _ => self.failed("write", error),
+        })
     }
 
     fn failed(&self, verb: &str, error: io::Error) -> LaunchError {
@@ -214,11 +227,7 @@ struct Status {
 
 impl Status {
     fn new(enabled: bool) -> Self {
-        Self {
-            shown: false,
-            next_ns: 0,
-            enabled,
-        }
+        Self { shown: false, next_ns: 0, enabled }
     }
 
     fn show(&mut self, watch: &Watch, now_ns: u64) {
@@ -265,10 +274,7 @@ mod tests {
     #[test]
     fn an_existing_file_is_kept_unless_forced() {
         let path = std::env::temp_dir().join(format!("memtop-output-{}", std::process::id()));
-        let output = |force| Output {
-            path: path.clone(),
-            force,
-        };
+        let output = |force| Output { path: path.clone(), force };
         drop(output(false).open().unwrap());
         let error = output(false).open().unwrap_err();
         assert!(error.to_string().contains("--force"));
@@ -279,10 +285,7 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"old");
         output(false).abandon();
         assert!(!path.exists());
-        let nowhere = Output {
-            path: path.join("x"),
-            force: true,
-        };
+        let nowhere = Output { path: path.join("x"), force: true };
         assert_eq!(nowhere.open().unwrap_err().exit_code(), 125);
     }
 }

@@ -67,17 +67,10 @@ impl Drop for Door {
 
 /// Process ids of the keepers that have a socket. Sockets that dead ones left are removed.
 pub fn keepers() -> Vec<u32> {
-    let entries = folders()
-        .into_iter()
-        .filter_map(|folder| fs::read_dir(folder).ok());
+    let entries = folders().into_iter().filter_map(|folder| fs::read_dir(folder).ok());
     let pid = |entry: io::Result<fs::DirEntry>| {
         let path = entry.ok()?.path();
-        let pid = path
-            .file_name()?
-            .to_str()?
-            .strip_suffix(".sock")?
-            .parse()
-            .ok()?;
+        let pid = path.file_name()?.to_str()?.strip_suffix(".sock")?.parse().ok()?;
         if Path::new(&format!("/proc/{pid}")).exists() {
             return Some(pid);
         }

@@ -6,12 +6,13 @@
 //! viewer holds the feed and may type; the keeper ends when all that is traced has ended and
 //! nobody looks any more.
 
+mod admission;
 mod viewer;
 
 use std::{
     io::{self, Write},
     os::{
-        fd::{AsFd, AsRawFd, RawFd},
+        fd::{AsRawFd, RawFd},
         unix::net::UnixStream,
     },
     time::Duration,
@@ -22,16 +23,15 @@ use memtop_probe::session::control;
 use super::{
     launch::{LaunchError, Options, prepare},
     processes::Changes,
-    protocol::{Frames, FromKeeper, FromViewer, Hello, Purpose, VERSION},
+    protocol::{FromKeeper, FromViewer},
     rendezvous::Door,
     terminal::Terminal,
     watch::Watch,
 };
 use crate::sys::{
-    clock, descriptor, file, poll, process,
+    clock, descriptor, poll, process,
     pty::Size,
     signal::{self, Signals},
-    socket,
     spawn::Place,
 };
 use viewer::Viewer;
@@ -40,12 +40,6 @@ use viewer::Viewer;
 const LINGER_NS: u64 = 3_000_000_000;
 /// A program that was asked to end is made to after so long.
 const FORCE_NS: u64 = 3_000_000_000;
-/// A viewer that has just made its keeper says at once what to start.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Viewers at a time.
-const MOST_VIEWERS: usize = 32;
-/// Of a longer command line, viewers get the beginning.
-const COMMAND: usize = 64 << 10;
 
 /// Being killed or interrupted is the viewer's lot, not the keeper's: its end hangs the
 /// program up.
@@ -64,14 +58,9 @@ const NOT_OURS: [i32; 9] = [
 /// `memtop keeper N …`: serves the viewer at the other end of descriptor N, and others, until
 /// there is nothing left to keep. The result is an exit status; messages go to the viewer.
 pub fn main(arguments: &[std::ffi::OsString]) -> u8 {
-    let number = arguments
-        .first()
-        .and_then(|text| text.to_str()?.parse().ok());
+    let number = arguments.first().and_then(|text| text.to_str()?.parse().ok());
     let Some(number) = number else {
-        let _ = writeln!(
-            io::stderr(),
-            "memtop: keeper is private to memtop; use memtop run"
-        );
+        let _ = writeln!(io::stderr(), "memtop: keeper is private to memtop; use memtop run");
         return 2;
     };
     let Some(socket) = descriptor::adopt(number) else {
@@ -85,7 +74,7 @@ pub fn main(arguments: &[std::ffi::OsString]) -> u8 {
 
 /// The error is that of the connection to the first viewer; whatever else fails is told to it.
 fn serve(socket: UnixStream) -> io::Result<()> {
-    let (options, size) = receive_start(&socket)?;
+    let (options, size) = admission::receive_start(&socket)?;
     match Server::launch(&options, size) {
         Ok(mut server) => {
             server.welcome(socket)?;
@@ -97,26 +86,6 @@ fn serve(socket: UnixStream) -> io::Result<()> {
             let message = error.to_string();
             (&socket).write_all(&FromKeeper::Failed { message, code }.encode())
         }
-    }
-}
-
-fn receive_start(socket: &UnixStream) -> io::Result<(Options, Size)> {
-    socket.set_read_timeout(Some(PATIENCE))?;
-    let mut frames = Frames::default();
-    let mut buffer = [0; 4096];
-    loop {
-        let (length, _) = socket::receive(socket, &mut buffer)?;
-        if length == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        frames.extend(&buffer[..length]);
-        let Some((kind, payload)) = frames.next().map_err(io::Error::other)? else {
-            continue;
-        };
-        return match FromViewer::decode(kind, payload).map_err(io::Error::other)? {
-            Some(FromViewer::Start { options, size }) => Ok((options, size)),
-            _ => Err(io::ErrorKind::InvalidData.into()),
-        };
     }
 }
 
@@ -193,10 +162,7 @@ impl Server {
     /// Sleeps until something happens, or the next tick.
     fn wait(&mut self) {
         let (terminal, has_input) = self.terminal.descriptor();
-        let door = self
-            .door
-            .as_ref()
-            .map_or(-1, |door| door.listener.as_raw_fd());
+        let door = self.door.as_ref().map_or(-1, |door| door.listener.as_raw_fd());
         let mut list = vec![
             poll::Wait::new(self.signals.as_raw_fd(), true, false),
             poll::Wait::new(door, true, false),
@@ -210,13 +176,14 @@ impl Server {
     }
 
     fn reap(&mut self) {
-        while self.signals.next().is_some() {}
+        while self.signals.take().is_some() {}
         if !self.watch.reap() {
             return;
         }
         self.force_at_ns = None;
-        // What it wrote comes before its end.
-        self.pass_output();
+        // What it wrote comes before its end. A terminal holds little, and what others still
+        // write to it must not keep this from ending.
+        (0..16).for_each(|_| self.pass_output());
         self.terminal.program_ended();
         let changes = self.watch.look();
         self.tell(&changes);
@@ -229,16 +196,14 @@ impl Server {
         let bytes = self.terminal.drain();
         if !bytes.is_empty() {
             let message = FromKeeper::Output(bytes);
-            self.open_viewers()
-                .for_each(|viewer| viewer.send_output(&message));
+            self.open_viewers().for_each(|viewer| viewer.send_output(&message));
         }
     }
 
     fn tell(&mut self, changes: &Changes) {
         for &(index, point) in &changes.samples {
             if let Some(message) = self.history(index, vec![point], false) {
-                self.open_viewers()
-                    .for_each(|viewer| viewer.send_sample(&message));
+                self.open_viewers().for_each(|viewer| viewer.send_sample(&message));
             }
         }
         for &index in &changes.ended {
@@ -282,30 +247,11 @@ impl Server {
 
     fn send_all(&mut self, message: &FromKeeper) {
         let frame = message.encode();
-        self.open_viewers()
-            .for_each(|viewer| viewer.send_frame(&frame));
+        self.open_viewers().for_each(|viewer| viewer.send_frame(&frame));
     }
 
     fn open_viewers(&mut self) -> impl Iterator<Item = &mut Viewer> {
         self.viewers.iter_mut().filter(|viewer| viewer.is_open)
-    }
-
-    /// The viewer that made this keeper.
-    fn welcome(&mut self, socket: UnixStream) -> io::Result<()> {
-        self.viewers.push(Viewer::new(socket)?);
-        self.open(0, Purpose::Watch);
-        Ok(())
-    }
-
-    fn accept(&mut self) {
-        let Some(door) = &self.door else { return };
-        while let Ok((socket, _)) = door.listener.accept() {
-            let own = file::credentials().effective_user;
-            let welcome = socket::peer_user(&socket).is_ok_and(|user| user == own);
-            if welcome && self.viewers.len() < MOST_VIEWERS {
-                self.viewers.extend(Viewer::new(socket));
-            }
-        }
     }
 
     /// Does what viewers ask for.
@@ -334,73 +280,6 @@ impl Server {
             FromViewer::Clear => control::clear(self.watch.reader().header()),
             FromViewer::EndProgram => self.end_program(),
             _ => {}
-        }
-    }
-
-    fn admit(&mut self, number: usize, version: u32, purpose: Purpose) {
-        if version == VERSION {
-            return self.open(number, purpose);
-        }
-        let message = format!(
-            "the program is held by another version of memtop (protocol {VERSION}, not \
-             {version}); join it with the one that started it"
-        );
-        let refusal = FromKeeper::Failed { message, code: 1 };
-        self.viewers[number].send_frame(&refusal.encode());
-        self.viewers[number].close_when_sent();
-    }
-
-    fn open(&mut self, number: usize, purpose: Purpose) {
-        if purpose == Purpose::Ask {
-            let hello = FromKeeper::Hello(self.hello(false));
-            self.viewers[number].send_frame(&hello.encode());
-            return self.viewers[number].close_when_sent();
-        }
-        let holds = !self.viewers.iter().any(|viewer| viewer.holds_feed);
-        let hello = FromKeeper::Hello(self.hello(holds)).encode();
-        let viewer = &mut self.viewers[number];
-        viewer.is_open = true;
-        viewer.holds_feed = holds;
-        viewer.send_with_descriptor(&hello, self.watch.prepared().memory.as_fd());
-        control::set_feed(self.watch.reader().header(), true);
-        let scrollback = FromKeeper::Scrollback(self.terminal.scrollback.bytes());
-        self.viewers[number].send_frame(&scrollback.encode());
-        self.catch_up(number);
-        if let Some(exit) = self.watch.exit() {
-            self.viewers[number].send_frame(&FromKeeper::Exit(exit).encode());
-        }
-    }
-
-    fn hello(&self, holds_feed: bool) -> Hello {
-        let mut room = COMMAND;
-        let mut command = self.watch.command().to_vec();
-        command.retain_mut(|argument| {
-            argument.truncate(room);
-            room -= argument.len();
-            room > 0
-        });
-        Hello {
-            version: VERSION,
-            keeper: std::process::id(),
-            root: self.watch.root(),
-            launched_at: self.watch.launched_at(),
-            has_pty: self.has_pty,
-            holds_feed,
-            size: self.terminal.size(),
-            command,
-            warnings: self.warnings.clone(),
-        }
-    }
-
-    /// All histories and ends so far, for a viewer that came late or fell behind.
-    fn catch_up(&mut self, number: usize) {
-        let mut messages = Vec::new();
-        for image in self.watch.processes().images() {
-            messages.extend(self.history(image.index, image.timeline().to_vec(), true));
-            messages.extend(self.ending(image.index));
-        }
-        for message in messages {
-            self.viewers[number].send_frame(&message.encode());
         }
     }
 
@@ -464,9 +343,7 @@ fn start(watch: &Watch, terminal: &Terminal) -> Result<u32, LaunchError> {
         let gone = io::Error::from(io::ErrorKind::NotConnected);
         return Err(LaunchError::prepare("use the terminal", gone, "try again"));
     };
-    let pid = watch
-        .prepared()
-        .start(terminal.standard(), Place::Terminal(slave))?;
+    let pid = watch.prepared().start(terminal.standard(), Place::Terminal(slave))?;
     let standard: [RawFd; 3] = [0, 1, 2];
     let _ = descriptor::release_standard(&standard);
     descriptor::release_inherited();

@@ -18,8 +18,8 @@ use crate::sys::{
 
 /// Typed ahead and not read yet; more is lost, as in any terminal, and never waited for.
 const INPUT: usize = 1 << 20;
-/// Reads at a time before others have their turn.
-const TURN: usize = 64;
+/// Bytes read at a time before others have their turn; also the most that one message holds.
+const TURN: usize = 32 << 10;
 
 #[derive(Debug)]
 pub(super) struct Terminal {
@@ -70,10 +70,9 @@ impl Terminal {
 
     pub(super) fn resize(&mut self, size: Size) {
         let worth = size != self.size && size.columns != 0 && size.rows != 0;
-        if let Some(master) = self.master.as_ref().filter(|_| worth) {
-            if pty::set_size(master, size).is_ok() {
-                self.size = size;
-            }
+        let master = self.master.as_ref().filter(|_| worth);
+        if master.is_some_and(|master| pty::set_size(master, size).is_ok()) {
+            self.size = size;
         }
     }
 
@@ -100,8 +99,8 @@ impl Terminal {
     /// What the program wrote since; empty when there is nothing.
     pub(super) fn drain(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
-        let mut buffer = [0; 16 * 1024];
-        for _ in 0..TURN {
+        let mut buffer = [0; 8 * 1024];
+        while all.len() < TURN {
             let Some(master) = &mut self.master else {
                 break;
             };

@@ -52,6 +52,7 @@ impl Watch {
     /// The program was started with this process id.
     pub fn started(&mut self, pid: u32) {
         self.root = pid;
+        self.processes.root_started(pid);
     }
 
     /// Process id of the program.
@@ -88,9 +89,7 @@ impl Watch {
     pub fn idle_time(&self) -> Duration {
         let now = clock::monotonic_ns();
         let tick = self.ticker.remaining(now);
-        self.schedule
-            .remaining(now)
-            .map_or(tick, |due| due.min(tick))
+        self.schedule.remaining(now).map_or(tick, |due| due.min(tick))
     }
 
     /// Does what is due by now: scheduled starts and stops, and at a tick a look at the
@@ -117,15 +116,14 @@ impl Watch {
         }
         if let Some(exit) = self.exit {
             let now = clock::monotonic_ns();
-            self.processes.root_ended(self.root, exit, now);
+            self.processes.root_ended(exit, now);
         }
         true
     }
 
     /// A look between two ticks, as at the end.
     pub fn look(&mut self) -> Changes {
-        self.processes
-            .observe(&self.prepared.reader, clock::monotonic_ns())
+        self.processes.observe(&self.prepared.reader, clock::monotonic_ns())
     }
 
     /// Reads the names of threads.

@@ -98,7 +98,8 @@ impl Model {
     }
 
     fn shows_another(&self, reading: &Reading) -> bool {
-        let name = |of: &Reading| of.images.get(of.shown).map(|image| (image.pid, image.generation));
+        let name =
+            |of: &Reading| of.images.get(of.shown).map(|image| (image.pid, image.generation));
         name(&self.reading).is_some() && name(&self.reading) != name(reading)
     }
 

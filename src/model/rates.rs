@@ -77,7 +77,12 @@ mod tests {
         assert_eq!(rates.per_second(), None);
         for tick in 0..40u64 {
             let t_s = tick as f64 / 10.0;
-            rates.push(Counters { t_s, allocations: tick * 5, live_bytes: 400 - tick, ..Default::default() });
+            rates.push(Counters {
+                t_s,
+                allocations: tick * 5,
+                live_bytes: 400 - tick,
+                ..Default::default()
+            });
         }
         let now = rates.per_second().expect("40 samples");
         assert!((now.allocations - 50.0).abs() < 1e-6);

@@ -22,10 +22,7 @@ pub fn window_sentence(process: &ProcessState) -> String {
     let freed = freed_clause(process);
     match stopped(process, last) {
         _ if intervals.len() > 1 => {
-            format!(
-                "Traced {traced}{freed}: net {} over the traced time.",
-                signed_bytes(net)
-            )
+            format!("Traced {traced}{freed}: net {} over the traced time.", signed_bytes(net))
         }
         Some(end) => format!(
             "Traced {traced} between {} and {}{freed}: net {}.",
@@ -70,9 +67,7 @@ fn freed_clause(process: &ProcessState) -> String {
 /// When tracing was stopped, unless that was the end of the process.
 fn stopped(process: &ProcessState, last: &Interval) -> Option<Duration> {
     let identity = &process.identity;
-    let lived = identity
-        .ended
-        .map(|ended| ended.saturating_sub(identity.started));
+    let lived = identity.ended.map(|ended| ended.saturating_sub(identity.started));
     last.to.filter(|to| lived.is_none_or(|lived| *to < lived))
 }
 
@@ -86,20 +81,11 @@ fn holds(process: &ProcessState, first: &Interval) -> String {
         return format!("the program holds as much as at {start}");
     }
     if net.unsigned_abs() <= moved / 1000 {
-        return format!(
-            "the program holds about as much as at {start} ({})",
-            signed_bytes(net)
-        );
+        return format!("the program holds about as much as at {start} ({})", signed_bytes(net));
     }
     match net {
-        1.. => format!(
-            "the program holds {} more than at {start}",
-            signed_bytes(net)
-        ),
-        _ => format!(
-            "the program holds {} less than at {start}",
-            bytes(net.unsigned_abs())
-        ),
+        1.. => format!("the program holds {} more than at {start}", signed_bytes(net)),
+        _ => format!("the program holds {} less than at {start}", bytes(net.unsigned_abs())),
     }
 }
 
@@ -126,9 +112,7 @@ mod tests {
             to: to.map(Duration::from_millis),
         };
         ProcessState {
-            window: Window {
-                intervals: intervals.iter().map(interval).collect(),
-            },
+            window: Window { intervals: intervals.iter().map(interval).collect() },
             totals: Totals {
                 usable_allocated_bytes: allocated + MIB,
                 usable_freed_bytes: MIB,

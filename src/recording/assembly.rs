@@ -29,11 +29,7 @@ pub struct Recording {
 impl From<TreeState> for Recording {
     /// What a complete recording of `tree` reads as.
     fn from(tree: TreeState) -> Self {
-        Self {
-            tree,
-            version: VERSION,
-            ..Self::default()
-        }
+        Self { tree, version: VERSION, ..Self::default() }
     }
 }
 
@@ -78,33 +74,23 @@ impl Assembly {
 
     fn apply(&mut self, frame: Frame) {
         match frame {
-            Frame::Launch {
-                command,
-                launched_at,
-            } => {
+            Frame::Launch { command, launched_at } => {
                 self.tree.command = command;
                 self.tree.launched_at = launched_at;
             }
             Frame::Process { image, identity } => self.introduce(image, identity),
-            Frame::Exit {
-                image: None, exit, ..
-            } => self.tree.exit = exit,
+            Frame::Exit { image: None, exit, .. } => self.tree.exit = exit,
             Frame::Window { image, .. }
             | Frame::State { image, .. }
             | Frame::Timeline { image, .. }
-            | Frame::Exit {
-                image: Some(image), ..
-            } => self.update(image, frame),
+            | Frame::Exit { image: Some(image), .. } => self.update(image, frame),
             Frame::End { .. } | Frame::Skipped { .. } => {}
         }
     }
 
     fn introduce(&mut self, image: u64, identity: Identity) {
         self.positions.insert(image, self.tree.processes.len());
-        self.tree.processes.push(ProcessState {
-            identity,
-            ..ProcessState::default()
-        });
+        self.tree.processes.push(ProcessState { identity, ..ProcessState::default() });
     }
 
     fn update(&mut self, image: u64, frame: Frame) {
@@ -165,10 +151,7 @@ fn weight(frame: &Frame) -> usize {
 
 fn figures_weight(state: &ProcessState) -> usize {
     let classes = state.size_classes.len() + state.size_classes_at_peak.len();
-    let names = state
-        .threads
-        .iter()
-        .filter_map(|thread| thread.name.as_ref());
+    let names = state.threads.iter().filter_map(|thread| thread.name.as_ref());
     classes * size_of::<SizeClass>()
         + state.threads.len() * size_of::<ThreadState>()
         + names.map(String::len).sum::<usize>()

@@ -34,14 +34,8 @@ pub fn dump<R: Read>(input: R, out: &mut impl Write) -> Result<(), ReadError> {
 fn describe(frame: &Frame) -> String {
     let mut line = String::new();
     match frame {
-        Frame::Launch {
-            command,
-            launched_at,
-        } => {
-            let launch = Launch {
-                launched_at: *launched_at,
-                command: command.clone(),
-            };
+        Frame::Launch { command, launched_at } => {
+            let launch = Launch { launched_at: *launched_at, command: command.clone() };
             show("launch", None, &launch, &mut line);
         }
         Frame::Process { image, identity } => show("process", Some(*image), identity, &mut line),
@@ -51,10 +45,7 @@ fn describe(frame: &Frame) -> String {
         }
         Frame::Timeline { image, points } => show_points(*image, points, &mut line),
         Frame::Exit { image, ended, exit } => {
-            let ending = Ending {
-                ended: *ended,
-                exit: *exit,
-            };
+            let ending = Ending { ended: *ended, exit: *exit };
             show("exit", *image, &ending, &mut line);
         }
         Frame::End { frames } => {
@@ -81,8 +72,6 @@ fn show_points(image: u64, points: &[Point], line: &mut String) {
         Some(point.current_bytes).show("current_bytes", line);
         Some(point.max_bytes).show("max_bytes", line);
         point.rss_bytes.show("rss_bytes", line);
-        point
-            .untracked_freed_bytes
-            .show("untracked_freed_bytes", line);
+        point.untracked_freed_bytes.show("untracked_freed_bytes", line);
     }
 }

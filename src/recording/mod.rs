@@ -201,9 +201,7 @@ pub fn create(path: &Path, force: bool) -> Result<File, Error> {
         false => options.create_new(true),
     };
     options.open(path).map_err(|source| match source.kind() {
-        ErrorKind::AlreadyExists => Error::FileExists {
-            path: path.to_owned(),
-        },
+        ErrorKind::AlreadyExists => Error::FileExists { path: path.to_owned() },
         _ => Error::NotStarted {
             what: format!("create the recording {}", path.display()),
             source,
@@ -218,13 +216,9 @@ pub fn create(path: &Path, force: bool) -> Result<File, Error> {
 /// When the file cannot be read or is not a recording that this memtop understands. A cut
 /// file is no error: [`Recording::cut`] tells.
 pub fn open(path: &Path) -> Result<Recording, Error> {
-    let recording = File::open(path)
-        .map_err(ReadError::from)
-        .and_then(|file| read_tree(BufReader::new(file)));
-    recording.map_err(|source| Error::Recording {
-        path: path.to_owned(),
-        source,
-    })
+    let recording =
+        File::open(path).map_err(ReadError::from).and_then(|file| read_tree(BufReader::new(file)));
+    recording.map_err(|source| Error::Recording { path: path.to_owned(), source })
 }
 
 /// Writes the text form of the recording at `path` to `out`, one line a record.
@@ -232,11 +226,7 @@ pub fn open(path: &Path) -> Result<Recording, Error> {
 /// # Errors
 /// When the file cannot be read, or `out` cannot be written.
 pub fn dump_file(path: &Path, out: &mut impl std::io::Write) -> Result<(), Error> {
-    let lines = File::open(path)
-        .map_err(ReadError::from)
-        .and_then(|file| dump(BufReader::new(file), out));
-    lines.map_err(|source| Error::Recording {
-        path: path.to_owned(),
-        source,
-    })
+    let lines =
+        File::open(path).map_err(ReadError::from).and_then(|file| dump(BufReader::new(file), out));
+    lines.map_err(|source| Error::Recording { path: path.to_owned(), source })
 }

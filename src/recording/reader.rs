@@ -137,13 +137,7 @@ impl<R: Read> Reader<R> {
         let mut header = Vec::new();
         input.by_ref().take(12).read_to_end(&mut header)?;
         let version = check_header(&header)?;
-        Ok(Self {
-            input,
-            version,
-            offset: 12,
-            frames: 0,
-            progress: Progress::Reading,
-        })
+        Ok(Self { input, version, offset: 12, frames: 0, progress: Progress::Reading })
     }
 
     /// The next frame; `None` behind the end frame or at the cut.
@@ -238,15 +232,13 @@ fn decode(kind: u8, payload: &[u8]) -> Result<Frame, Malformed> {
             image: image_of(payload)?,
             identity: Identity::read_fields(payload)?,
         }),
-        kind::WINDOW => Ok(Frame::Window {
-            image: image_of(payload)?,
-            window: Window::read_fields(payload)?,
-        }),
+        kind::WINDOW => {
+            Ok(Frame::Window { image: image_of(payload)?, window: Window::read_fields(payload)? })
+        }
         kind::STATE => decode_state(payload),
-        kind::TIMELINE => Ok(Frame::Timeline {
-            image: image_of(payload)?,
-            points: read_points(payload)?,
-        }),
+        kind::TIMELINE => {
+            Ok(Frame::Timeline { image: image_of(payload)?, points: read_points(payload)? })
+        }
         kind::EXIT => decode_exit(payload),
         kind::END => End::read_fields(payload).map(|end| Frame::End { frames: end.frames }),
         kind => Ok(skipped(kind, payload)),
@@ -258,21 +250,12 @@ fn image_of(payload: &[u8]) -> Result<u64, Malformed> {
 }
 
 fn skipped(kind: u8, payload: &[u8]) -> Frame {
-    Frame::Skipped {
-        kind,
-        length: payload.len() as u32,
-    }
+    Frame::Skipped { kind, length: payload.len() as u32 }
 }
 
 fn decode_launch(payload: &[u8]) -> Result<Frame, Malformed> {
-    let Launch {
-        launched_at,
-        command,
-    } = Launch::read_fields(payload)?;
-    Ok(Frame::Launch {
-        command,
-        launched_at,
-    })
+    let Launch { launched_at, command } = Launch::read_fields(payload)?;
+    Ok(Frame::Launch { command, launched_at })
 }
 
 fn decode_state(payload: &[u8]) -> Result<Frame, Malformed> {

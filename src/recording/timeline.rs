@@ -48,10 +48,7 @@ struct Column<'a> {
 
 impl<'a> Column<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            bytes: Some(bytes),
-            previous: 0,
-        }
+        Self { bytes: Some(bytes), previous: 0 }
     }
 
     /// The next number; 0 where the column is missing.

@@ -220,10 +220,7 @@ impl Value for Interval {
     }
 
     fn read(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut interval = Self {
-            from: Duration::ZERO,
-            to: None,
-        };
+        let mut interval = Self { from: Duration::ZERO, to: None };
         for field in Fields(bytes) {
             match field? {
                 (1, value) => interval.from.accept(value)?,

@@ -32,15 +32,8 @@ impl<W: Write> Writer<W> {
     pub fn new(mut out: W, command: &[Vec<u8>], launched_at: Duration) -> io::Result<Self> {
         out.write_all(&MAGIC)?;
         out.write_all(&VERSION.to_le_bytes())?;
-        let mut writer = Self {
-            out,
-            frames: 0,
-            images: 0,
-        };
-        let launch = Launch {
-            launched_at,
-            command: command.to_vec(),
-        };
+        let mut writer = Self { out, frames: 0, images: 0 };
+        let launch = Launch { launched_at, command: command.to_vec() };
         writer.record(kind::LAUNCH, None, &launch)?;
         Ok(writer)
     }
@@ -93,10 +86,7 @@ impl<W: Write> Writer<W> {
 
     /// How the launched program ended.
     pub fn program_exit(&mut self, exit: Exit) -> io::Result<()> {
-        let ending = Ending {
-            ended: None,
-            exit: Some(exit),
-        };
+        let ending = Ending { ended: None, exit: Some(exit) };
         self.record(kind::EXIT, None, &ending)
     }
 
@@ -131,16 +121,11 @@ impl<W: Write> Writer<W> {
 }
 
 fn frame_length(payload: &[u8]) -> io::Result<u32> {
-    u32::try_from(payload.len())
-        .ok()
-        .filter(|length| *length <= MAX_FRAME_BYTES)
-        .ok_or_else(|| {
-            let message = format!(
-                "a record of {} bytes is over the format's {MAX_FRAME_BYTES}",
-                payload.len()
-            );
-            io::Error::new(io::ErrorKind::InvalidInput, message)
-        })
+    u32::try_from(payload.len()).ok().filter(|length| *length <= MAX_FRAME_BYTES).ok_or_else(|| {
+        let message =
+            format!("a record of {} bytes is over the format's {MAX_FRAME_BYTES}", payload.len());
+        io::Error::new(io::ErrorKind::InvalidInput, message)
+    })
 }
 
 /// Writes a complete recording of `tree` and gives back what it was written to.

@@ -55,12 +55,7 @@ impl Expression {
         let words: Vec<&str> = spaced.split_whitespace().collect();
         let alternatives = words
             .split(|word| *word == "or")
-            .map(|words| {
-                words
-                    .split(|word| *word == "and")
-                    .map(parse_comparison)
-                    .collect()
-            })
+            .map(|words| words.split(|word| *word == "and").map(parse_comparison).collect())
             .collect::<Result<_, _>>()?;
         Ok(Self { alternatives })
     }
@@ -113,13 +108,7 @@ fn parse_comparison(words: &[&str]) -> Result<Comparison, String> {
     let operator = parse_operator(operator)?;
     let text = value.join(" ");
     let (value, percent) = parse_value(&text)?;
-    Ok(Comparison {
-        field: (*field).to_owned(),
-        operator,
-        text,
-        value,
-        percent,
-    })
+    Ok(Comparison { field: (*field).to_owned(), operator, text, value, percent })
 }
 
 fn parse_operator(text: &str) -> Result<Operator, String> {
@@ -130,9 +119,7 @@ fn parse_operator(text: &str) -> Result<Operator, String> {
         "<=" => Operator::LessEqual,
         "==" => Operator::Equal,
         _ => {
-            return Err(format!(
-                "'{text}' is no comparison; write one of > >= < <= =="
-            ));
+            return Err(format!("'{text}' is no comparison; write one of > >= < <= =="));
         }
     })
 }
@@ -290,12 +277,8 @@ mod tests {
 
     #[test]
     fn and_binds_closer_than_or() {
-        assert!(is_met(
-            "totals.frees == 0 or totals.frees == 1 and totals.frees == 2"
-        ));
-        assert!(is_met(
-            "totals.frees == 1 and totals.frees == 2 or totals.frees == 0"
-        ));
+        assert!(is_met("totals.frees == 0 or totals.frees == 1 and totals.frees == 2"));
+        assert!(is_met("totals.frees == 1 and totals.frees == 2 or totals.frees == 0"));
         assert!(!is_met("totals.frees == 0 and totals.frees == 1"));
     }
 
@@ -303,28 +286,17 @@ mod tests {
     fn unknown_is_neither_met_nor_kept() {
         let unknown = Ok(Verdict::Unknown("totals.peak_at_s".to_owned()));
         assert_eq!(decide("totals.peak_at_s > 1"), unknown);
-        assert_eq!(
-            decide("totals.peak_at_s > 1 and totals.frees == 0"),
-            unknown
-        );
-        assert_eq!(
-            decide("totals.peak_at_s > 1 and totals.frees > 0"),
-            Ok(Verdict::NotMet)
-        );
+        assert_eq!(decide("totals.peak_at_s > 1 and totals.frees == 0"), unknown);
+        assert_eq!(decide("totals.peak_at_s > 1 and totals.frees > 0"), Ok(Verdict::NotMet));
         assert!(is_met("totals.peak_at_s > 1 or totals.frees == 0"));
-        assert!(matches!(
-            decide("untracked.census.bytes > 1"),
-            Ok(Verdict::Unknown(_))
-        ));
+        assert!(matches!(decide("untracked.census.bytes > 1"), Ok(Verdict::Unknown(_))));
     }
 
     #[test]
     fn a_met_condition_says_what_was_found() {
         assert_eq!(
             decide("totals.peak_bytes > 1 and totals.frees == 0"),
-            Ok(Verdict::Met(
-                "totals.peak_bytes is 73400320, totals.frees is 0".to_owned()
-            ))
+            Ok(Verdict::Met("totals.peak_bytes is 73400320, totals.frees is 0".to_owned()))
         );
     }
 

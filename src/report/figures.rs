@@ -22,11 +22,7 @@ pub(super) fn totals(page: &mut Page, report: &Report, choice: &Choice) {
     if let Some(untracked) = &sections.untracked {
         untracked_rows(page, untracked);
     }
-    if let Some(inherited) = sections
-        .inherited
-        .as_ref()
-        .filter(|inherited| inherited.blocks > 0)
-    {
+    if let Some(inherited) = sections.inherited.as_ref().filter(|inherited| inherited.blocks > 0) {
         inherited_row(page, inherited);
     }
 }
@@ -42,36 +38,16 @@ fn without_totals(page: &mut Page, report: &Report) {
 /// One row: what, how much, and more about it.
 fn row(page: &mut Page, role: Role, label: &str, value: &str, details: &[String]) {
     let value = page.paint(role, &right(value, 12));
-    let details: Vec<&str> = details
-        .iter()
-        .map(String::as_str)
-        .filter(|d| !d.is_empty())
-        .collect();
-    page.line(&format!(
-        "  {}{value}   {}",
-        left(label, 17),
-        details.join(" · ")
-    ));
+    let details: Vec<&str> = details.iter().map(String::as_str).filter(|d| !d.is_empty()).collect();
+    page.line(&format!("  {}{value}   {}", left(label, 17), details.join(" · ")));
 }
 
 fn live(page: &mut Page, totals: &Totals, bound: &Exactness, choice: &Choice) {
-    let sign = if bound.unattributed_blocks > 0 {
-        "≥ "
-    } else {
-        ""
-    };
-    let label = if choice.at_peak {
-        "live at the peak"
-    } else {
-        "live"
-    };
-    let usable = totals
-        .usable_current_bytes
-        .map(|usable| format!("{} usable", bytes(usable)));
-    let details = [
-        format!("{} blocks", thousands(totals.current_blocks)),
-        usable.unwrap_or_default(),
-    ];
+    let sign = if bound.unattributed_blocks > 0 { "≥ " } else { "" };
+    let label = if choice.at_peak { "live at the peak" } else { "live" };
+    let usable = totals.usable_current_bytes.map(|usable| format!("{} usable", bytes(usable)));
+    let details =
+        [format!("{} blocks", thousands(totals.current_blocks)), usable.unwrap_or_default()];
     let value = format!("{sign}{}", bytes(totals.current_bytes));
     row(page, Role::Live, label, &value, &details);
 }
@@ -79,28 +55,14 @@ fn live(page: &mut Page, totals: &Totals, bound: &Exactness, choice: &Choice) {
 fn peak(page: &mut Page, totals: &Totals, bound: &Exactness) {
     if let Some(most) = totals.peak_at_most_bytes {
         let details = ["the processes' own peaks, added up".to_owned()];
-        return row(
-            page,
-            Role::Peak,
-            "peak",
-            &format!("≤ {}", bytes(most)),
-            &details,
-        );
+        return row(page, Role::Peak, "peak", &format!("≤ {}", bytes(most)), &details);
     }
-    let blocks = totals
-        .peak_blocks
-        .map(|blocks| format!("{} blocks", thousands(blocks)));
+    let blocks = totals.peak_blocks.map(|blocks| format!("{} blocks", thousands(blocks)));
     let at = totals.peak_at_s.map(|at| format!("at {}", after(at)));
     let error = bound.peak_error_bytes.filter(|error| *error > 0);
     let error = error.map(|error| format!("± {}", bytes(error)));
     let details = [blocks, at, error].map(Option::unwrap_or_default);
-    row(
-        page,
-        Role::Peak,
-        "peak",
-        &or_unknown(totals.peak_bytes, bytes),
-        &details,
-    );
+    row(page, Role::Peak, "peak", &or_unknown(totals.peak_bytes, bytes), &details);
     if let Some(most) = totals.max_blocks {
         row(page, Role::Plain, "most blocks", &thousands(most), &[]);
     }
@@ -109,57 +71,24 @@ fn peak(page: &mut Page, totals: &Totals, bound: &Exactness) {
 fn flow(page: &mut Page, totals: &Totals) {
     let share = match totals.allocations {
         0 => String::new(),
-        all => format!(
-            "{} temporary",
-            percent(totals.temporary as f64 / all as f64 * 100.0)
-        ),
+        all => format!("{} temporary", percent(totals.temporary as f64 / all as f64 * 100.0)),
     };
     let allocations = format!("{} allocations", thousands(totals.allocations));
     let moved = format!("{} reallocations", thousands(totals.reallocations));
     let allocated = bytes(totals.allocated_bytes);
-    row(
-        page,
-        Role::Plain,
-        "allocated",
-        &allocated,
-        &[allocations, share, moved],
-    );
+    row(page, Role::Plain, "allocated", &allocated, &[allocations, share, moved]);
     let frees = format!("{} frees", thousands(totals.frees));
-    row(
-        page,
-        Role::Plain,
-        "freed",
-        &bytes(totals.freed_bytes),
-        &[frees],
-    );
+    row(page, Role::Plain, "freed", &bytes(totals.freed_bytes), &[frees]);
 }
 
 fn untracked_rows(page: &mut Page, untracked: &Untracked) {
     if untracked.frees > 0 {
-        let frees = format!(
-            "{} frees of blocks not seen allocated",
-            thousands(untracked.frees)
-        );
+        let frees = format!("{} frees of blocks not seen allocated", thousands(untracked.frees));
         let details = [frees, "usable bytes".to_owned()];
-        row(
-            page,
-            Role::Freed,
-            "untracked freed",
-            &bytes(untracked.freed_bytes),
-            &details,
-        );
+        row(page, Role::Freed, "untracked freed", &bytes(untracked.freed_bytes), &details);
     }
-    let details = [
-        "allocated − freed − untracked freed".to_owned(),
-        "usable bytes".to_owned(),
-    ];
-    row(
-        page,
-        Role::Plain,
-        "net",
-        &signed_bytes(untracked.net_bytes),
-        &details,
-    );
+    let details = ["allocated − freed − untracked freed".to_owned(), "usable bytes".to_owned()];
+    row(page, Role::Plain, "net", &signed_bytes(untracked.net_bytes), &details);
     if let Some(census) = &untracked.census {
         census_row(page, census);
     }
@@ -168,28 +97,13 @@ fn untracked_rows(page: &mut Page, untracked: &Untracked) {
 fn census_row(page: &mut Page, census: &Census) {
     let blocks = format!("{} blocks when tracing started", thousands(census.blocks));
     let left = format!("{} of it still live", bytes(census.still_live_bytes));
-    row(
-        page,
-        Role::Plain,
-        "before the start",
-        &bytes(census.bytes),
-        &[blocks, left],
-    );
+    row(page, Role::Plain, "before the start", &bytes(census.bytes), &[blocks, left]);
 }
 
 fn inherited_row(page: &mut Page, inherited: &Inherited) {
-    let blocks = format!(
-        "{} blocks of the parent at the fork",
-        thousands(inherited.blocks)
-    );
+    let blocks = format!("{} blocks of the parent at the fork", thousands(inherited.blocks));
     let freed = format!("{} of it freed here", bytes(inherited.freed_bytes));
-    row(
-        page,
-        Role::Plain,
-        "inherited",
-        &bytes(inherited.bytes),
-        &[blocks, freed],
-    );
+    row(page, Role::Plain, "inherited", &bytes(inherited.bytes), &[blocks, freed]);
 }
 
 pub(super) fn exactness(page: &mut Page, exactness: &Exactness) {
@@ -207,15 +121,10 @@ pub(super) fn exactness(page: &mut Page, exactness: &Exactness) {
             "  {dropped} events were dropped from the feed; no figure depends on them."
         ));
     }
-    let cost = exactness
-        .ns_per_event
-        .map(|ns| format!(" and took {ns:.0} ns a call"));
+    let cost = exactness.ns_per_event.map(|ns| format!(" and took {ns:.0} ns a call"));
     let held = bytes(exactness.tracer_bytes);
     let cost = cost.unwrap_or_default();
-    page.painted(
-        Role::Muted,
-        &format!("  The tracer held {held} in the program{cost}."),
-    );
+    page.painted(Role::Muted, &format!("  The tracer held {held} in the program{cost}."));
 }
 
 /// What is not exact, in words.
@@ -223,10 +132,9 @@ fn limits(exactness: &Exactness) -> Vec<String> {
     let mut limits = Vec::new();
     match exactness.peak_error_bytes {
         Some(0) => {}
-        Some(error) => limits.push(format!(
-            "Peak: ± {}, as several threads allocate at once.",
-            bytes(error)
-        )),
+        Some(error) => {
+            limits.push(format!("Peak: ± {}, as several threads allocate at once.", bytes(error)))
+        }
         None => {
             limits.push("Peak: an upper bound (≤); processes peak at different moments.".to_owned())
         }
@@ -240,9 +148,8 @@ fn limits(exactness: &Exactness) -> Vec<String> {
     }
     if exactness.lost_records > 0 {
         let lost = thousands(exactness.lost_records);
-        limits.push(format!(
-            "Frees: {lost} were never seen; noticed when their address came again."
-        ));
+        limits
+            .push(format!("Frees: {lost} were never seen; noticed when their address came again."));
     }
     limits
 }

@@ -69,11 +69,7 @@ fn list(pids: &[u32]) -> String {
 /// When options ask for what cannot be had, the file cannot be read, or the condition is met.
 pub fn run(options: &ReportOptions) -> Result<(), Error> {
     let choice = choice(options)?;
-    let condition = options
-        .fail_if
-        .as_deref()
-        .map(parse_condition)
-        .transpose()?;
+    let condition = options.fail_if.as_deref().map(parse_condition).transpose()?;
     let recording = recording::open(&options.file)?;
     let report = build(&recording, &choice).map_err(|missing| error(missing, &options.file))?;
     let expression = options.fail_if.as_deref().unwrap_or_default();
@@ -107,30 +103,21 @@ fn choice(options: &ReportOptions) -> Result<Choice, Error> {
                        different moments; choose one process, or --at end";
         return Err(Error::Usage(message.to_owned()));
     }
-    if let Some(by) = options
-        .by
-        .filter(|by| !matches!(by, GroupBy::Size | GroupBy::Thread))
-    {
+    if let Some(by) = options.by.filter(|by| !matches!(by, GroupBy::Size | GroupBy::Thread)) {
         let name = format!("{by:?}").to_lowercase();
         return Err(Error::Usage(format!(
             "--by {name} needs stacks, and none are recorded yet; use --by size or --by thread"
         )));
     }
-    Ok(Choice {
-        at_peak,
-        by: options.by,
-        top: options.top,
-        process: options.process,
-    })
+    Ok(Choice { at_peak, by: options.by, top: options.top, process: options.process })
 }
 
 fn error(missing: Missing, path: &Path) -> Error {
     match missing {
         Missing::Process { .. } => Error::Usage(missing.to_string()),
-        Missing::EveryProcess => Error::NothingToShow {
-            path: path.to_owned(),
-            why: missing.to_string(),
-        },
+        Missing::EveryProcess => {
+            Error::NothingToShow { path: path.to_owned(), why: missing.to_string() }
+        }
     }
 }
 
@@ -175,9 +162,7 @@ pub fn build(recording: &Recording, choice: &Choice) -> Result<Report, Missing> 
         },
         groups: choice.by.and_then(|by| groups(&sections, by, choice.top)),
         sections,
-        processes: processes
-            .map(|(process, part)| Process::new(process, part))
-            .collect(),
+        processes: processes.map(|(process, part)| Process::new(process, part)).collect(),
         chosen,
     })
 }
@@ -237,10 +222,7 @@ fn root(tree: &TreeState) -> Option<usize> {
 }
 
 fn last_image(tree: &TreeState, pid: u32) -> Result<usize, Missing> {
-    let found = tree
-        .processes
-        .iter()
-        .rposition(|process| process.identity.pid == pid);
+    let found = tree.processes.iter().rposition(|process| process.identity.pid == pid);
     found.ok_or_else(|| {
         let mut known: Vec<u32> = tree.processes.iter().map(|p| p.identity.pid).collect();
         known.dedup();
@@ -251,18 +233,8 @@ fn last_image(tree: &TreeState, pid: u32) -> Result<usize, Missing> {
 /// The groups of `--by`, most live bytes first.
 fn groups(sections: &Sections, by: GroupBy, top: Option<usize>) -> Option<Vec<Group>> {
     let mut groups: Vec<Group> = match by {
-        GroupBy::Thread => sections
-            .threads
-            .as_ref()?
-            .iter()
-            .map(thread_group)
-            .collect(),
-        _ => sections
-            .size_classes
-            .as_ref()?
-            .iter()
-            .map(size_group)
-            .collect(),
+        GroupBy::Thread => sections.threads.as_ref()?.iter().map(thread_group).collect(),
+        _ => sections.size_classes.as_ref()?.iter().map(size_group).collect(),
     };
     groups.sort_by(|a, b| {
         (b.current_bytes, b.allocated_bytes).cmp(&(a.current_bytes, a.allocated_bytes))

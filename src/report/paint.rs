@@ -130,11 +130,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let march_based = (5 * of_year + 2) / 153;
     let day = of_year - (153 * march_based + 2) / 5 + 1;
-    let month = if march_based < 10 {
-        march_based + 3
-    } else {
-        march_based - 9
-    };
+    let month = if march_based < 10 { march_based + 3 } else { march_based - 9 };
     (year + era * 400 + u64::from(month <= 2), month, day)
 }
 

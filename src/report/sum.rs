@@ -82,13 +82,8 @@ fn add_untracked(sum: &mut Untracked, part: &Untracked) {
 
 /// The older heaps together, if each of them was counted.
 fn with_census(sum: Untracked, parts: &[Sections]) -> Untracked {
-    let census = parts
-        .iter()
-        .map(|part| part.untracked.as_ref()?.census.as_ref());
-    Untracked {
-        census: fold(census, add_census).filter(|_| !parts.is_empty()),
-        ..sum
-    }
+    let census = parts.iter().map(|part| part.untracked.as_ref()?.census.as_ref());
+    Untracked { census: fold(census, add_census).filter(|_| !parts.is_empty()), ..sum }
 }
 
 fn add_census(sum: &mut Census, part: &Census) {

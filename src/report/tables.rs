@@ -62,11 +62,7 @@ fn sizes(page: &mut Page, classes: Option<&[SizeClass]>, choice: &Choice) {
     let columns = [right("size", 17), right("live", BYTES), " ".repeat(BAR + 3)].concat();
     let counts = [right("blocks", COUNT), right("allocations", COUNT)].concat();
     page.painted(Role::Muted, &format!("{columns}{counts}"));
-    let most = classes
-        .iter()
-        .map(|class| class.current_bytes)
-        .max()
-        .unwrap_or(0);
+    let most = classes.iter().map(|class| class.current_bytes).max().unwrap_or(0);
     let (rows, left_out) = largest(classes, choice, |c| (c.current_bytes, c.allocated_bytes));
     for class in &rows {
         let bar = page.paint(Role::Live, &bar(class.current_bytes, most, BAR));
@@ -94,11 +90,8 @@ fn threads(page: &mut Page, threads: Option<&[Thread]>, choice: &Choice) {
     };
     page.title("Threads", "live: allocated − freed by the thread itself");
     let columns = [right("tid", 9), "  ".to_owned(), left("name", 17)].concat();
-    let figures = [
-        right("live", BYTES),
-        right("allocated", BYTES + 1),
-        right("allocations", COUNT),
-    ];
+    let figures =
+        [right("live", BYTES), right("allocated", BYTES + 1), right("allocations", COUNT)];
     page.painted(Role::Muted, &format!("{columns}{}", figures.concat()));
     let (rows, left_out) = largest(threads, choice, |t| (t.current_bytes, t.allocated_bytes));
     for thread in &rows {
@@ -110,10 +103,7 @@ fn threads(page: &mut Page, threads: Option<&[Thread]>, choice: &Choice) {
 fn thread_row(thread: &Thread) -> String {
     let (tid, name) = match (thread.tid, &thread.name) {
         (0, _) => ("ended".to_owned(), "(all together)".to_owned()),
-        (tid, name) => (
-            tid.to_string(),
-            name.as_deref().map(printable).unwrap_or_default(),
-        ),
+        (tid, name) => (tid.to_string(), name.as_deref().map(printable).unwrap_or_default()),
     };
     format!(
         "{}  {}{}{}{}",
@@ -127,16 +117,10 @@ fn thread_row(thread: &Thread) -> String {
 
 /// Every process image, children under their parents.
 pub(super) fn processes(page: &mut Page, report: &Report) {
-    page.title(
-        "Processes",
-        "one row for each image: fork and exec begin a new one",
-    );
+    page.title("Processes", "one row for each image: fork and exec begin a new one");
     let columns = [right("pid", 9), right("gen", 5), right("parent", 9)].concat();
     let figures = [right("peak", BYTES), right("live", BYTES)].concat();
-    page.painted(
-        Role::Muted,
-        &format!("{columns}{figures}   {}command", left("ended", 18)),
-    );
+    page.painted(Role::Muted, &format!("{columns}{figures}   {}command", left("ended", 18)));
     let identity = |process: &Process| (process.pid, process.generation);
     let images: HashSet<_> = report.processes.iter().map(identity).collect();
     for (depth, index) in tree_order(&report.processes) {
@@ -152,14 +136,8 @@ fn process_row(process: &Process, ended: &str, depth: usize) -> String {
         right(&process.pid.to_string(), 9),
         right(&process.generation.to_string(), 5),
         right(&or_unknown(process.parent, |pid| pid.to_string()), 9),
-        right(
-            &or_unknown(totals.and_then(|totals| totals.peak_bytes), bytes),
-            BYTES
-        ),
-        right(
-            &or_unknown(totals, |totals| bytes(totals.current_bytes)),
-            BYTES
-        ),
+        right(&or_unknown(totals.and_then(|totals| totals.peak_bytes), bytes), BYTES),
+        right(&or_unknown(totals, |totals| bytes(totals.current_bytes)), BYTES),
         left(ended, 18),
         "  ".repeat(depth.min(8)),
         command_line(&process.sections.target.command),
@@ -181,12 +159,7 @@ fn ended(process: &Process, images: &HashSet<(u32, u32)>) -> String {
 /// Depth and index of every process image, parents before children. What a hostile file
 /// makes a circle of stands at the top.
 fn tree_order(processes: &[Process]) -> Vec<(usize, usize)> {
-    let images = grouped(
-        processes
-            .iter()
-            .enumerate()
-            .map(|(at, process)| (process.pid, at)),
-    );
+    let images = grouped(processes.iter().enumerate().map(|(at, process)| (process.pid, at)));
     let parents = processes.iter().rev();
     let children = grouped(parents.filter_map(|child| Some((child.parent?, child.pid))));
     let orphan = |process: &&Process| process.parent.is_none_or(|pid| !images.contains_key(&pid));

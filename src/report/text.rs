@@ -35,18 +35,13 @@ pub(super) fn command_line(words: &[String]) -> String {
 
 fn headline(page: &mut Page, report: &Report, choice: &Choice) {
     let target = &report.sections.target;
-    let process = report
-        .chosen
-        .and_then(|chosen| report.processes.get(chosen));
+    let process = report.chosen.and_then(|chosen| report.processes.get(chosen));
     let program = page.paint(Role::Title, &command_line(&target.command));
     let who = match target.pid {
         Some(pid) => format!("pid {pid}"),
         None => format!("sum of {} process images", report.processes.len()),
     };
-    page.line(&format!(
-        "{program} · {who} · {}",
-        ending(target.exit, process)
-    ));
+    page.line(&format!("{program} · {who} · {}", ending(target.exit, process)));
     let launched = date(report.recording.launched_at_s as u64);
     let since = process.map(|process| {
         let ended = process.ended_s.is_some();
@@ -55,12 +50,7 @@ fn headline(page: &mut Page, report: &Report, choice: &Choice) {
     let line = format!("{}launched {launched}", since.unwrap_or_default());
     page.painted(Role::Muted, &line);
     notes(page, report, choice);
-    if let Some(sentence) = report
-        .sections
-        .sentence
-        .as_ref()
-        .filter(|_| !choice.at_peak)
-    {
+    if let Some(sentence) = report.sections.sentence.as_ref().filter(|_| !choice.at_peak) {
         page.line("");
         page.line(sentence);
     }
@@ -70,8 +60,7 @@ fn notes(page: &mut Page, report: &Report, choice: &Choice) {
     if !report.recording.complete {
         let note = "This recording was cut: it is damaged, still being written, or its writer \
                     was killed.\nWhat stands before the cut is shown; what came later is missing.";
-        note.lines()
-            .for_each(|line| page.painted(Role::Warning, line));
+        note.lines().for_each(|line| page.painted(Role::Warning, line));
     }
     if choice.at_peak {
         page.line("Live figures and sizes as they were at the byte peak; the others at the end.");

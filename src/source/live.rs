@@ -4,6 +4,8 @@
 //! the program ended, the keeper tells it; an embedded program has no keeper, and then this
 //! source lets the time pass itself, so that ages and the timeline go on.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use memtop_probe::session::{
     control,
     layout::kind,
@@ -11,8 +13,11 @@ use memtop_probe::session::{
 };
 
 use crate::{
-    keeper::processes::{Image, Processes},
-    model::{Event, EventKind, Exit, ImageName, Point, Reading},
+    keeper::{
+        history::History,
+        processes::{Image, Processes},
+    },
+    model::{Event, EventKind, Exit, ImageName, Point, ProcessState, Reading},
     sys::clock,
 };
 
@@ -22,8 +27,10 @@ const BIRTH_TICKS: u32 = 1 << 20;
 /// A live session.
 #[derive(Debug)]
 pub struct Live {
-    reader: Reader,
+    reader: Arc<Reader>,
     processes: Processes,
+    /// What the keeper saw of each session; without a keeper this viewer's own samples count.
+    histories: Option<BTreeMap<usize, History>>,
     root: Option<u32>,
     exit: Option<Exit>,
     connected: bool,
@@ -36,20 +43,26 @@ pub struct Live {
 
 impl Live {
     /// A session whose program, `root`, a keeper holds.
-    pub fn kept(reader: Reader, root: u32, holds_feed: bool) -> Self {
-        Self { root: Some(root), holds_feed, ..Self::over(reader) }
+    pub fn kept(reader: Arc<Reader>, root: u32, holds_feed: bool) -> Self {
+        let mut live = Self::over(reader);
+        live.processes.root_started(root);
+        live.histories = Some(BTreeMap::new());
+        live.root = Some(root);
+        live.holds_feed = holds_feed;
+        live
     }
 
     /// The session of a program that embeds the allocator.
-    pub fn embedded(reader: Reader, pid: u32) -> Self {
+    pub fn embedded(reader: Arc<Reader>, pid: u32) -> Self {
         control::set_feed(reader.header(), true);
         Self { root: Some(pid), keeps_time: true, holds_feed: true, ..Self::over(reader) }
     }
 
-    fn over(reader: Reader) -> Self {
+    fn over(reader: Arc<Reader>) -> Self {
         Self {
             reader,
             processes: Processes::default(),
+            histories: None,
             root: None,
             exit: None,
             connected: true,
@@ -64,17 +77,20 @@ impl Live {
         &self.reader
     }
 
-    /// Takes over what was seen of session `index` before this viewer came.
-    pub fn remember(&mut self, index: usize, points: &[Point]) {
-        self.processes.remember(&self.reader, index, points);
+    /// Takes over what the keeper saw of session `index`; `restart` replaces what came before.
+    pub fn remember(&mut self, index: usize, restart: bool, points: &[Point]) {
+        let histories = self.histories.get_or_insert_default();
+        let history = histories.entry(index).or_default();
+        if restart {
+            *history = History::default();
+        }
+        points.iter().for_each(|point| history.push(*point));
     }
 
     /// The program has ended.
     pub fn ended(&mut self, exit: Exit) {
         self.exit = Some(exit);
-        if let Some(root) = self.root {
-            self.processes.root_ended(root, exit, clock::monotonic_ns());
-        }
+        self.processes.root_ended(exit, clock::monotonic_ns());
     }
 
     /// Nobody answers any more.
@@ -101,8 +117,8 @@ impl Live {
             now_s: image.map_or(0.0, |image| image.lived_ns(now_ns) as f64 / 1e9),
             images: self.processes.images().iter().map(|image| self.name(image)).collect(),
             shown,
-            state: image.and_then(|image| self.processes.state(image, &self.reader)),
-            timeline: image.map(|image| image.timeline().to_vec()).unwrap_or_default(),
+            state: image.and_then(|image| self.state(image)),
+            timeline: image.map(|image| self.timeline(image).to_vec()).unwrap_or_default(),
             events,
             tracing: control::is_tracing(self.reader.header()),
             exit: self.exit,
@@ -115,6 +131,23 @@ impl Live {
         let images = self.processes.images();
         let newest = || images.iter().rposition(|image| Some(image.pid) == self.root);
         wanted.filter(|&wanted| wanted < images.len()).or_else(newest).unwrap_or(0)
+    }
+
+    fn state(&self, image: &Image) -> Option<ProcessState> {
+        let mut state = self.processes.state(image, &self.reader)?;
+        let identity = &mut state.identity;
+        // Its end may be noticed before the keeper has said how the program ended.
+        if identity.ended.is_some() && identity.exit.is_none() && Some(image.pid) == self.root {
+            identity.exit = self.exit;
+        }
+        Some(state)
+    }
+
+    fn timeline<'a>(&'a self, image: &'a Image) -> &'a [Point] {
+        match &self.histories {
+            Some(histories) => histories.get(&image.index).map_or(&[], History::points),
+            None => image.timeline(),
+        }
     }
 
     fn name(&self, image: &Image) -> ImageName {

@@ -1,4 +1,68 @@
 //! Where readings come from, and whom a person's wishes go to.
 
-
+pub mod live;
 pub mod session;
+
+use memtop_probe::session::{control, reader::Reader};
+
+use crate::{
+    keeper::{client::Connection, protocol::FromViewer},
+    sys::{clock, pty::Size},
+};
+use std::sync::Arc;
+
+/// What can be asked of whoever holds the program. Nothing here waits or fails loudly: when
+/// nobody answers any more, the screen says so.
+#[derive(Debug)]
+pub enum Controls {
+    /// A keeper does what is asked.
+    Keeper(Connection),
+    /// The program has no keeper; what can be asked of it goes into its session memory.
+    Memory(Arc<Reader>),
+}
+
+impl Controls {
+    /// Starts or stops tracing.
+    pub fn set_tracing(&self, on: bool) {
+        match self {
+            Self::Keeper(connection) => tell(connection, &FromViewer::Tracing(on)),
+            Self::Memory(reader) => {
+                control::set_tracing(reader.header(), on, clock::monotonic_ns());
+            }
+        }
+    }
+
+    /// Makes what was traced so far untracked.
+    pub fn clear(&self) {
+        match self {
+            Self::Keeper(connection) => tell(connection, &FromViewer::Clear),
+            Self::Memory(reader) => control::clear(reader.header()),
+        }
+    }
+
+    /// Writes to the program's terminal.
+    pub fn send_input(&self, bytes: &[u8]) {
+        if let Self::Keeper(connection) = self {
+            tell(connection, &FromViewer::Input(bytes.to_vec()));
+        }
+    }
+
+    /// Tells the program's terminal its size.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        if let Self::Keeper(connection) = self {
+            tell(connection, &FromViewer::Resize(Size { columns, rows }));
+        }
+    }
+
+    /// Asks the program to end. A program without a keeper is not memtop's to end.
+    pub fn end_program(&self) {
+        if let Self::Keeper(connection) = self {
+            tell(connection, &FromViewer::EndProgram);
+        }
+    }
+}
+
+/// A keeper that is gone shows in its messages; there is nothing to do about it here.
+fn tell(connection: &Connection, message: &FromViewer) {
+    let _ = connection.send(message);
+}

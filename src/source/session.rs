@@ -104,9 +104,7 @@ fn window(clock: &ClockReading, started_ns: u64, ended_ns: Option<u64>) -> Windo
             to: to.map(|to| since(started_ns, to)),
         })
     };
-    Window {
-        intervals: clock.intervals.iter().filter_map(clip).collect(),
-    }
+    Window { intervals: clock.intervals.iter().filter_map(clip).collect() }
 }
 
 fn totals(reading: &SessionReading, clock: &ClockReading) -> Totals {
@@ -125,9 +123,7 @@ fn totals(reading: &SessionReading, clock: &ClockReading) -> Totals {
         frees: sum(classes, |class| class.frees),
         reallocations: reading.reallocations,
         temporary: reading.temporary,
-        usable_current_bytes: reading
-            .usable_allocated
-            .saturating_sub(reading.usable_freed),
+        usable_current_bytes: reading.usable_allocated.saturating_sub(reading.usable_freed),
         usable_allocated_bytes: reading.usable_allocated,
         usable_freed_bytes: reading.usable_freed,
     }
@@ -136,10 +132,7 @@ fn totals(reading: &SessionReading, clock: &ClockReading) -> Totals {
 /// The moment of the peak, to the tick in which it was reached.
 fn peak_at(reading: &SessionReading, clock: &ClockReading) -> Duration {
     let since_launch = reading.peak_tick.saturating_mul(clock.tick_ns);
-    since(
-        reading.started_ns,
-        clock.created_ns.saturating_add(since_launch),
-    )
+    since(reading.started_ns, clock.created_ns.saturating_add(since_launch))
 }
 
 fn untracked(reading: &SessionReading) -> Untracked {

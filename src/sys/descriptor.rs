@@ -33,11 +33,12 @@ pub fn is_terminal(number: RawFd) -> bool {
     unsafe { libc::isatty(number) == 1 }
 }
 
-/// Whether this process belongs to the group that the terminal listens to: one in the
-/// background had better not write on it.
+/// Whether this process may write on a terminal without disturbing: not from the background.
+/// A terminal that is not the controlling one has neither foreground nor background.
 pub fn in_foreground(terminal: RawFd) -> bool {
     // SAFETY: both calls take integers only.
-    unsafe { libc::tcgetpgrp(terminal) == libc::getpgrp() }
+    let (group, own) = unsafe { (libc::tcgetpgrp(terminal), libc::getpgrp()) };
+    group < 0 || group == own
 }
 
 /// One of the three standard descriptors.
@@ -52,10 +53,7 @@ pub fn standard(number: RawFd) -> Option<BorrowedFd<'static>> {
 /// Points the given standard descriptors to `/dev/null`. Whoever reads the other end of a
 /// pipe that the program has closed must see its end, and not wait for memtop.
 pub fn release_standard(numbers: &[RawFd]) -> io::Result<()> {
-    let null: File = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/null")?;
+    let null: File = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     for &number in numbers.iter().filter(|number| (0..3).contains(*number)) {
         // SAFETY: dup2 takes integers; the target is a standard descriptor, which nothing in
         // this program owns.

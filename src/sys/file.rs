@@ -28,14 +28,7 @@ pub fn can_map_code(file: &std::fs::File) -> io::Result<()> {
     let protection = libc::PROT_READ | libc::PROT_EXEC;
     // SAFETY: a fresh private mapping at an address of the kernel's choice, never touched.
     let base = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            4096,
-            protection,
-            libc::MAP_PRIVATE,
-            file.as_raw_fd(),
-            0,
-        )
+        libc::mmap(std::ptr::null_mut(), 4096, protection, libc::MAP_PRIVATE, file.as_raw_fd(), 0)
     };
     if base == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());

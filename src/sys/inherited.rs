@@ -2,7 +2,7 @@
 //!
 //! The runtime ignores `SIGPIPE` and opens `/dev/null` in place of closed standard
 //! descriptors; memtop itself ignores and blocks signals. A program that memtop starts must
-//! see none of that. So a constructor notes the state before `main`, and [`restore`] puts it
+//! see none of that. So a constructor notes the state before `main`, and `restore` puts it
 //! back in the child, between fork and exec.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
@@ -24,13 +24,7 @@ static CAPTURE: extern "C" fn() = capture;
 
 extern "C" fn capture() {
     for signal in SIGNALS {
-        // SAFETY: a null new action only asks; `action` is plain data for the answer. Signals
-        // that the C library keeps to itself are an error and stay as they are.
-        let ignored = unsafe {
-            let mut action: libc::sigaction = std::mem::zeroed();
-            libc::sigaction(signal, std::ptr::null(), &mut action) == 0
-                && action.sa_sigaction == libc::SIG_IGN
-        };
+        let ignored = set_action(signal, None) == libc::SIG_IGN;
         IGNORED.fetch_or(u64::from(ignored) << (signal - 1), Relaxed);
     }
     BLOCKED.store(set_mask(None), Relaxed);
@@ -41,22 +35,36 @@ extern "C" fn capture() {
     }
 }
 
+/// The kernel's `struct sigaction`, which is not the C library's.
+#[repr(C)]
+struct Action {
+    handler: usize,
+    flags: u64,
+    restorer: usize,
+    mask: u64,
+}
+
+/// Sets what becomes of a signal, default or ignored, and returns what did before. The system
+/// call, because the C library keeps two signals to itself, which a program may have ignored.
+fn set_action(signal: i32, handler: Option<usize>) -> usize {
+    let action = |handler| Action { handler, flags: 0, restorer: 0, mask: 0 };
+    let mut before = action(libc::SIG_DFL);
+    let new = handler.map(action);
+    let new = new.as_ref().map_or(std::ptr::null(), |new| new as *const Action);
+    // SAFETY: both pointers are null or point to an action as the kernel lays it out, with the
+    // 8 bytes of mask that the last argument promises. Default and ignored run no code of ours.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, &mut before as *mut Action, 8) };
+    before.handler
+}
+
 /// Sets the calling thread's signal mask and returns the one before. The system call and not
 /// the C library's function, which hides two signals.
 fn set_mask(mask: Option<u64>) -> u64 {
     let mut before = 0_u64;
-    let new = mask
-        .as_ref()
-        .map_or(std::ptr::null(), |mask| mask as *const u64);
+    let new = mask.as_ref().map_or(std::ptr::null(), |mask| mask as *const u64);
     // SAFETY: both pointers are null or point to the 8 bytes that the last argument promises.
     unsafe {
-        libc::syscall(
-            libc::SYS_rt_sigprocmask,
-            libc::SIG_SETMASK,
-            new,
-            &mut before as *mut u64,
-            8,
-        )
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, new, &mut before as *mut u64, 8)
     };
     before
 }
@@ -92,9 +100,8 @@ pub(super) fn restore() {
             0 => libc::SIG_DFL,
             _ => libc::SIG_IGN,
         };
-        // SAFETY: neither default nor ignore runs code of ours. KILL, STOP and the C
-        // library's own signals are refused, which changes nothing.
-        unsafe { libc::signal(signal, action) };
+        // KILL and STOP are refused, which changes nothing.
+        set_action(signal, Some(action));
     }
     set_mask(Some(BLOCKED.load(Relaxed)));
 }

@@ -15,9 +15,7 @@ pub fn headroom() -> Option<u64> {
 }
 
 fn available(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kibibytes: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
     Some(kibibytes.saturating_mul(1024))
 }
@@ -29,11 +27,7 @@ fn group_headroom(groups: &str, root: &Path) -> Option<u64> {
         let mut fields = line.splitn(3, ':').skip(1);
         let (controllers, path) = (fields.next()?, fields.next()?.trim_start_matches('/'));
         match controllers {
-            "" => Some((
-                root.to_owned(),
-                path.to_owned(),
-                ["memory.max", "memory.current"],
-            )),
+            "" => Some((root.to_owned(), path.to_owned(), ["memory.max", "memory.current"])),
             list if list.split(',').any(|one| one == "memory") => {
                 let files = ["memory.limit_in_bytes", "memory.usage_in_bytes"];
                 Some((root.join("memory"), path.to_owned(), files))
@@ -42,23 +36,15 @@ fn group_headroom(groups: &str, root: &Path) -> Option<u64> {
         }
     };
     let found = groups.lines().filter_map(own);
-    found
-        .filter_map(|(top, path, files)| least_on_the_way(&top, &path, files))
-        .min()
+    found.filter_map(|(top, path, files)| least_on_the_way(&top, &path, files)).min()
 }
 
 fn least_on_the_way(top: &Path, path: &str, files: [&str; 2]) -> Option<u64> {
     let read = |folder: &PathBuf, file: &str| -> Option<u64> {
-        fs::read_to_string(folder.join(file))
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
+        fs::read_to_string(folder.join(file)).ok()?.trim().parse().ok()
     };
     let folders = top.join(path);
-    let upwards = folders
-        .ancestors()
-        .take_while(|folder| folder.starts_with(top));
+    let upwards = folders.ancestors().take_while(|folder| folder.starts_with(top));
     upwards
         .filter_map(|folder| {
             let folder = folder.to_owned();
@@ -90,10 +76,7 @@ pub fn warning() -> Option<String> {
 }
 
 fn soft_limit(kind: libc::__rlimit_resource_t) -> Option<u64> {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is writable and of the right type.
     let done = unsafe { libc::getrlimit(kind, &mut limit) } == 0;
     (done && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
@@ -125,10 +108,7 @@ mod tests {
         write("memory/c/memory.limit_in_bytes", "90\n");
         write("memory/c/memory.usage_in_bytes", "100\n");
         assert_eq!(group_headroom("0::/a/b\n", &root), Some(600));
-        assert_eq!(
-            group_headroom("3:cpu,memory:/c\n1:name=x:/\n", &root),
-            Some(0)
-        );
+        assert_eq!(group_headroom("3:cpu,memory:/c\n1:name=x:/\n", &root), Some(0));
         assert_eq!(group_headroom("0::/gone\n", &root), None);
         fs::remove_dir_all(&root).unwrap();
     }

@@ -19,9 +19,5 @@ use std::io;
 
 /// The usual convention of system calls: a negative result is an error in `errno`.
 fn check(result: i32) -> io::Result<i32> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

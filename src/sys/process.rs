@@ -2,7 +2,10 @@
 
 use std::{
     fs, io,
-    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    os::{
+        fd::{AsRawFd, FromRawFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
     time::Duration,
 };
 
@@ -96,6 +99,12 @@ fn is_after(start_ticks: u64, monotonic_ns: u64) -> bool {
     start_ticks.saturating_mul(tick_ns) > monotonic_ns.saturating_add(asleep + tick_ns)
 }
 
+/// Device and inode of the file that a process executes; another one after an exec.
+pub fn executable(pid: u32) -> Option<(u64, u64)> {
+    let file = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+    Some((file.dev(), file.ino()))
+}
+
 /// Resident bytes of a process.
 pub fn resident_bytes(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
@@ -122,18 +131,12 @@ mod tests {
         let mut child = Command::new("/bin/sleep").arg("60").spawn().unwrap();
         let now = clock::monotonic_ns();
         let handle = Handle::open(child.id(), now);
-        assert!(matches!(
-            handle,
-            Handle::Descriptor(_) | Handle::StartTime(..)
-        ));
+        assert!(matches!(handle, Handle::Descriptor(_) | Handle::StartTime(..)));
         assert!(!handle.has_ended());
         let by_time = Handle::StartTime(child.id(), start_time(child.id()).unwrap());
         assert!(!by_time.has_ended());
         // A process that started after the session claims to have began is another one.
-        assert!(matches!(
-            Handle::open(child.id(), now - 10_000_000_000),
-            Handle::Gone
-        ));
+        assert!(matches!(Handle::open(child.id(), now - 10_000_000_000), Handle::Gone));
         assert!(resident_bytes(child.id()).unwrap() > 0);
         signal(child.id(), libc::SIGKILL).unwrap();
         while !handle.has_ended() {
@@ -145,12 +148,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::zombie_processes, reason = "reaping is what is tested")]
     fn reaping_tells_code_from_signal() {
         let end = |script: &str| {
-            let child = Command::new("/bin/sh")
-                .args(["-c", script])
-                .spawn()
-                .unwrap();
+            let child = Command::new("/bin/sh").args(["-c", script]).spawn().unwrap();
             loop {
                 if let Some(exit) = reap(child.id()).unwrap() {
                     return exit;

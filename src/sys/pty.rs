@@ -19,10 +19,7 @@ pub struct Size {
 
 impl Default for Size {
     fn default() -> Self {
-        Self {
-            columns: 80,
-            rows: 24,
-        }
+        Self { columns: 80, rows: 24 }
     }
 }
 
@@ -73,12 +70,8 @@ fn accept_utf8(terminal: &OwnedFd) {
 
 /// Sets the size; the program on it gets `SIGWINCH`.
 pub fn set_size(terminal: &impl AsRawFd, size: Size) -> io::Result<()> {
-    let window = libc::winsize {
-        ws_row: size.rows,
-        ws_col: size.columns,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+    let window =
+        libc::winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: TIOCSWINSZ reads one winsize.
     check(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &window) }).map(drop)
 }
@@ -90,10 +83,8 @@ pub fn size_of(number: RawFd) -> Option<Size> {
         let mut window: libc::winsize = std::mem::zeroed();
         (libc::ioctl(number, libc::TIOCGWINSZ, &mut window) == 0).then_some(window)
     }?;
-    (window.ws_col != 0 && window.ws_row != 0).then_some(Size {
-        columns: window.ws_col,
-        rows: window.ws_row,
-    })
+    (window.ws_col != 0 && window.ws_row != 0)
+        .then_some(Size { columns: window.ws_col, rows: window.ws_row })
 }
 
 #[cfg(test)]
@@ -103,15 +94,10 @@ mod tests {
 
     #[test]
     fn what_is_written_to_the_terminal_comes_out_of_the_master() {
-        let size = Size {
-            columns: 101,
-            rows: 7,
-        };
+        let size = Size { columns: 101, rows: 7 };
         let mut pty = Pty::open(size).unwrap();
         assert_eq!(size_of(pty.slave.as_raw_fd()), Some(size));
-        File::from(pty.slave.try_clone().unwrap())
-            .write_all(b"hello")
-            .unwrap();
+        File::from(pty.slave.try_clone().unwrap()).write_all(b"hello").unwrap();
         let mut bytes = [0; 16];
         let length = pty.master.read(&mut bytes).unwrap();
         assert_eq!(&bytes[..length], b"hello");

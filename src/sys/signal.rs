@@ -5,7 +5,7 @@ use std::{
     os::fd::{AsRawFd, FromRawFd, RawFd},
 };
 
-use super::check;
+use super::{check, poll};
 
 /// Signals that arrive here instead of at a handler. Made before any other thread is started,
 /// which then inherits the blocked mask.
@@ -34,11 +34,23 @@ impl Signals {
     }
 
     /// The next signal that came, if any.
-    pub fn next(&mut self) -> Option<i32> {
+    pub fn take(&mut self) -> Option<i32> {
         let mut info = [0_u8; size_of::<libc::signalfd_siginfo>()];
         let length = self.0.read(&mut info).ok()?;
         let number = info.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
         number.filter(|_| length == info.len()).map(|n| n as i32)
+    }
+}
+
+impl Signals {
+    /// Waits for the next signal; `None` when it cannot be waited for.
+    pub fn wait(&mut self) -> Option<i32> {
+        loop {
+            if let Some(signal) = self.take() {
+                return Some(signal);
+            }
+            poll::wait(&mut [poll::Wait::new(self.as_raw_fd(), true, false)], None).ok()?;
+        }
     }
 }
 
@@ -63,10 +75,10 @@ mod tests {
     #[test]
     fn a_collected_signal_can_be_read() {
         let mut signals = Signals::collect(&[libc::SIGURG]).unwrap();
-        assert_eq!(signals.next(), None);
+        assert_eq!(signals.take(), None);
         // SAFETY: the signal is blocked for this thread and harmless by default.
         unsafe { libc::raise(libc::SIGURG) };
-        assert_eq!(signals.next(), Some(libc::SIGURG));
-        assert_eq!(signals.next(), None);
+        assert_eq!(signals.take(), Some(libc::SIGURG));
+        assert_eq!(signals.take(), None);
     }
 }

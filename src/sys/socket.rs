@@ -22,13 +22,7 @@ pub fn peer_user(socket: &UnixStream) -> io::Result<u32> {
         let mut length = size_of::<libc::ucred>() as libc::socklen_t;
         let option = libc::SO_PEERCRED;
         let to = (&raw mut peer).cast();
-        check(libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            option,
-            to,
-            &mut length,
-        ))?;
+        check(libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, to, &mut length))?;
         Ok(peer.uid)
     }
 }
@@ -40,10 +34,7 @@ pub fn send_descriptor(
     descriptor: BorrowedFd<'_>,
 ) -> io::Result<usize> {
     let mut control = Control([0; 64]);
-    let mut part = libc::iovec {
-        iov_base: bytes.as_ptr().cast_mut().cast(),
-        iov_len: bytes.len(),
-    };
+    let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     // SAFETY: the message points to `part` and `control`, which outlive the call; the control
     // buffer has room for one descriptor and is aligned, so that CMSG_FIRSTHDR and CMSG_DATA
     // stay inside it. sendmsg only reads `bytes`.
@@ -67,10 +58,7 @@ pub fn send_descriptor(
 /// Receives bytes, and the descriptor that came with them, if one did. 0 bytes are the end.
 pub fn receive(socket: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
     let mut control = Control([0; 64]);
-    let mut part = libc::iovec {
-        iov_base: bytes.as_mut_ptr().cast(),
-        iov_len: bytes.len(),
-    };
+    let mut part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
     // SAFETY: as for sending; recvmsg writes at most what the lengths say.
     let (length, descriptor) = unsafe {
         let mut message: libc::msghdr = std::mem::zeroed();
@@ -129,9 +117,6 @@ mod tests {
         assert_eq!((length, descriptor.is_none()), (4, true));
         drop(ours);
         assert_eq!(receive(&theirs, &mut bytes).unwrap().0, 0);
-        assert_eq!(
-            peer_user(&theirs).unwrap(),
-            crate::sys::file::credentials().effective_user
-        );
+        assert_eq!(peer_user(&theirs).unwrap(), crate::sys::file::credentials().effective_user);
     }
 }

@@ -84,10 +84,7 @@ impl Vectors {
         Self {
             arguments: pointers(what.arguments).into_iter().chain(end()).collect(),
             by_shell: by_shell.chain(rest).chain(end()).collect(),
-            environment: pointers(what.environment)
-                .into_iter()
-                .chain(end())
-                .collect(),
+            environment: pointers(what.environment).into_iter().chain(end()).collect(),
         }
     }
 }
@@ -97,10 +94,7 @@ fn pipe() -> io::Result<(std::fs::File, OwnedFd)> {
     // SAFETY: pipe2 writes two descriptors, which are then ours alone.
     unsafe {
         check(libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC))?;
-        Ok((
-            std::fs::File::from_raw_fd(ends[0]),
-            OwnedFd::from_raw_fd(ends[1]),
-        ))
+        Ok((std::fs::File::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])))
     }
 }
 

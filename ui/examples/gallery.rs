@@ -35,37 +35,20 @@ fn main() -> std::io::Result<()> {
 /// Data and state of a named scene.
 fn scene(name: &str, size: (u16, u16)) -> (Data<'static>, State) {
     let state = |screen| State::new(screen, size);
-    let with = |screen, mode| State {
-        mode,
-        ..state(screen)
-    };
-    let asking = |question| {
-        Mode::Asking(Dialog {
-            question,
-            selected: 0,
-        })
-    };
+    let with = |screen, mode| State { mode, ..state(screen) };
+    let asking = |question| Mode::Asking(Dialog { question, selected: 0 });
     match name {
         "events" => (sample::session(), state(Screen::Events)),
         "filter" => {
-            let input = FilterInput {
-                text: ">1K free".to_owned(),
-                error: None,
-            };
+            let input = FilterInput { text: ">1K free".to_owned(), error: None };
             (sample::session(), with(Screen::Events, Mode::Filter(input)))
         }
         "output" => (sample::session(), state(Screen::Output)),
         "typing" => (sample::session(), with(Screen::Output, Mode::Typing)),
         "help" => (sample::session(), with(Screen::Overview, Mode::Help)),
         "chooser" => (sample::session(), state(Screen::Chooser)),
-        "quit" => (
-            sample::session(),
-            with(Screen::Overview, asking(Question::Quit)),
-        ),
-        "clear" => (
-            sample::session(),
-            with(Screen::Overview, asking(Question::Clear)),
-        ),
+        "quit" => (sample::session(), with(Screen::Overview, asking(Question::Quit))),
+        "clear" => (sample::session(), with(Screen::Overview, asking(Question::Clear))),
         "empty" => (sample::empty(), state(Screen::Overview)),
         "paused" => (sample::paused(), state(Screen::Overview)),
         "ended" => (sample::ended(), state(Screen::Overview)),
@@ -82,20 +65,10 @@ fn cut(data: &mut Data, state: &State) {
 }
 
 fn theme(has: &impl Fn(&str) -> bool) -> Theme {
-    let palette = if has("light") {
-        Palette::Light
-    } else {
-        Palette::Dark
-    };
-    let depths = [
-        ("none", ColorDepth::None),
-        ("16", ColorDepth::Ansi16),
-        ("256", ColorDepth::Ansi256),
-    ];
-    let depth = depths
-        .into_iter()
-        .find(|(word, _)| has(word))
-        .map_or(ColorDepth::True, |(_, d)| d);
+    let palette = if has("light") { Palette::Light } else { Palette::Dark };
+    let depths =
+        [("none", ColorDepth::None), ("16", ColorDepth::Ansi16), ("256", ColorDepth::Ansi256)];
+    let depth = depths.into_iter().find(|(word, _)| has(word)).map_or(ColorDepth::True, |(_, d)| d);
     let glyphs = match (has("ascii"), has("blocks")) {
         (true, _) => Glyphs::Ascii,
         (_, true) => Glyphs::Blocks,

@@ -418,18 +418,12 @@ pub struct Notice {
 impl Notice {
     /// A message that is good to know.
     pub fn info(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            severity: Severity::Info,
-        }
+        Self { text: text.into(), severity: Severity::Info }
     }
 
     /// A message that needs attention.
     pub fn warning(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            severity: Severity::Warning,
-        }
+        Self { text: text.into(), severity: Severity::Warning }
     }
 }
 

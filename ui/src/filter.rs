@@ -60,10 +60,7 @@ impl Filter {
     /// # Errors
     /// A sentence that names the word which is no filter.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let terms = text
-            .split_whitespace()
-            .map(term)
-            .collect::<Result<_, _>>()?;
+        let terms = text.split_whitespace().map(term).collect::<Result<_, _>>()?;
         Ok(Self { terms })
     }
 
@@ -85,10 +82,9 @@ impl Term {
             Self::Kind(kind) => event.kind == *kind,
             Self::Untracked => event.untracked,
             Self::Tid(tid) => event.tid == *tid,
-            Self::Thread(part) => event
-                .thread
-                .as_ref()
-                .is_some_and(|name| name.to_lowercase().contains(part)),
+            Self::Thread(part) => {
+                event.thread.as_ref().is_some_and(|name| name.to_lowercase().contains(part))
+            }
         }
     }
 }
@@ -115,9 +111,7 @@ fn term(word: &str) -> Result<Term, String> {
     if let Some((_, term)) = WORDS.into_iter().find(|(name, _)| *name == word) {
         return Ok(term);
     }
-    Ok(word
-        .parse()
-        .map_or_else(|_| Term::Thread(word.to_lowercase()), Term::Tid))
+    Ok(word.parse().map_or_else(|_| Term::Thread(word.to_lowercase()), Term::Tid))
 }
 
 /// `64`, `1K`, `1.5MiB`: bytes, in powers of 1024 whatever the spelling.
@@ -131,10 +125,7 @@ fn size(text: &str) -> Option<u64> {
         "t" | "tb" | "tib" => 40,
         _ => return None,
     };
-    let number: f64 = digits
-        .parse()
-        .ok()
-        .filter(|n: &f64| n.is_finite() && *n >= 0.0)?;
+    let number: f64 = digits.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0)?;
     Some((number * (1u64 << shift) as f64) as u64)
 }
 
@@ -143,13 +134,7 @@ mod tests {
     use super::*;
 
     fn event(size: u64, kind: EventKind) -> Event {
-        Event {
-            size,
-            kind,
-            tid: 4242,
-            thread: Some("io-Worker".into()),
-            ..Event::default()
-        }
+        Event { size, kind, tid: 4242, thread: Some("io-Worker".into()), ..Event::default() }
     }
 
     #[test]
@@ -166,21 +151,13 @@ mod tests {
         ];
         for (text, size, passes) in cases {
             let filter = Filter::parse(text).unwrap();
-            assert_eq!(
-                filter.matches(&event(size, EventKind::Alloc)),
-                passes,
-                "{text} {size}"
-            );
+            assert_eq!(filter.matches(&event(size, EventKind::Alloc)), passes, "{text} {size}");
         }
     }
 
     #[test]
     fn words_and_threads_combine() {
-        let passes = |text: &str| {
-            Filter::parse(text)
-                .unwrap()
-                .matches(&event(32, EventKind::Free))
-        };
+        let passes = |text: &str| Filter::parse(text).unwrap().matches(&event(32, EventKind::Free));
         assert!(passes(""));
         assert!(passes("free worker =32"));
         assert!(passes("4242"));

@@ -84,11 +84,7 @@ fn sign(value: i64) -> &'static str {
 /// assert_eq!(memtop_ui::format::count(12_345_678), "12.3 M");
 /// ```
 pub fn count(value: u64) -> String {
-    if value < 10_000_000 {
-        thousands(value)
-    } else {
-        metric(value as f64)
-    }
+    if value < 10_000_000 { thousands(value) } else { metric(value as f64) }
 }
 
 /// All digits, in groups of three.
@@ -139,11 +135,7 @@ pub fn byte_rate(per_s: f64) -> String {
 
 /// `12 %`; below ten one decimal.
 pub fn percent(value: f64) -> String {
-    if value != 0.0 && value < 9.95 {
-        format!("{value:.1} %")
-    } else {
-        format!("{value:.0} %")
-    }
+    if value != 0.0 && value < 9.95 { format!("{value:.1} %") } else { format!("{value:.0} %") }
 }
 
 /// `0:41`, `3:12`, `1:02:03`: a moment or a span to the second, cut, never rounded up.
@@ -198,21 +190,9 @@ pub fn size_class(min: u64, max: u64) -> String {
     if max < 1024 {
         return format!("{min}–{max} B");
     }
-    let unit = (0..UNITS.len())
-        .rev()
-        .find(|&u| scaled(max, u) >= 1.0)
-        .unwrap_or(0);
-    let low = if min.is_multiple_of(1024) {
-        min
-    } else {
-        min.saturating_sub(1)
-    };
-    format!(
-        "{}–{} {}",
-        trimmed(scaled(low, unit)),
-        trimmed(scaled(max, unit)),
-        UNITS[unit]
-    )
+    let unit = (0..UNITS.len()).rev().find(|&u| scaled(max, u) >= 1.0).unwrap_or(0);
+    let low = if min.is_multiple_of(1024) { min } else { min.saturating_sub(1) };
+    format!("{}–{} {}", trimmed(scaled(low, unit)), trimmed(scaled(max, unit)), UNITS[unit])
 }
 
 /// Up to three decimals, without trailing zeros.
@@ -251,10 +231,7 @@ pub fn shorten(text: &str, width: usize) -> String {
 /// assert_eq!(memtop_ui::format::command("/usr/bin/redis-server *:6379", 20), "redis-server *:6379");
 /// ```
 pub fn command(line: &str, width: usize) -> String {
-    let clean: String = line
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let clean: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if clean.width() <= width {
         return clean;
     }
@@ -264,9 +241,7 @@ pub fn command(line: &str, width: usize) -> String {
 /// A command line without the folder of its program.
 pub fn without_folder(line: &str) -> &str {
     let program = line.find(' ').unwrap_or(line.len());
-    line[..program]
-        .rfind('/')
-        .map_or(line, |slash| &line[slash + 1..])
+    line[..program].rfind('/').map_or(line, |slash| &line[slash + 1..])
 }
 
 /// Pads on the left to `width` columns.
@@ -286,11 +261,7 @@ mod tests {
     #[test]
     fn bytes_never_exceed_their_width() {
         for shift in 0..64 {
-            for value in [
-                1u64 << shift,
-                (1u64 << shift) - 1,
-                (1u64 << shift) + (1 << shift >> 1),
-            ] {
+            for value in [1u64 << shift, (1u64 << shift) - 1, (1u64 << shift) + (1 << shift >> 1)] {
                 assert!(bytes(value).width() <= BYTES_WIDTH, "{}", bytes(value));
             }
         }
@@ -351,10 +322,7 @@ mod tests {
 
     #[test]
     fn command_lines_lose_the_folder_first() {
-        assert_eq!(
-            command("/usr/bin/python3 a.py", 30),
-            "/usr/bin/python3 a.py"
-        );
+        assert_eq!(command("/usr/bin/python3 a.py", 30), "/usr/bin/python3 a.py");
         assert_eq!(command("/usr/bin/python3 a.py", 14), "python3 a.py");
         assert_eq!(command("/usr/bin/python3 a.py", 9), "python3 …");
         assert_eq!(shorten("abc", 0), "");

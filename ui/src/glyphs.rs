@@ -65,10 +65,7 @@ fn ascii(c: char) -> char {
             _ => '#',
         };
     }
-    ASCII
-        .iter()
-        .find(|(from, _)| from.contains(c))
-        .map_or('?', |(_, to)| *to)
+    ASCII.iter().find(|(from, _)| from.contains(c)).map_or('?', |(_, to)| *to)
 }
 
 #[cfg(test)]

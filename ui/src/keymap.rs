@@ -50,14 +50,8 @@ pub enum Group {
 
 impl Group {
     /// All groups in the order of the help page.
-    pub const ALL: [Self; 6] = [
-        Self::Look,
-        Self::Compare,
-        Self::Trace,
-        Self::Program,
-        Self::Memtop,
-        Self::Move,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Look, Self::Compare, Self::Trace, Self::Program, Self::Memtop, Self::Move];
 
     /// The heading.
     pub fn title(self) -> &'static str {
@@ -90,10 +84,7 @@ pub struct Binding {
 }
 
 const fn key(code: KeyCode) -> Key {
-    Key {
-        code,
-        modifiers: KeyModifiers::NONE,
-    }
+    Key { code, modifiers: KeyModifiers::NONE }
 }
 
 const fn ch(c: char) -> Key {
@@ -101,10 +92,7 @@ const fn ch(c: char) -> Key {
 }
 
 const fn ctrl(c: char) -> Key {
-    Key {
-        code: KeyCode::Char(c),
-        modifiers: KeyModifiers::CONTROL,
-    }
+    Key { code: KeyCode::Char(c), modifiers: KeyModifiers::CONTROL }
 }
 
 macro_rules! bindings {
@@ -215,18 +203,12 @@ pub fn dispatch(state: &State, event: KeyEvent) -> Option<Action> {
         return None;
     }
     let pressed = Key::from(event);
-    let bound = scopes(state)
-        .iter()
-        .find_map(|scope| lookup(*scope, pressed));
-    bound
-        .map(|binding| binding.action.clone())
-        .or_else(|| unbound(&state.mode, event))
+    let bound = scopes(state).iter().find_map(|scope| lookup(*scope, pressed));
+    bound.map(|binding| binding.action.clone()).or_else(|| unbound(&state.mode, event))
 }
 
 fn lookup(scope: Scope, pressed: Key) -> Option<&'static Binding> {
-    BINDINGS
-        .iter()
-        .find(|b| b.scope == scope && b.keys.contains(&pressed))
+    BINDINGS.iter().find(|b| b.scope == scope && b.keys.contains(&pressed))
 }
 
 /// Keys outside the table are text where text is expected.
@@ -255,12 +237,8 @@ pub fn advertised(state: &State) -> impl Iterator<Item = &'static Binding> {
         (_, On(_)) => 1,
         _ => 2,
     };
-    (0..3).flat_map(move |wanted| {
-        BINDINGS
-            .iter()
-            .filter(offered)
-            .filter(move |b| place(b) == wanted)
-    })
+    (0..3)
+        .flat_map(move |wanted| BINDINGS.iter().filter(offered).filter(move |b| place(b) == wanted))
 }
 
 /// Before a program is chosen, there is nothing to mark, pause or look at.
@@ -282,16 +260,8 @@ fn makes_sense_without_program(binding: &Binding) -> bool {
 pub fn markdown_table() -> String {
     let mut table = String::from("| keys | where | what |\n| --- | --- | --- |\n");
     for binding in BINDINGS {
-        let keys: Vec<_> = binding
-            .keys
-            .iter()
-            .map(|key| format!("`{}`", key.name()))
-            .collect();
-        let row = [
-            keys.join(" "),
-            binding.scope.name().to_owned(),
-            binding.help.to_owned(),
-        ];
+        let keys: Vec<_> = binding.keys.iter().map(|key| format!("`{}`", key.name())).collect();
+        let row = [keys.join(" "), binding.scope.name().to_owned(), binding.help.to_owned()];
         let row = row.map(|cell| cell.replace('|', "\\|"));
         table.push_str(&format!("| {} |\n", row.join(" | ")));
     }
@@ -351,10 +321,7 @@ impl From<KeyEvent> for Key {
             KeyCode::Char(_) | BackTab => event.modifiers - KeyModifiers::SHIFT,
             _ => event.modifiers,
         };
-        Self {
-            code: canonical(event.code, modifiers),
-            modifiers,
-        }
+        Self { code: canonical(event.code, modifiers), modifiers }
     }
 }
 
@@ -383,10 +350,7 @@ mod tests {
     #[test]
     fn every_entry_has_help_and_a_screen_of_its_own_keeps_the_common_keys() {
         for binding in BINDINGS {
-            assert!(
-                !binding.help.is_empty() && !binding.keys.is_empty(),
-                "{binding:?}"
-            );
+            assert!(!binding.help.is_empty() && !binding.keys.is_empty(), "{binding:?}");
         }
         for common in [Action::Quit, Action::Help, Action::NextScreen, Action::Back] {
             let everywhere = |b: &&Binding| b.scope == Everywhere && b.action == common;
@@ -394,10 +358,7 @@ mod tests {
             let hidden = |b: &&Binding| {
                 matches!(b.scope, On(_)) && binding.keys.iter().any(|k| b.keys.contains(k))
             };
-            assert!(
-                !BINDINGS.iter().any(|b| hidden(&b)),
-                "{common:?} is hidden by a screen"
-            );
+            assert!(!BINDINGS.iter().any(|b| hidden(&b)), "{common:?} is hidden by a screen");
         }
     }
 

@@ -111,11 +111,7 @@ fn special(code: KeyCode, modifiers: KeyModifiers, application_cursor: bool) -> 
 
 fn modifier_parameter(modifiers: KeyModifiers) -> u8 {
     let bit = |modifier, value| {
-        if modifiers.contains(modifier) {
-            value
-        } else {
-            0
-        }
+        if modifiers.contains(modifier) { value } else { 0 }
     };
     1 + bit(KeyModifiers::SHIFT, 1) + bit(KeyModifiers::ALT, 2) + bit(KeyModifiers::CONTROL, 4)
 }

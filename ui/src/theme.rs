@@ -153,9 +153,7 @@ impl TryFrom<String> for Written {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-            .map(Self)
-            .map_err(|_| format!("“{text}” is no colour"))
+        text.parse().map(Self).map_err(|_| format!("“{text}” is no colour"))
     }
 }
 
@@ -177,15 +175,9 @@ impl Theme {
             return Err(ThemeError(format!("there is no role “{name}”")));
         }
         let style = |(_, name): &(Role, &str)| {
-            entries
-                .get(*name)
-                .map_or_else(Style::new, |entry| entry.style(depth))
+            entries.get(*name).map_or_else(Style::new, |entry| entry.style(depth))
         };
-        Ok(Self {
-            styles: Role::ALL.iter().map(style).collect(),
-            depth,
-            glyphs,
-        })
+        Ok(Self { styles: Role::ALL.iter().map(style).collect(), depth, glyphs })
     }
 
     /// How `role` looks.
@@ -212,10 +204,7 @@ impl Entry {
             (self.dim, Modifier::DIM),
             (self.italic, Modifier::ITALIC),
             (self.underlined, Modifier::UNDERLINED),
-            (
-                self.reversed || self.needs_reverse(depth),
-                Modifier::REVERSED,
-            ),
+            (self.reversed || self.needs_reverse(depth), Modifier::REVERSED),
         ] {
             if set {
                 style = style.add_modifier(modifier);
@@ -300,15 +289,11 @@ fn distance(a: (u8, u8, u8), b: (u8, u8, u8)) -> u32 {
 
 /// The first sixteen are left out: users redefine them.
 fn nearest_256(r: u8, g: u8, b: u8) -> u8 {
-    (16..=255)
-        .min_by_key(|&i| distance(rgb_of_256(i), (r, g, b)))
-        .unwrap_or(15)
+    (16..=255).min_by_key(|&i| distance(rgb_of_256(i), (r, g, b))).unwrap_or(15)
 }
 
 fn nearest_16(r: u8, g: u8, b: u8) -> Color {
-    let nearest = NAMED
-        .iter()
-        .min_by_key(|(_, rgb)| distance(*rgb, (r, g, b)));
+    let nearest = NAMED.iter().min_by_key(|(_, rgb)| distance(*rgb, (r, g, b)));
     nearest.map_or(Color::Reset, |(color, _)| *color)
 }
 
@@ -316,12 +301,8 @@ fn nearest_16(r: u8, g: u8, b: u8) -> Color {
 mod tests {
     use super::*;
 
-    const DEPTHS: [ColorDepth; 4] = [
-        ColorDepth::None,
-        ColorDepth::Ansi16,
-        ColorDepth::Ansi256,
-        ColorDepth::True,
-    ];
+    const DEPTHS: [ColorDepth; 4] =
+        [ColorDepth::None, ColorDepth::Ansi16, ColorDepth::Ansi256, ColorDepth::True];
 
     #[test]
     fn own_palettes_load_and_name_every_role() {
@@ -345,30 +326,16 @@ mod tests {
             let style = theme.style(*role);
             assert_eq!((style.fg, style.bg), (None, None), "{name}");
         }
-        assert!(
-            theme
-                .style(Role::Selected)
-                .add_modifier
-                .contains(Modifier::REVERSED)
-        );
+        assert!(theme.style(Role::Selected).add_modifier.contains(Modifier::REVERSED));
         assert_eq!(theme.adapt(Color::Rgb(1, 2, 3)), Color::Reset);
     }
 
     #[test]
     fn colours_go_down_the_ladder() {
-        assert_eq!(
-            ColorDepth::Ansi256.adapt(Color::Rgb(255, 175, 95)),
-            Color::Indexed(215)
-        );
-        assert_eq!(
-            ColorDepth::Ansi16.adapt(Color::Rgb(250, 10, 10)),
-            Color::LightRed
-        );
+        assert_eq!(ColorDepth::Ansi256.adapt(Color::Rgb(255, 175, 95)), Color::Indexed(215));
+        assert_eq!(ColorDepth::Ansi16.adapt(Color::Rgb(250, 10, 10)), Color::LightRed);
         assert_eq!(ColorDepth::Ansi16.adapt(Color::Indexed(16)), Color::Black);
-        assert_eq!(
-            ColorDepth::True.adapt(Color::Rgb(1, 2, 3)),
-            Color::Rgb(1, 2, 3)
-        );
+        assert_eq!(ColorDepth::True.adapt(Color::Rgb(1, 2, 3)), Color::Rgb(1, 2, 3));
     }
 
     #[test]

@@ -105,13 +105,7 @@ fn quit(state: &mut State, data: &Data) -> Effect {
 }
 
 fn ask(state: &mut State, question: Question) -> Effect {
-    enter(
-        state,
-        Mode::Asking(Dialog {
-            question,
-            selected: 0,
-        }),
-    )
+    enter(state, Mode::Asking(Dialog { question, selected: 0 }))
 }
 
 fn show(state: &mut State, screen: Screen) -> Effect {
@@ -123,10 +117,7 @@ fn show(state: &mut State, screen: Screen) -> Effect {
 }
 
 fn neighbour(screen: Screen, offset: usize) -> Screen {
-    let at = SCREENS
-        .iter()
-        .position(|(_, s, _)| *s == screen)
-        .unwrap_or(0);
+    let at = SCREENS.iter().position(|(_, s, _)| *s == screen).unwrap_or(0);
     SCREENS[(at + offset) % SCREENS.len()].1
 }
 
@@ -159,20 +150,14 @@ fn mark(state: &mut State, data: &Data) -> Effect {
         return Effect::None;
     }
     let number = state.marks.last().map_or(1, |mark| mark.number + 1);
-    state.marks.push(Mark {
-        number,
-        t_s: data.timeline.now_s,
-    });
+    state.marks.push(Mark { number, t_s: data.timeline.now_s });
     state.baseline = Baseline::Mark(number);
     Effect::Marked(number)
 }
 
 fn next_baseline(state: &mut State) -> Effect {
     if state.marks.is_empty() {
-        return tell(
-            state,
-            Notice::info("no marks yet: press s to mark a moment"),
-        );
+        return tell(state, Notice::info("no marks yet: press s to mark a moment"));
     }
     let after = |n: u32| state.marks.iter().find(|mark| mark.number > n);
     let next = match state.baseline {
@@ -220,11 +205,7 @@ fn toggle_tracing(state: &mut State, data: &Data) -> Effect {
 }
 
 fn ask_clear(state: &mut State, data: &Data) -> Effect {
-    if may_steer(state, data) {
-        ask(state, Question::Clear)
-    } else {
-        Effect::Redraw
-    }
+    if may_steer(state, data) { ask(state, Question::Clear) } else { Effect::Redraw }
 }
 
 fn set_zoom(state: &mut State, zoom_s: Option<f64>) -> Effect {
@@ -235,10 +216,7 @@ fn set_zoom(state: &mut State, zoom_s: Option<f64>) -> Effect {
 fn process(state: &mut State, step: Step, data: &Data) -> Effect {
     let count = data.header.process.count;
     if count < 2 {
-        return tell(
-            state,
-            Notice::info("the program has started no other process"),
-        );
+        return tell(state, Notice::info("the program has started no other process"));
     }
     let offset = if step == Step::Next { 1 } else { count - 1 };
     state.process = (state.process + offset) % count;
@@ -365,10 +343,7 @@ fn start_typing(state: &mut State, data: &Data) -> Effect {
             enter(state, Mode::Typing)
         }
         Output::Terminal(_) => Effect::Redraw,
-        _ => tell(
-            state,
-            Notice::info("memtop does not hold this program's terminal"),
-        ),
+        _ => tell(state, Notice::info("memtop does not hold this program's terminal")),
     }
 }
 

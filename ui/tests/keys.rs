@@ -41,10 +41,7 @@ fn named(name: &str) -> (KeyCode, KeyModifiers) {
         "Space" => KeyCode::Char(' '),
         "lt" => KeyCode::Char('<'),
         other => {
-            let c = other
-                .strip_prefix("C-")
-                .and_then(|c| c.chars().next())
-                .expect("a key");
+            let c = other.strip_prefix("C-").and_then(|c| c.chars().next()).expect("a key");
             return (KeyCode::Char(c), KeyModifiers::CONTROL);
         }
     };
@@ -95,17 +92,11 @@ fn quitting_asks_once_while_the_program_runs() {
 #[test]
 fn quitting_leaves_at_once_when_there_is_nothing_to_decide() {
     assert_eq!(effects(&sample::ended(), "q"), [Effect::Quit(Leave::Leave)]);
-    assert_eq!(
-        effects(&sample::killed(), "<C-c>"),
-        [Effect::Quit(Leave::Leave)]
-    );
+    assert_eq!(effects(&sample::killed(), "<C-c>"), [Effect::Quit(Leave::Leave)]);
     let mut joined = sample::session();
     joined.header.origin = Origin::Joined;
     assert_eq!(effects(&joined, "q"), [Effect::Quit(Leave::Detach)]);
-    assert_eq!(
-        press(Screen::Chooser, &joined, "q").1,
-        [Effect::Quit(Leave::Leave)]
-    );
+    assert_eq!(press(Screen::Chooser, &joined, "q").1, [Effect::Quit(Leave::Leave)]);
 }
 
 #[test]
@@ -118,11 +109,7 @@ fn screens_follow_digits_and_tab() {
     assert_eq!(screen("<Tab><Tab><Tab>"), Screen::Overview);
     assert_eq!(screen("<BackTab>"), Screen::Events);
     assert_eq!(screen("9<Esc>"), Screen::Overview);
-    assert_eq!(
-        screen("2345680"),
-        Screen::Overview,
-        "screens that do not exist have no key"
-    );
+    assert_eq!(screen("2345680"), Screen::Overview, "screens that do not exist have no key");
 }
 
 #[test]
@@ -136,10 +123,7 @@ fn marks_are_numbered_and_growth_is_measured_from_the_last() {
     let baseline = |text| press(Screen::Overview, &data, text).0.baseline;
     assert_eq!(baseline("ssb"), Baseline::Start);
     assert_eq!(baseline("ssbb"), Baseline::Mark(1));
-    assert!(
-        press(Screen::Overview, &data, "b").0.notice.is_some(),
-        "says why nothing happened"
-    );
+    assert!(press(Screen::Overview, &data, "b").0.notice.is_some(), "says why nothing happened");
 }
 
 #[test]
@@ -147,11 +131,7 @@ fn tracing_is_paused_resumed_and_cleared_by_who_may() {
     let mut data = sample::session();
     assert_eq!(effects(&data, "p"), [Effect::StopTracing]);
     assert_eq!(effects(&data, "cc"), [Effect::Clear]);
-    assert_eq!(
-        effects(&data, "c<Enter>"),
-        [],
-        "the safe answer comes first"
-    );
+    assert_eq!(effects(&data, "c<Enter>"), [], "the safe answer comes first");
     data.header.tracing.on = false;
     assert_eq!(effects(&data, "p"), [Effect::StartTracing]);
     data.header.read_only = true;
@@ -192,16 +172,10 @@ fn pasted_text_goes_where_text_is_expected() {
     let effect = update(&mut state, Action::Paste("ls\n".into()), &data);
     assert_eq!(effect, Effect::SendInput(b"ls\r".to_vec()));
     let mut state = press(Screen::Events, &data, "/").0;
-    assert_eq!(
-        update(&mut state, Action::Paste(">1K\n".into()), &data),
-        Effect::Redraw
-    );
+    assert_eq!(update(&mut state, Action::Paste(">1K\n".into()), &data), Effect::Redraw);
     assert!(matches!(&state.mode, Mode::Filter(input) if input.text == ">1K"));
     let mut state = press(Screen::Overview, &data, "").0;
-    assert_eq!(
-        update(&mut state, Action::Paste("q".into()), &data),
-        Effect::None
-    );
+    assert_eq!(update(&mut state, Action::Paste("q".into()), &data), Effect::None);
 }
 
 #[test]
@@ -227,10 +201,7 @@ fn the_output_scrolls_back_as_far_as_there_are_lines() {
 fn a_filter_is_typed_applied_and_taken_away() {
     let data = sample::session();
     let (state, _) = press(Screen::Events, &data, "/>1Kx<Backspace> free<Enter>");
-    assert_eq!(
-        (state.mode.clone(), state.filter_text.as_str()),
-        (Mode::Browse, ">1K free")
-    );
+    assert_eq!((state.mode.clone(), state.filter_text.as_str()), (Mode::Browse, ">1K free"));
     assert!(!state.filter.is_empty());
     let (state, _) = press(Screen::Events, &data, "/>q<Enter>");
     assert!(matches!(&state.mode, Mode::Filter(input) if input.error.is_some()));
@@ -257,10 +228,7 @@ fn zoom_theme_bars_and_processes() {
     assert_eq!((state.zoom_s, state.bars), (Some(60.0), Bars::Blocks));
     assert_eq!(press(Screen::Overview, &data, "++-").0.zoom_s, Some(120.0));
     assert_eq!(press(Screen::Overview, &data, "++=").0.zoom_s, None);
-    assert_eq!(
-        effects(&data, "T<C-l><C-z>"),
-        [Effect::Repaint, Effect::Repaint, Effect::Suspend]
-    );
+    assert_eq!(effects(&data, "T<C-l><C-z>"), [Effect::Repaint, Effect::Repaint, Effect::Suspend]);
     assert!(press(Screen::Overview, &data, ">").0.notice.is_some());
     data.header.process.count = 3;
     assert_eq!(press(Screen::Overview, &data, ">>").0.process, 2);
@@ -271,20 +239,10 @@ fn zoom_theme_bars_and_processes() {
 #[test]
 fn the_chooser_joins_what_is_selected() {
     let data = sample::session();
-    assert_eq!(
-        press(Screen::Chooser, &data, "j<Enter>").1,
-        [Effect::Join(1)]
-    );
-    assert_eq!(
-        press(Screen::Chooser, &data, "jjjjjk<Enter>").1,
-        [Effect::Join(1)]
-    );
+    assert_eq!(press(Screen::Chooser, &data, "j<Enter>").1, [Effect::Join(1)]);
+    assert_eq!(press(Screen::Chooser, &data, "jjjjjk<Enter>").1, [Effect::Join(1)]);
     assert_eq!(press(Screen::Chooser, &Data::default(), "<Enter>").1, []);
-    assert_eq!(
-        press(Screen::Chooser, &data, "7sp").1,
-        [],
-        "there is no program to act on yet"
-    );
+    assert_eq!(press(Screen::Chooser, &data, "7sp").1, [], "there is no program to act on yet");
 }
 
 #[test]
@@ -302,10 +260,7 @@ fn the_scale_is_remembered_between_frames() {
     let mut state = State::new(Screen::Overview, (80, 24));
     state.observe_scale(&data);
     let before = state.extent;
-    data.timeline.peak = Some(Peak {
-        bytes: 1 << 30,
-        t_s: 150.0,
-    });
+    data.timeline.peak = Some(Peak { bytes: 1 << 30, t_s: 150.0 });
     state.observe_scale(&data);
     assert_ne!(state.extent, before);
 }

@@ -25,9 +25,7 @@ fn frame(data: &mut Data, state: &mut State, theme: &Theme) -> Buffer {
     state.observe_scale(data);
     let (cols, rows) = state.size;
     let mut terminal = Terminal::new(TestBackend::new(cols, rows)).unwrap();
-    terminal
-        .draw(|frame| draw(frame, data, state, theme))
-        .unwrap();
+    terminal.draw(|frame| draw(frame, data, state, theme)).unwrap();
     terminal.backend().buffer().clone()
 }
 
@@ -36,30 +34,18 @@ fn text(buffer: &Buffer) -> String {
     let rows = buffer.content.chunks(width);
     let row =
         |cells: &[ratatui::buffer::Cell]| cells.iter().map(|c| c.symbol()).collect::<String>();
-    rows.map(|cells| row(cells).trim_end().to_owned() + "\n")
-        .collect()
+    rows.map(|cells| row(cells).trim_end().to_owned() + "\n").collect()
 }
 
 /// The frame of `data` on `screen` with everything as it usually is.
 fn plain(mut data: Data, screen: Screen, size: (u16, u16)) -> String {
     let mut state = State::new(screen, size);
-    text(&frame(
-        &mut data,
-        &mut state,
-        &theme(ColorDepth::True, Glyphs::Braille),
-    ))
+    text(&frame(&mut data, &mut state, &theme(ColorDepth::True, Glyphs::Braille)))
 }
 
 fn in_mode(mut data: Data, screen: Screen, mode: Mode, size: (u16, u16)) -> String {
-    let mut state = State {
-        mode,
-        ..State::new(screen, size)
-    };
-    text(&frame(
-        &mut data,
-        &mut state,
-        &theme(ColorDepth::True, Glyphs::Braille),
-    ))
+    let mut state = State { mode, ..State::new(screen, size) };
+    text(&frame(&mut data, &mut state, &theme(ColorDepth::True, Glyphs::Braille)))
 }
 
 #[test]
@@ -92,10 +78,7 @@ fn overview_empty_paused_ended_killed() {
         ("killed", sample::killed()),
         ("nothing_known", Data::default()),
     ] {
-        assert_snapshot!(
-            format!("overview_{name}"),
-            plain(data, Screen::Overview, (80, 24))
-        );
+        assert_snapshot!(format!("overview_{name}"), plain(data, Screen::Overview, (80, 24)));
     }
 }
 
@@ -104,51 +87,23 @@ fn overview_after_a_pause_zoomed_and_frozen() {
     let mut data = sample::session();
     data.header.tracing.was_paused = true;
     data.header.process.count = 3;
-    data.timeline.intervals = vec![
-        Interval {
-            from_s: 41.3,
-            to_s: Some(100.0),
-        },
-        Interval {
-            from_s: 150.0,
-            to_s: None,
-        },
-    ];
+    data.timeline.intervals =
+        vec![Interval { from_s: 41.3, to_s: Some(100.0) }, Interval { from_s: 150.0, to_s: None }];
     let mut state = State::new(Screen::Overview, (120, 40));
     state.zoom_s = Some(120.0);
     state.frozen = true;
-    let buffer = frame(
-        &mut data,
-        &mut state,
-        &theme(ColorDepth::True, Glyphs::Braille),
-    );
+    let buffer = frame(&mut data, &mut state, &theme(ColorDepth::True, Glyphs::Braille));
     assert_snapshot!(text(&buffer));
 }
 
 #[test]
 fn events() {
-    assert_snapshot!(
-        "events_80x24",
-        plain(sample::session(), Screen::Events, (80, 24))
-    );
-    assert_snapshot!(
-        "events_120x40",
-        plain(sample::session(), Screen::Events, (120, 40))
-    );
-    assert_snapshot!(
-        "events_empty",
-        plain(sample::paused(), Screen::Events, (80, 24))
-    );
-    let input = FilterInput {
-        text: ">q".into(),
-        error: Some("“>q”: a size reads like >1K".into()),
-    };
-    let frame = in_mode(
-        sample::session(),
-        Screen::Events,
-        Mode::Filter(input),
-        (80, 24),
-    );
+    assert_snapshot!("events_80x24", plain(sample::session(), Screen::Events, (80, 24)));
+    assert_snapshot!("events_120x40", plain(sample::session(), Screen::Events, (120, 40)));
+    assert_snapshot!("events_empty", plain(sample::paused(), Screen::Events, (80, 24)));
+    let input =
+        FilterInput { text: ">q".into(), error: Some("“>q”: a size reads like >1K".into()) };
+    let frame = in_mode(sample::session(), Screen::Events, Mode::Filter(input), (80, 24));
     assert_snapshot!("events_filter_error", frame);
 }
 
@@ -163,25 +118,14 @@ fn output() {
     parser.screen_mut().set_scrollback(0);
     let mut data = sample::session();
     data.output = Output::Terminal(parser.screen());
-    assert_snapshot!(
-        "output_typing",
-        in_mode(data, Screen::Output, Mode::Typing, (80, 24))
-    );
-    assert_snapshot!(
-        "output_elsewhere",
-        plain(sample::session(), Screen::Output, (80, 24))
-    );
+    assert_snapshot!("output_typing", in_mode(data, Screen::Output, Mode::Typing, (80, 24)));
+    assert_snapshot!("output_elsewhere", plain(sample::session(), Screen::Output, (80, 24)));
 }
 
 #[test]
 fn help() {
     for (cols, rows) in [(80, 24), (120, 60)] {
-        let frame = in_mode(
-            sample::session(),
-            Screen::Overview,
-            Mode::Help,
-            (cols, rows),
-        );
+        let frame = in_mode(sample::session(), Screen::Overview, Mode::Help, (cols, rows));
         assert_snapshot!(format!("help_{cols}x{rows}"), frame);
     }
 }
@@ -189,10 +133,7 @@ fn help() {
 #[test]
 fn dialogs() {
     for (name, question) in [("quit", Question::Quit), ("clear", Question::Clear)] {
-        let asking = Mode::Asking(Dialog {
-            question,
-            selected: 0,
-        });
+        let asking = Mode::Asking(Dialog { question, selected: 0 });
         let frame = in_mode(sample::session(), Screen::Overview, asking, (80, 24));
         assert_snapshot!(format!("dialog_{name}"), frame);
     }
@@ -200,14 +141,8 @@ fn dialogs() {
 
 #[test]
 fn chooser() {
-    assert_snapshot!(
-        "chooser_80x24",
-        plain(sample::session(), Screen::Chooser, (80, 24))
-    );
-    assert_snapshot!(
-        "chooser_empty",
-        plain(Data::default(), Screen::Chooser, (80, 24))
-    );
+    assert_snapshot!("chooser_80x24", plain(sample::session(), Screen::Chooser, (80, 24)));
+    assert_snapshot!("chooser_empty", plain(Data::default(), Screen::Chooser, (80, 24)));
 }
 
 #[test]
@@ -216,12 +151,7 @@ fn too_small_says_what_is_needed() {
     assert_eq!(frame.lines().next(), Some("memtop needs 40×10, this is"));
     for cols in 1..45 {
         for rows in 1..14 {
-            for screen in [
-                Screen::Overview,
-                Screen::Events,
-                Screen::Output,
-                Screen::Chooser,
-            ] {
+            for screen in [Screen::Overview, Screen::Events, Screen::Output, Screen::Chooser] {
                 plain(sample::session(), screen, (cols, rows));
             }
         }
@@ -245,11 +175,7 @@ fn styles_of_the_overview() {
 
 fn styles(buffer: &Buffer) -> String {
     let mut out = String::new();
-    for (y, cells) in buffer
-        .content
-        .chunks(usize::from(buffer.area.width))
-        .enumerate()
-    {
+    for (y, cells) in buffer.content.chunks(usize::from(buffer.area.width)).enumerate() {
         for run in cells.chunk_by(|a, b| (a.fg, a.bg, a.modifier) == (b.fg, b.bg, b.modifier)) {
             let text: String = run.iter().map(|cell| cell.symbol()).collect();
             if !text.trim().is_empty() {
@@ -267,10 +193,7 @@ fn the_start_line_is_in_the_column_that_holds_the_start() {
     for (cols, rows) in [(40, 10), (80, 24), (120, 40), (200, 50)] {
         for start in [0.0, 3.7, 41.3, 120.0, 191.9] {
             let mut data = sample::session();
-            data.timeline.intervals = vec![Interval {
-                from_s: start,
-                to_s: None,
-            }];
+            data.timeline.intervals = vec![Interval { from_s: start, to_s: None }];
             let frame = plain(data, Screen::Overview, (cols, rows));
             let data = sample::session();
             let lines: Vec<Vec<char>> = frame.lines().map(|l| l.chars().collect()).collect();

@@ -6,17 +6,42 @@ use core::{
 };
 
 use super::{bootstrap, next, start::ORIGIN};
-use crate::hook::{self, Allocation};
+use crate::{
+    fast::{self, Step},
+    hook::{self, Allocation, QUIET},
+    shadow::COARSE,
+};
 
 type Pointer = *mut c_void;
 
 /// Records a block that the next allocator returned, and returns it.
+///
+/// The usual case is a straight line that ends in a jump; whatever else there is, is reached
+/// by a jump as well, so that the line needs no stack.
 #[inline(always)]
 fn record(block: Pointer, size: usize) -> Pointer {
-    if !block.is_null() {
-        let usable = next::usable_size(block);
-        hook::allocated(&ORIGIN, Allocation { address: block.addr(), size: size as u64, usable });
+    let address = block.addr();
+    let Some(usable) = next::glibc_usable_size(block) else { return record_carefully(block, size) };
+    let new = Allocation { address, size: size as u64, usable };
+    match fast::allocated::<COARSE, QUIET>(new) {
+        Step::Done => block,
+        Step::Unsettled => settle(block),
+        Step::Unusual => record_carefully(block, size),
     }
+}
+
+#[inline(never)]
+fn record_carefully(block: Pointer, size: usize) -> Pointer {
+    if !block.is_null() && !bootstrap::holds(block.cast()) {
+        let usable = next::usable_size(block);
+        hook::allocated_carefully(&ORIGIN, block.addr(), size as u64, usable);
+    }
+    block
+}
+
+#[inline(never)]
+fn settle(block: Pointer) -> Pointer {
+    fast::settle_allocation();
     block
 }
 
@@ -39,11 +64,26 @@ pub unsafe extern "C" fn calloc(count: usize, bytes: usize) -> Pointer {
 /// As C's `free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn free(block: Pointer) {
-    if !block.is_null() {
-        // A block of the bootstrap buffer was never recorded; its head reads as any word does.
-        hook::released(&ORIGIN, block.addr(), next::usable_size(block));
+    let Some(usable) = next::glibc_usable_size(block) else { return free_carefully(block) };
+    match fast::released::<COARSE, QUIET>(block.addr(), usable) {
+        Step::Done => next::free(block),
+        Step::Unsettled => settle_and_free(block),
+        Step::Unusual => free_carefully(block),
+    }
+}
+
+#[inline(never)]
+fn free_carefully(block: Pointer) {
+    if !block.is_null() && !bootstrap::holds(block.cast()) {
+        hook::released_carefully(&ORIGIN, block.addr(), next::usable_size(block));
         next::free(block);
     }
+}
+
+#[inline(never)]
+fn settle_and_free(block: Pointer) {
+    fast::settle_release();
+    next::free(block);
 }
 
 /// # Safety
@@ -60,11 +100,6 @@ pub unsafe extern "C" fn free_sized(block: Pointer, _: usize) {
 pub unsafe extern "C" fn free_aligned_sized(block: Pointer, _: usize, _: usize) {
     // SAFETY: a sized free is a free.
     unsafe { free(block) }
-}
-
-#[inline(always)]
-fn is_of_next(block: Pointer) -> bool {
-    !block.is_null() && !bootstrap::holds(block.cast())
 }
 
 /// # Safety

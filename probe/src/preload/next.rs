@@ -15,7 +15,10 @@ use core::{
 };
 
 use super::bootstrap;
-use crate::tls::{self, State};
+use crate::{
+    process::SHADOW,
+    tls::{self, State},
+};
 
 type Pointer = *mut c_void;
 
@@ -149,7 +152,11 @@ fn resolve() -> bool {
     look_up();
     // In glibc both names are one function; a wrapper or another allocator has only the one.
     let own = symbol(c"__libc_malloc");
-    GLIBC.store(!own.is_null() && own == pointers::malloc.load(Relaxed), Relaxed);
+    if !own.is_null() && own == pointers::malloc.load(Relaxed) {
+        // Its blocks begin at least 32 bytes apart.
+        SHADOW.make_coarse();
+        GLIBC.store(true, Relaxed);
+    }
     tls::set(slot);
     STATE.store(RESOLVED, Release);
     true
@@ -161,16 +168,23 @@ fn symbol(name: &CStr) -> *mut c_void {
 }
 
 /// Usable bytes of a live block of the next allocator.
-///
-/// glibc keeps the chunk's size in the word before the block: reading it costs a sixth of the
-/// call.
 #[inline(always)]
 pub fn usable_size(block: *mut c_void) -> u64 {
-    if !GLIBC.load(Relaxed) {
-        return malloc_usable_size(block) as u64;
+    glibc_usable_size(block).unwrap_or_else(|| malloc_usable_size(block) as u64)
+}
+
+/// The same, if the allocator is glibc's and the block is cut from an arena: then the word
+/// before the block holds its chunk's size, and reading it costs a sixth of the call. `None`
+/// for a null pointer too.
+#[inline(always)]
+pub fn glibc_usable_size(block: *mut c_void) -> Option<u64> {
+    const MAPPED: u64 = 2;
+    const FLAGS: u64 = 7;
+    if block.is_null() || !GLIBC.load(Relaxed) {
+        return None;
     }
-    // SAFETY: a block of glibc's malloc has its chunk's size right before it, with three flag
-    // bits; bit 1 marks a mapping of its own, which has 16 bytes of head instead of 8.
+    // SAFETY: a block of glibc's malloc has its chunk's size right before it; so has one of the
+    // bootstrap buffer.
     let head = unsafe { block.cast::<u64>().sub(1).read() };
-    (head & !7) - if head & 2 != 0 { 16 } else { 8 }
+    (head & MAPPED == 0).then_some((head & !FLAGS).wrapping_sub(8))
 }

@@ -313,6 +313,8 @@ struct Sums {
     slots: u64,
     peak: Option<(i64, i64, u64)>,
     most_blocks: i64,
+    /// No thread has done anything since the last clear.
+    cleared: bool,
     threads: Vec<ThreadReading>,
     ended: ThreadReading,
 }
@@ -321,6 +323,7 @@ impl Sums {
     fn over(reader: &Reader, session: &'static Session) -> Sums {
         let mut sums = Sums::default();
         let clears = reader.clears();
+        sums.cleared = session.id_base.load(Acquire) >> 32 != clears >> 16;
         // Only slots that have seen the last clear hold figures of this window.
         let fresh = |slot: &&Slot| slot.pulse.load(Relaxed) & flag::CLEARS == clears;
         for slot in reader.slots(session).filter(fresh) {
@@ -470,7 +473,7 @@ impl Sums {
             peak_blocks,
             peak_tick,
             peak_error_bytes: peak_error(session, peak),
-            max_blocks: (session.max_blocks.load(Relaxed).max(self.most_blocks) as u64).max(blocks),
+            max_blocks: self.most_blocks(session).max(blocks),
             usable_allocated: self.usable[0],
             usable_freed: self.usable[1],
             reallocations: self.reallocations,
@@ -490,8 +493,18 @@ impl Sums {
         }
     }
 
+    fn most_blocks(&self, session: &Session) -> u64 {
+        if self.cleared {
+            return 0;
+        }
+        session.max_blocks.load(Relaxed).max(self.most_blocks).max(0) as u64
+    }
+
     /// The byte peak: what flushes saw, what a lone thread saw since, or what is live now.
     fn highest(&self, session: &Session, live: u64, blocks: u64) -> (u64, u64, u64) {
+        if self.cleared {
+            return (live, blocks, 0);
+        }
         let flushed = (
             session.peak_bytes.load(Relaxed),
             session.peak_blocks.load(Relaxed),

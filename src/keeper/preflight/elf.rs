@@ -1,9 +1,8 @@
 //! What an ELF file says about how it can be traced.
 //!
-//! Only headers, program headers and symbol tables are read, never the whole file. The bytes
-//! are hostile: all access goes through the parser's checked reads.
+//! The bytes are hostile: all access goes through the parser's checked reads.
 
-use std::{fs::File, path::Path};
+use std::{fs::File, io::Read, path::Path};
 
 use object::{
     Endianness, ReadCache, ReadRef, elf,
@@ -13,6 +12,11 @@ use object::{
 };
 
 use super::Reason;
+
+/// A file up to this size is read at once, which is the fastest way to go through its symbols.
+/// Of a larger one only the dynamic symbols are looked at, piece by piece: nobody wants to wait
+/// a second for a warning.
+const WHOLE: u64 = 64 << 20;
 
 /// Symbols that only an allocator defines; the first found is named.
 const ALLOCATORS: [&str; 8] = [
@@ -44,21 +48,32 @@ pub(super) struct Facts {
 
 /// Reads the file, and refuses it where it cannot be traced.
 pub(super) fn inspect(file: &Path) -> Result<Facts, Reason> {
-    let opened = File::open(file).map_err(|error| Reason::unreadable(file, &error))?;
-    let cache = ReadCache::new(opened);
-    check_machine(&cache, file)?;
-    let damaged = |error: object::Error| Reason::Damaged {
-        file: file.to_owned(),
-        error: error.to_string(),
-    };
-    let loader = loader(&cache).map_err(damaged)?;
+    let unreadable = |error| Reason::unreadable(file, &error);
+    let mut opened = File::open(file).map_err(unreadable)?;
+    if opened.metadata().map_err(unreadable)?.len() > WHOLE {
+        return inspect_data(&ReadCache::new(opened), file, false);
+    }
+    let mut bytes = Vec::new();
+    opened.read_to_end(&mut bytes).map_err(unreadable)?;
+    inspect_data(bytes.as_slice(), file, true)
+}
+
+fn inspect_data<'a>(
+    data: impl ReadRef<'a>,
+    file: &Path,
+    all_symbols: bool,
+) -> Result<Facts, Reason> {
+    check_machine(data, file)?;
+    let damaged =
+        |error: object::Error| Reason::Damaged { file: file.to_owned(), error: error.to_string() };
+    let loader = loader(data).map_err(damaged)?;
     check_loader(loader.as_deref(), file)?;
-    inspect_symbols(&cache, file)
+    inspect_symbols(data, file, all_symbols)
 }
 
 /// The identification bytes and the machine, before anything depends on them.
-fn check_machine(cache: &ReadCache<File>, file: &Path) -> Result<(), Reason> {
-    let start = cache.read_bytes_at(0, 20).map_err(|()| Reason::Damaged {
+fn check_machine<'a>(data: impl ReadRef<'a>, file: &Path) -> Result<(), Reason> {
+    let start = data.read_bytes_at(0, 20).map_err(|()| Reason::Damaged {
         file: file.to_owned(),
         error: "it ends within its header".to_owned(),
     })?;
@@ -96,11 +111,11 @@ fn architecture(class: elf::FileClass, order: elf::DataEncoding, machine: elf::M
     }
 }
 
-fn loader(cache: &ReadCache<File>) -> object::Result<Option<String>> {
-    let header = FileHeader64::<Endianness>::parse(cache)?;
+fn loader<'a>(data: impl ReadRef<'a>) -> object::Result<Option<String>> {
+    let header = FileHeader64::<Endianness>::parse(data)?;
     let endian = header.endian()?;
-    for segment in header.program_headers(endian, cache)? {
-        if let Some(path) = segment.interpreter(endian, cache)? {
+    for segment in header.program_headers(endian, data)? {
+        if let Some(path) = segment.interpreter(endian, data)? {
             return Ok(Some(String::from_utf8_lossy(path).into_owned()));
         }
     }
@@ -116,9 +131,7 @@ fn check_loader(loader: Option<&str>, file: &Path) -> Result<(), Reason> {
         // The loader itself, started by name with a program as its argument, preloads too.
         None if is_loader(file) => return Ok(()),
         None => {
-            return Err(Reason::Static {
-                file: file.to_owned(),
-            });
+            return Err(Reason::Static { file: file.to_owned() });
         }
         Some(loader) => (file.to_owned(), loader.to_owned()),
     };
@@ -131,20 +144,18 @@ fn check_loader(loader: Option<&str>, file: &Path) -> Result<(), Reason> {
     Ok(())
 }
 
-fn inspect_symbols(cache: &ReadCache<File>, file: &Path) -> Result<Facts, Reason> {
+fn inspect_symbols<'a>(data: impl ReadRef<'a>, file: &Path, all: bool) -> Result<Facts, Reason> {
     // Headers that are good enough for the kernel but not for the parser are no reason to
     // refuse: what is unknown here is only a warning.
-    let Ok(parsed) = ElfFile64::<Endianness, _>::parse(cache) else {
+    let Ok(parsed) = ElfFile64::<Endianness, _>::parse(data) else {
         return Ok(Facts { allocator: None });
     };
     let mut allocator = None;
-    for symbol in parsed.dynamic_symbols().chain(parsed.symbols()) {
+    let local = all.then(|| parsed.symbols()).into_iter().flatten();
+    for symbol in parsed.dynamic_symbols().chain(local) {
         let Ok(name) = symbol.name() else { continue };
         if let Some((_, sanitizer)) = SANITIZERS.iter().find(|(known, _)| *known == name) {
-            return Err(Reason::Sanitized {
-                file: file.to_owned(),
-                sanitizer,
-            });
+            return Err(Reason::Sanitized { file: file.to_owned(), sanitizer });
         }
         if symbol.is_definition() && allocator.is_none() {
             allocator = ALLOCATORS.into_iter().find(|known| *known == name);

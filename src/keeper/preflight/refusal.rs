@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fmt, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -18,10 +18,7 @@ pub struct Refusal {
 
 impl Refusal {
     pub(super) fn new(program: &OsStr, reason: Reason) -> Self {
-        Self {
-            program: program.to_string_lossy().into_owned(),
-            reason,
-        }
+        Self { program: program.to_string_lossy().into_owned(), reason }
     }
 
     /// 127 when something was not found, 126 when it cannot be run or traced.
@@ -34,18 +31,32 @@ impl Refusal {
 }
 
 /// The reasons.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// No such file, or none on the search path.
+    #[error(
+        "not found; give its path, or add its folder to PATH (options of memtop stand \
+         before the program)"
+    )]
     NotFound,
     /// A directory.
+    #[error("it is a directory; name a program in it")]
     Directory,
     /// The execute bit is missing.
+    #[error(
+        "{0} is not executable; if it is a program, make it so: chmod +x {0}",
+        .file.display()
+    )]
     NotExecutable {
         /// The file.
         file: PathBuf,
     },
     /// It cannot be read, so nothing is known about it.
+    #[error(
+        "{} cannot be read ({error}), so memtop cannot tell whether it can be traced; \
+         make it readable, or run memtop as its owner",
+        .file.display()
+    )]
     Unreadable {
         /// The file.
         file: PathBuf,
@@ -53,11 +64,20 @@ pub enum Reason {
         error: String,
     },
     /// Neither an ELF file nor a script.
+    #[error(
+        "{} is neither an ELF program nor a script; name the program that runs it",
+        .file.display()
+    )]
     NotAProgram {
         /// The file.
         file: PathBuf,
     },
     /// A script's `#!` line names a file that is not there.
+    #[error(
+        "its interpreter {} does not exist; install it, or correct the first line of {}",
+        .interpreter.display(),
+        .script.display()
+    )]
     NoInterpreter {
         /// The script.
         script: PathBuf,
@@ -65,11 +85,20 @@ pub enum Reason {
         interpreter: PathBuf,
     },
     /// Scripts run by scripts without end.
+    #[error(
+        "its interpreter is a script, and that one's again, up to {}; name the program \
+         at the end of the chain",
+        .file.display()
+    )]
     TooManyInterpreters {
         /// The last one looked at.
         file: PathBuf,
     },
     /// An ELF file that cannot be made sense of.
+    #[error(
+        "{} is a damaged ELF file ({error}); build or install it again",
+        .file.display()
+    )]
     Damaged {
         /// The file.
         file: PathBuf,
@@ -77,6 +106,11 @@ pub enum Reason {
         error: String,
     },
     /// For another machine.
+    #[error(
+        "{} is a program for {architecture}, and memtop traces 64-bit x86 programs; use \
+         a build for this machine",
+        .file.display()
+    )]
     Foreign {
         /// The file.
         file: PathBuf,
@@ -84,11 +118,21 @@ pub enum Reason {
         architecture: String,
     },
     /// No loader, so no preloading.
+    #[error(
+        "{} is statically linked: there is no loader that could preload the tracer; use \
+         a dynamically linked build, or embed memtop's tracing allocator",
+        .file.display()
+    )]
     Static {
         /// The file.
         file: PathBuf,
     },
     /// Linked to musl.
+    #[error(
+        "{} is linked to musl (its loader is {loader}), and the tracer to glibc; use a \
+         build for glibc, or embed memtop's tracing allocator",
+        .file.display()
+    )]
     Musl {
         /// The file.
         file: PathBuf,
@@ -96,6 +140,11 @@ pub enum Reason {
         loader: String,
     },
     /// The loader it asks for is not there.
+    #[error(
+        "the loader {loader} that {} asks for does not exist; install the libraries it \
+         was built for",
+        .file.display()
+    )]
     NoLoader {
         /// The file.
         file: PathBuf,
@@ -103,6 +152,11 @@ pub enum Reason {
         loader: String,
     },
     /// Gains privileges by exec.
+    #[error(
+        "{} {gains}, and the loader then ignores LD_PRELOAD, so it cannot be traced; run \
+         memtop as the user it changes to, or trace a copy without that property",
+        .file.display()
+    )]
     Privileged {
         /// The file.
         file: PathBuf,
@@ -110,6 +164,11 @@ pub enum Reason {
         gains: &'static str,
     },
     /// Built with a sanitizer, which is the allocator.
+    #[error(
+        "{} is built with {sanitizer}, which replaces the allocator and must be loaded \
+         first; use a build without it",
+        .file.display()
+    )]
     Sanitized {
         /// The file.
         file: PathBuf,
@@ -120,94 +179,6 @@ pub enum Reason {
 
 impl Reason {
     pub(super) fn unreadable(file: &Path, error: &io::Error) -> Self {
-        Self::Unreadable {
-            file: file.to_owned(),
-            error: error.to_string(),
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotFound => write!(
-                f,
-                "not found; give its path, or add its folder to PATH (options of memtop stand \
-                 before the program)"
-            ),
-            Self::Directory => write!(f, "it is a directory; name a program in it"),
-            Self::NotExecutable { file } => write!(
-                f,
-                "{0} is not executable; if it is a program, make it so: chmod +x {0}",
-                file.display()
-            ),
-            Self::Unreadable { file, error } => write!(
-                f,
-                "{} cannot be read ({error}), so memtop cannot tell whether it can be traced; \
-                 make it readable, or run memtop as its owner",
-                file.display()
-            ),
-            Self::NotAProgram { file } => write!(
-                f,
-                "{} is neither an ELF program nor a script; name the program that runs it",
-                file.display()
-            ),
-            Self::NoInterpreter {
-                script,
-                interpreter,
-            } => write!(
-                f,
-                "its interpreter {} does not exist; install it, or correct the first line of {}",
-                interpreter.display(),
-                script.display()
-            ),
-            Self::TooManyInterpreters { file } => write!(
-                f,
-                "its interpreter is a script, and that one's again, up to {}; name the program \
-                 at the end of the chain",
-                file.display()
-            ),
-            Self::Damaged { file, error } => write!(
-                f,
-                "{} is a damaged ELF file ({error}); build or install it again",
-                file.display()
-            ),
-            Self::Foreign { file, architecture } => write!(
-                f,
-                "{} is a program for {architecture}, and memtop traces 64-bit x86 programs; use \
-                 a build for this machine",
-                file.display()
-            ),
-            Self::Static { file } => write!(
-                f,
-                "{} is statically linked: there is no loader that could preload the tracer; use \
-                 a dynamically linked build, or embed memtop's tracing allocator",
-                file.display()
-            ),
-            Self::Musl { file, loader } => write!(
-                f,
-                "{} is linked to musl (its loader is {loader}), and the tracer to glibc; use a \
-                 build for glibc, or embed memtop's tracing allocator",
-                file.display()
-            ),
-            Self::NoLoader { file, loader } => write!(
-                f,
-                "the loader {loader} that {} asks for does not exist; install the libraries it \
-                 was built for",
-                file.display()
-            ),
-            Self::Privileged { file, gains } => write!(
-                f,
-                "{} {gains}, and the loader then ignores LD_PRELOAD, so it cannot be traced; run \
-                 memtop as the user it changes to, or trace a copy without that property",
-                file.display()
-            ),
-            Self::Sanitized { file, sanitizer } => write!(
-                f,
-                "{} is built with {sanitizer}, which replaces the allocator and must be loaded \
-                 first; use a build without it",
-                file.display()
-            ),
-        }
+        Self::Unreadable { file: file.to_owned(), error: error.to_string() }
     }
 }

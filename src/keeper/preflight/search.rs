@@ -36,27 +36,19 @@ pub(super) fn find(program: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Rea
 
 /// `name` found in the current folder must not be searched for again.
 fn absolute(file: PathBuf) -> PathBuf {
-    if file.as_os_str().as_bytes().contains(&b'/') {
-        file
-    } else {
-        Path::new(".").join(file)
-    }
+    if file.as_os_str().as_bytes().contains(&b'/') { file } else { Path::new(".").join(file) }
 }
 
 pub(super) fn check_executable(file: &Path) -> Result<(), Reason> {
-    let data = file
-        .metadata()
-        .map_err(|error| match error.raw_os_error() {
-            Some(libc::ENOENT | libc::ENOTDIR) => Reason::NotFound,
-            _ => Reason::unreadable(file, &error),
-        })?;
+    let data = file.metadata().map_err(|error| match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENOTDIR) => Reason::NotFound,
+        _ => Reason::unreadable(file, &error),
+    })?;
     if data.is_dir() {
         return Err(Reason::Directory);
     }
     if !data.is_file() || !file::may_execute(file) {
-        return Err(Reason::NotExecutable {
-            file: file.to_owned(),
-        });
+        return Err(Reason::NotExecutable { file: file.to_owned() });
     }
     Ok(())
 }

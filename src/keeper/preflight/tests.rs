@@ -15,11 +15,8 @@ struct Folder(PathBuf);
 impl Folder {
     fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "memtop-preflight-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Relaxed)
-        );
+        let name =
+            format!("memtop-preflight-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).unwrap();
         Self(folder)
@@ -73,16 +70,8 @@ fn an_ordinary_program_is_found_on_the_path() {
 
 #[test]
 fn what_is_not_there_is_127() {
-    says(
-        &refusal("memtop-no-such"),
-        127,
-        &["memtop-no-such", "not found", "PATH"],
-    );
-    says(
-        &refusal("/nonexistent/x"),
-        127,
-        &["/nonexistent/x", "not found"],
-    );
+    says(&refusal("memtop-no-such"), 127, &["memtop-no-such", "not found", "PATH"]);
+    says(&refusal("/nonexistent/x"), 127, &["/nonexistent/x", "not found"]);
     says(&refusal(""), 127, &["not found"]);
 }
 
@@ -95,11 +84,7 @@ fn what_cannot_be_executed_is_126() {
     let along = check_along(OsStr::new("plain"), Some(folder.0.clone().into()));
     says(&along.unwrap_err(), 126, &["not executable"]);
     let noise = folder.file("noise", b"\x01\x00\x02garbage", 0o755);
-    says(
-        &refusal(noise),
-        126,
-        &["neither an ELF program nor a script"],
-    );
+    says(&refusal(noise), 126, &["neither an ELF program nor a script"]);
 }
 
 #[test]
@@ -113,18 +98,10 @@ fn scripts_lead_to_their_interpreter() {
     let bare = folder.file("bare", b"exit 0\n", 0o755);
     assert!(check(bare.as_os_str()).is_ok());
     let lost = folder.file("lost", b"#!/nonexistent/python9 -E\n", 0o755);
-    says(
-        &refusal(lost),
-        126,
-        &["/nonexistent/python9", "interpreter", "first line of"],
-    );
+    says(&refusal(lost), 126, &["/nonexistent/python9", "interpreter", "first line of"]);
     let own = folder.0.join("loop");
     let text = format!("#!{}\n", own.display());
-    says(
-        &refusal(folder.file("loop", text.as_bytes(), 0o755)),
-        126,
-        &["interpreter is a script"],
-    );
+    says(&refusal(folder.file("loop", text.as_bytes(), 0o755)), 126, &["interpreter is a script"]);
 }
 
 #[test]
@@ -132,11 +109,7 @@ fn a_static_program_is_refused() {
     let folder = Folder::new();
     for (name, flag) in [("static", "-static"), ("static-pie", "-static-pie")] {
         let file = folder.compile(name, EMPTY, &[flag]);
-        says(
-            &refusal(file),
-            126,
-            &["statically linked", "dynamically linked build"],
-        );
+        says(&refusal(file), 126, &["statically linked", "dynamically linked build"]);
     }
 }
 
@@ -177,11 +150,7 @@ fn the_loader_must_be_that_of_glibc() {
     let file = folder.compile("musl", EMPTY, &musl);
     says(&refusal(file), 126, &["musl", "ld-musl-x86_64", "glibc"]);
     let file = folder.compile("lost", EMPTY, &["-Wl,--dynamic-linker=/lib64/ld-none.so"]);
-    says(
-        &refusal(file),
-        126,
-        &["/lib64/ld-none.so", "does not exist"],
-    );
+    says(&refusal(file), 126, &["/lib64/ld-none.so", "does not exist"]);
 }
 
 #[test]
@@ -194,10 +163,7 @@ fn an_allocator_of_its_own_is_a_warning() {
     assert!(checked.warnings[0].contains("je_malloc"));
     let calls = "#include <stdlib.h>\nint main(void) { free(malloc(3)); return 0; }";
     let file = folder.compile("calls", calls, &[]);
-    assert_eq!(
-        check(file.as_os_str()).unwrap().warnings,
-        Vec::<String>::new()
-    );
+    assert_eq!(check(file.as_os_str()).unwrap().warnings, Vec::<String>::new());
 }
 
 #[test]
@@ -219,25 +185,14 @@ fn gaining_privileges_is_refused_unless_nothing_is_gained() {
         group: owner.gid(),
         no_new_privileges: false,
     };
-    let other = Credentials {
-        user: owner.uid() + 1,
-        group: owner.gid() + 1,
-        ..user
-    };
+    let other = Credentials { user: owner.uid() + 1, group: owner.gid() + 1, ..user };
     let cases = [(0o4755, "set-user-ID"), (0o2755, "set-group-ID")];
     for (mode, what) in cases {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
         assert!(check_file(&file, &user).is_ok());
         let reason = check_file(&file, &other).unwrap_err();
-        says(
-            &Refusal::new(file.as_os_str(), reason),
-            126,
-            &[what, "LD_PRELOAD"],
-        );
-        let tied = Credentials {
-            no_new_privileges: true,
-            ..other
-        };
+        says(&Refusal::new(file.as_os_str(), reason), 126, &[what, "LD_PRELOAD"]);
+        let tied = Credentials { no_new_privileges: true, ..other };
         assert!(check_file(&file, &tied).is_ok());
     }
 }

@@ -150,9 +150,9 @@ impl FromViewer {
     /// The frame.
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Open { version, purpose } => Builder::new(viewer::OPEN)
-                .u32(*version)
-                .u8((*purpose == Purpose::Ask).into()),
+            Self::Open { version, purpose } => {
+                Builder::new(viewer::OPEN).u32(*version).u8((*purpose == Purpose::Ask).into())
+            }
             Self::Start { options, size } => {
                 let builder = Builder::new(viewer::START).u32(VERSION);
                 put_size(put_options(builder, options), *size)
@@ -185,10 +185,7 @@ impl FromViewer {
                 if parser.u32()? != VERSION {
                     return Err(Malformed);
                 }
-                Self::Start {
-                    options: options(&mut parser)?,
-                    size: size(&mut parser)?,
-                }
+                Self::Start { options: options(&mut parser)?, size: size(&mut parser)? }
             }
             viewer::INPUT => Self::Input(payload.to_vec()),
             viewer::RESIZE => Self::Resize(size(&mut parser)?),
@@ -205,31 +202,19 @@ impl FromKeeper {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Hello(hello) => put_hello(Builder::new(keeper::HELLO), hello),
-            Self::Failed { message, code } => Builder::new(keeper::FAILED)
-                .u8(*code)
-                .bytes(message.as_bytes()),
+            Self::Failed { message, code } => {
+                Builder::new(keeper::FAILED).u8(*code).bytes(message.as_bytes())
+            }
             Self::Scrollback(bytes) => Builder::new(keeper::SCROLLBACK).rest(bytes),
             Self::Output(bytes) => Builder::new(keeper::OUTPUT).rest(bytes),
             Self::Gap(bytes) => Builder::new(keeper::GAP).u64(*bytes),
-            Self::History {
-                index,
-                pid,
-                generation,
-                restart,
-                points,
-            } => {
+            Self::History { index, pid, generation, restart, points } => {
                 let builder = Builder::new(keeper::HISTORY).u32(*index).u32(*pid);
                 let builder = builder.u32(*generation).u8((*restart).into());
                 let builder = builder.u32(points.len() as u32);
                 points.iter().fold(builder, put_point)
             }
-            Self::ProcessEnded {
-                index,
-                pid,
-                generation,
-                exit,
-                ended_ns,
-            } => {
+            Self::ProcessEnded { index, pid, generation, exit, ended_ns } => {
                 let builder = Builder::new(keeper::PROCESS_ENDED).u32(*index).u32(*pid);
                 put_exit(builder.u32(*generation), *exit).u64(*ended_ns)
             }
@@ -247,10 +232,7 @@ impl FromKeeper {
         let mut parser = Parser(payload);
         Ok(Some(match kind {
             keeper::HELLO => Self::Hello(hello(&mut parser)?),
-            keeper::FAILED => Self::Failed {
-                code: parser.u8()?,
-                message: parser.text()?,
-            },
+            keeper::FAILED => Self::Failed { code: parser.u8()?, message: parser.text()? },
             keeper::SCROLLBACK => Self::Scrollback(payload.to_vec()),
             keeper::OUTPUT => Self::Output(payload.to_vec()),
             keeper::GAP => Self::Gap(parser.u64()?),
@@ -276,11 +258,7 @@ fn put_options(builder: Builder, options: &Options) -> Builder {
         Start::Paused => (1, Duration::ZERO),
         Start::After(delay) => (2, delay),
     };
-    let library: Vec<_> = options
-        .library
-        .iter()
-        .map(|path| path.clone().into())
-        .collect();
+    let library: Vec<_> = options.library.iter().map(|path| path.clone().into()).collect();
     builder
         .u8(start)
         .time(delay)
@@ -340,13 +318,7 @@ fn history(parser: &mut Parser<'_>) -> Result<FromKeeper, Malformed> {
     for _ in 0..count {
         points.push(point(parser)?);
     }
-    Ok(FromKeeper::History {
-        index,
-        pid,
-        generation,
-        restart,
-        points,
-    })
+    Ok(FromKeeper::History { index, pid, generation, restart, points })
 }
 
 fn put_point(builder: Builder, point: &Point) -> Builder {
@@ -392,10 +364,7 @@ fn put_size(builder: Builder, size: Size) -> Builder {
 }
 
 fn size(parser: &mut Parser<'_>) -> Result<Size, Malformed> {
-    Ok(Size {
-        columns: parser.u16()?,
-        rows: parser.u16()?,
-    })
+    Ok(Size { columns: parser.u16()?, rows: parser.u16()? })
 }
 
 #[cfg(test)]

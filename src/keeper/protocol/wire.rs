@@ -32,7 +32,7 @@ impl Frames {
     ///
     /// # Errors
     /// When its length is impossible; nothing can be read from here on.
-    pub fn next(&mut self) -> Result<Option<(u8, &[u8])>, Malformed> {
+    pub fn take(&mut self) -> Result<Option<(u8, &[u8])>, Malformed> {
         let rest = &self.bytes[self.taken..];
         let Some((length, rest)) = rest.split_first_chunk() else {
             return Ok(None);

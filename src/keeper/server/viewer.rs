@@ -94,11 +94,9 @@ impl Viewer {
 
     fn decode(&mut self, messages: &mut Vec<FromViewer>) {
         loop {
-            let frame = self.incoming.next();
+            let frame = self.incoming.take();
             match frame.and_then(|frame| {
-                frame
-                    .map(|(kind, payload)| FromViewer::decode(kind, payload))
-                    .transpose()
+                frame.map(|(kind, payload)| FromViewer::decode(kind, payload)).transpose()
             }) {
                 Ok(Some(message)) => messages.extend(message),
                 Ok(None) => return,
@@ -192,7 +190,7 @@ mod tests {
         let mut found = Vec::new();
         while let Ok(length) = socket.read(&mut buffer) {
             frames.extend(&buffer[..length]);
-            while let Some((kind, payload)) = frames.next().unwrap() {
+            while let Some((kind, payload)) = frames.take().unwrap() {
                 found.extend(FromKeeper::decode(kind, payload).unwrap());
             }
         }

@@ -124,10 +124,7 @@ fn intervals_are_clipped_to_the_life_of_the_process() {
         clipped.intervals.iter().map(pair).collect::<Vec<_>>()
     };
     assert_eq!(of(&[(10, Some(11))], None), []);
-    assert_eq!(
-        of(&[(10, Some(14)), (15, None)], None),
-        [(0, Some(2)), (3, None)]
-    );
+    assert_eq!(of(&[(10, Some(14)), (15, None)], None), [(0, Some(2)), (3, None)]);
     assert_eq!(of(&[(10, None)], Some(20)), [(0, Some(8))]);
     assert_eq!(of(&[(13, Some(30)), (31, None)], Some(20)), [(1, Some(8))]);
 }

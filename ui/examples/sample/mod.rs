@@ -1,9 +1,6 @@
 //! A made-up session: a server that is traced from 0:41 on, grows, and frees older memory.
 
-#![allow(
-    dead_code,
-    reason = "each program that includes this shows a part of it"
-)]
+#![allow(dead_code, reason = "each program that includes this shows a part of it")]
 
 use std::num::NonZero;
 
@@ -15,11 +12,7 @@ pub fn session() -> Data<'static> {
     let timeline = timeline(now_s);
     let last = timeline.points.last().copied().unwrap_or_default();
     Data {
-        header: Header {
-            live: Some(last.live),
-            rss: last.rss,
-            ..header(now_s)
-        },
+        header: Header { live: Some(last.live), rss: last.rss, ..header(now_s) },
         timeline,
         sizes: sizes(),
         growth: growth(),
@@ -43,24 +36,13 @@ pub fn empty() -> Data<'static> {
         pid: Some(4242),
         state: RunState::Running,
         uptime_s: Some(2.0),
-        tracing: Tracing {
-            since_s: Some(0.0),
-            on: true,
-            was_paused: false,
-        },
+        tracing: Tracing { since_s: Some(0.0), on: true, was_paused: false },
         ..Header::default()
     };
-    let intervals = vec![Interval {
-        from_s: 0.0,
-        to_s: None,
-    }];
+    let intervals = vec![Interval { from_s: 0.0, to_s: None }];
     Data {
         header,
-        timeline: Timeline {
-            intervals,
-            now_s: 2.0,
-            ..Timeline::default()
-        },
+        timeline: Timeline { intervals, now_s: 2.0, ..Timeline::default() },
         ..Data::default()
     }
 }
@@ -106,27 +88,17 @@ fn header(now_s: f64) -> Header {
         state: RunState::Running,
         origin: Origin::Launched,
         uptime_s: Some(now_s),
-        tracing: Tracing {
-            since_s: Some(41.3),
-            on: true,
-            was_paused: false,
-        },
+        tracing: Tracing { since_s: Some(41.3), on: true, was_paused: false },
         live: Some(50_541_363),
         live_per_s: Some(1.2e6),
-        peak: Some(Peak {
-            bytes: 54_421_094,
-            t_s: 130.2,
-        }),
+        peak: Some(Peak { bytes: 54_421_094, t_s: 130.2 }),
         rss: Some(66_060_288),
         untracked_freed: Some(13_002_342),
         net: Some(37_958_451),
         allocs_per_s: Some(1_020_000.0),
         frees_per_s: Some(987_000.0),
         overhead_ns: Some(19.0),
-        exactness: Exactness {
-            tracer_bytes: Some(6_500_000),
-            ..Exactness::default()
-        },
+        exactness: Exactness { tracer_bytes: Some(6_500_000), ..Exactness::default() },
         recording: Some(2_202_009),
         process: ProcessChoice::default(),
         read_only: false,
@@ -135,30 +107,13 @@ fn header(now_s: f64) -> Header {
 
 fn timeline(now_s: f64) -> Timeline {
     let start = 41.3;
-    let points = (0..(now_s * 10.0) as u32)
-        .map(|i| point(f64::from(i) / 10.0, start))
-        .collect();
+    let points = (0..(now_s * 10.0) as u32).map(|i| point(f64::from(i) / 10.0, start)).collect();
     Timeline {
         points,
-        intervals: vec![Interval {
-            from_s: start,
-            to_s: None,
-        }],
+        intervals: vec![Interval { from_s: start, to_s: None }],
         now_s,
-        marks: vec![
-            Mark {
-                number: 1,
-                t_s: 96.0,
-            },
-            Mark {
-                number: 2,
-                t_s: 140.0,
-            },
-        ],
-        peak: Some(Peak {
-            bytes: 54_421_094,
-            t_s: 130.2,
-        }),
+        marks: vec![Mark { number: 1, t_s: 96.0 }, Mark { number: 2, t_s: 140.0 }],
+        peak: Some(Peak { bytes: 54_421_094, t_s: 130.2 }),
     }
 }
 
@@ -176,11 +131,7 @@ fn point(t_s: f64, start: f64) -> Point {
     let rise = 44.0 * (1.0 - (-since / 40.0).exp());
     let wave = 2.0 * (since / 7.0).sin() + 0.6 * (since / 1.3).sin() + since * 0.03;
     let live = (rise + wave).max(0.2) * MIB;
-    let spike = if (130.0..130.4).contains(&t_s) {
-        54_421_094.0
-    } else {
-        live
-    };
+    let spike = if (130.0..130.4).contains(&t_s) { 54_421_094.0 } else { live };
     let untracked = 12.4 * (since / 60.0).min(1.0).powf(0.8) * MIB;
     Point {
         t_s,
@@ -229,12 +180,7 @@ fn growth() -> Growth {
         row((4 << 20) + 1, 8 << 20, 0, 0, 7_969_177),
         row(1, 16, -14_336, -112, 196_710),
     ];
-    Growth {
-        since: Baseline::Mark(1),
-        age_s: Some(52.0),
-        rows,
-        more: 0,
-    }
+    Growth { since: Baseline::Mark(1), age_s: Some(52.0), rows, more: 0 }
 }
 
 fn totals() -> Totals {
@@ -250,12 +196,7 @@ fn totals() -> Totals {
 }
 
 fn events() -> Events {
-    let kinds = [
-        EventKind::Alloc,
-        EventKind::Free,
-        EventKind::Alloc,
-        EventKind::Realloc,
-    ];
+    let kinds = [EventKind::Alloc, EventKind::Free, EventKind::Alloc, EventKind::Realloc];
     let threads = ["redis-server", "bio_lazy_free", "io_thd_1"];
     let row = |i: u32| {
         let kind = kinds[(i as usize * 7 / 3) % 4];
@@ -271,13 +212,7 @@ fn events() -> Events {
         }
     };
     let rows = (0..60).map(row).collect();
-    Events {
-        rows,
-        matching: 65_536,
-        kept: 65_536,
-        dropped: 0,
-        per_s: Some(2_007_000.0),
-    }
+    Events { rows, matching: 65_536, kept: 65_536, dropped: 0, per_s: Some(2_007_000.0) }
 }
 
 fn chooser() -> Chooser {
@@ -291,14 +226,7 @@ fn chooser() -> Chooser {
     };
     Chooser {
         rows: vec![
-            row(
-                4242,
-                "/usr/bin/redis-server *:6379",
-                JoinKind::Kept,
-                192.0,
-                Some(50_541_363),
-                1,
-            ),
+            row(4242, "/usr/bin/redis-server *:6379", JoinKind::Kept, 192.0, Some(50_541_363), 1),
             row(
                 977,
                 "target/release/indexer --all",

@@ -24,12 +24,7 @@ const COLUMNS: &[Column<ChooserRow, ()>] = &[
         width: Width::Fixed(BYTES_WIDTH),
         align: Alignment::Right,
         rank: 1,
-        cell: |row, (), _| {
-            (
-                format::or_unknown(row.live, format::bytes),
-                Some(Role::Live),
-            )
-        },
+        cell: |row, (), _| (format::or_unknown(row.live, format::bytes), Some(Role::Live)),
     },
     Column {
         title: "runs for",
@@ -80,12 +75,12 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     let visible = usize::from(inner.height.saturating_sub(1)).max(1);
     let first = (cx.state.selected + 1).saturating_sub(visible);
     let selected = Some(cx.state.selected - first);
-    Table {
-        columns: COLUMNS,
-        context: &(),
-        selected,
-    }
-    .draw(frame, airy(inner), cx.theme, &rows[first.min(rows.len())..]);
+    Table { columns: COLUMNS, context: &(), selected }.draw(
+        frame,
+        airy(inner),
+        cx.theme,
+        &rows[first.min(rows.len())..],
+    );
 }
 
 fn kind(kind: JoinKind) -> &'static str {

@@ -20,12 +20,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx, asked: Dialog) {
         Question::Clear => ("Clear", "Forget what was traced so far?".to_owned()),
     };
     let mut lines = vec![Line::raw(question), Line::raw("")];
-    let widest = asked
-        .question
-        .answers()
-        .iter()
-        .map(|(.., words)| words.chars().count())
-        .max();
+    let widest = asked.question.answers().iter().map(|(.., words)| words.chars().count()).max();
     for (i, (_, key, words)) in asked.question.answers().iter().enumerate() {
         let words = format::left(words, widest.unwrap_or(0));
         lines.push(match i == asked.selected {

@@ -65,10 +65,7 @@ const COLUMNS: &[Column<Event, ()>] = &[
         rank: 2,
         cell: |event, (), _| {
             let name = event.thread.clone();
-            (
-                name.unwrap_or_else(|| event.tid.to_string()),
-                Some(Role::Label),
-            )
+            (name.unwrap_or_else(|| event.tid.to_string()), Some(Role::Label))
         },
     },
 ];
@@ -104,28 +101,16 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
         return empty_words(frame, inner, cx.theme, &why_empty(cx));
     }
     let first = cx.state.events_scroll.min(events.rows.len() - 1);
-    let table = Table {
-        columns: COLUMNS,
-        context: &(),
-        selected: None,
-    };
+    let table = Table { columns: COLUMNS, context: &(), selected: None };
     table.draw(frame, airy(inner), cx.theme, &events.rows[first..]);
 }
 
 fn title<'a>(cx: Cx<'a>) -> Vec<Span<'a>> {
     let mut title = vec![Span::styled(" Events ", cx.theme.style(Role::Title))];
-    let State {
-        filter_text,
-        frozen,
-        events_scroll,
-        ..
-    } = cx.state;
+    let State { filter_text, frozen, events_scroll, .. } = cx.state;
     if !filter_text.is_empty() {
         title.push(Span::styled("── / ", cx.theme.style(Role::Border)));
-        title.push(Span::styled(
-            filter_text.as_str(),
-            cx.theme.style(Role::Key),
-        ));
+        title.push(Span::styled(filter_text.as_str(), cx.theme.style(Role::Key)));
         title.push(Span::raw(" "));
     }
     if *frozen {
@@ -134,10 +119,7 @@ fn title<'a>(cx: Cx<'a>) -> Vec<Span<'a>> {
             n => format!(", {} newer above", format::count(*n as u64)),
         };
         title.push(Span::styled("── ", cx.theme.style(Role::Border)));
-        title.push(Span::styled(
-            format!("frozen{at} "),
-            cx.theme.style(Role::Warning),
-        ));
+        title.push(Span::styled(format!("frozen{at} "), cx.theme.style(Role::Warning)));
     }
     title
 }

@@ -61,8 +61,7 @@ fn keys(cx: Cx, room: usize) -> Line<'static> {
         }
         push(&mut line, binding, cx);
     }
-    last.into_iter()
-        .for_each(|binding| push(&mut line, binding, cx));
+    last.into_iter().for_each(|binding| push(&mut line, binding, cx));
     line
 }
 
@@ -85,11 +84,7 @@ fn width(binding: &Binding, cx: Cx) -> usize {
 
 fn push(line: &mut Line<'static>, binding: &Binding, cx: Cx) {
     let here = matches!(binding.action, Action::Show(screen) if screen == cx.state.screen);
-    let (key, word) = if here {
-        (Role::Title, Role::Title)
-    } else {
-        (Role::Key, Role::Label)
-    };
+    let (key, word) = if here { (Role::Title, Role::Title) } else { (Role::Key, Role::Label) };
     let mut word = cx.theme.style(word);
     if here {
         word = word.underlined();

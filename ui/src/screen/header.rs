@@ -21,17 +21,11 @@ struct Item {
 
 impl Item {
     fn new(rank: u8, spans: impl Into<Vec<(String, Role)>>) -> Self {
-        Self {
-            spans: spans.into(),
-            rank,
-        }
+        Self { spans: spans.into(), rank }
     }
 
     fn width(&self) -> usize {
-        self.spans
-            .iter()
-            .map(|(text, _)| Span::raw(text).width())
-            .sum()
+        self.spans.iter().map(|(text, _)| Span::raw(text).width()).sum()
     }
 }
 
@@ -40,11 +34,7 @@ const GAP: usize = 2;
 
 /// Draws the bar.
 pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
-    let row = |y: u16| Rect {
-        y: area.y + y,
-        height: 1,
-        ..area
-    };
+    let row = |y: u16| Rect { y: area.y + y, height: 1, ..area };
     if cx.state.screen == Screen::Chooser {
         let line = Line::styled(" memtop", cx.theme.style(Role::Title));
         return frame.render_widget(line, row(0));
@@ -59,10 +49,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
 fn first_line(header: &Header, cx: Cx, width: usize) -> Line<'static> {
     let name = Item::new(0, [(" memtop ".to_owned(), Role::Title)]);
     let least = name.width() + 2 * GAP + least_identity(header);
-    let right = fitting(
-        honesty(header, cx.state.frozen),
-        width.saturating_sub(least + 1),
-    );
+    let right = fitting(honesty(header, cx.state.frozen), width.saturating_sub(least + 1));
     let room = width.saturating_sub(name.width() + 2 * GAP + total(&right) + 1);
     let left = [name, identity(header, room)];
     let mut line = join(&left, cx.theme, "");
@@ -76,18 +63,13 @@ fn first_line(header: &Header, cx: Cx, width: usize) -> Line<'static> {
 fn least_identity(header: &Header) -> usize {
     let details = details(header);
     let needed = if header.process.count > 1 { 2 } else { 1 };
-    let details = details
-        .iter()
-        .take(needed)
-        .map(|detail| 3 + detail.chars().count());
+    let details = details.iter().take(needed).map(|detail| 3 + detail.chars().count());
     least_title(header) + details.sum::<usize>()
 }
 
 /// Columns for the program's name and the beginning of its arguments.
 fn least_title(header: &Header) -> usize {
-    Span::raw(format::without_folder(&header.title))
-        .width()
-        .min(28)
+    Span::raw(format::without_folder(&header.title)).width().min(28)
 }
 
 /// Title, pid, process, uptime: in `room` columns.
@@ -100,10 +82,7 @@ fn identity(header: &Header, room: usize) -> Item {
         details.pop();
     }
     let title = format::command(&header.title, room.saturating_sub(width(&details)));
-    let details: String = details
-        .iter()
-        .map(|detail| format!(" · {detail}"))
-        .collect();
+    let details: String = details.iter().map(|detail| format!(" · {detail}")).collect();
     Item::new(0, [(title, Role::Figure), (details, Role::Label)])
 }
 
@@ -130,20 +109,14 @@ fn honesty(header: &Header, frozen: bool) -> Vec<Item> {
     }
     if let Some(bytes) = header.recording {
         let text = format!(" {:>BYTES_WIDTH$}", format::bytes(bytes));
-        items.push(Item::new(
-            5,
-            [("rec".to_owned(), Role::Active), (text, Role::Label)],
-        ));
+        items.push(Item::new(5, [("rec".to_owned(), Role::Active), (text, Role::Label)]));
     }
     if let Some(bytes) = exact.tracer_bytes {
         let text = format!("tracer {:>BYTES_WIDTH$}", format::bytes(bytes));
         items.push(Item::new(2, [(text, Role::Label)]));
     }
     let overhead = format::or_unknown(header.overhead_ns, |ns| format!("±{ns:.0} ns"));
-    items.push(Item::new(
-        3,
-        [(format!("overhead {overhead:>6}"), Role::Label)],
-    ));
+    items.push(Item::new(3, [(format!("overhead {overhead:>6}"), Role::Label)]));
     items.push(losses(header));
     items
 }
@@ -153,31 +126,22 @@ fn losses(header: &Header) -> Item {
     let exact = &header.exactness;
     match (exact.lost_records, exact.dropped_events) {
         (0, 0) => Item::new(4, [("0 lost".to_owned(), Role::Label)]),
-        (0, dropped) => Item::new(
-            6,
-            [(format!("{} dropped", format::count(dropped)), Role::Warning)],
-        ),
-        (lost, _) => Item::new(
-            0,
-            [(format!("{} lost", format::count(lost)), Role::Warning)],
-        ),
+        (0, dropped) => {
+            Item::new(6, [(format!("{} dropped", format::count(dropped)), Role::Warning)])
+        }
+        (lost, _) => Item::new(0, [(format!("{} lost", format::count(lost)), Role::Warning)]),
     }
 }
 
 /// The state in a word, and since when tracing is on.
 fn tracing(header: &Header) -> Vec<(String, Role)> {
-    let since = header
-        .tracing
-        .since_s
-        .map(|s| format!("since {}", format::clock(s)));
+    let since = header.tracing.since_s.map(|s| format!("since {}", format::clock(s)));
     if let Some(fate) = fate_in_short(&header.state) {
         let (sign, role) = match header.state {
             RunState::Ended { code: 0 } => ("■", Role::Label),
             _ => ("✖", Role::Warning),
         };
-        let traced = since
-            .map(|since| format!(" · traced {since}"))
-            .unwrap_or_default();
+        let traced = since.map(|since| format!(" · traced {since}")).unwrap_or_default();
         return vec![(format!("{sign} {fate}"), role), (traced, Role::Label)];
     }
     match (header.tracing.on, since) {
@@ -196,52 +160,28 @@ fn tracing(header: &Header) -> Vec<(String, Role)> {
 fn figures(header: &Header) -> Vec<Item> {
     let mut items = vec![live(header)];
     items.extend(header.live_per_s.map(tendency));
-    items.push(
-        header
-            .peak
-            .map_or_else(unknown_peak, |peak| peak_item(header, peak)),
-    );
+    items.push(header.peak.map_or_else(unknown_peak, |peak| peak_item(header, peak)));
     let rss = format::or_unknown(header.rss, format::bytes);
     items.push(figure(4, "rss", &rss, BYTES_WIDTH, Role::Rss));
     if header.untracked_freed.is_some_and(|bytes| bytes > 0) {
         items.extend(untracked(header));
     }
     let rate = |value| format::or_unknown(value, format::rate);
-    items.push(figure(
-        3,
-        "allocs",
-        &rate(header.allocs_per_s),
-        RATE_WIDTH,
-        Role::Figure,
-    ));
-    items.push(figure(
-        1,
-        "frees",
-        &rate(header.frees_per_s),
-        RATE_WIDTH,
-        Role::Figure,
-    ));
+    items.push(figure(3, "allocs", &rate(header.allocs_per_s), RATE_WIDTH, Role::Figure));
+    items.push(figure(1, "frees", &rate(header.frees_per_s), RATE_WIDTH, Role::Figure));
     items
 }
 
 /// The sign of a lower bound.
 fn bound(header: &Header) -> &'static str {
-    if header.exactness.lower_bound {
-        "≥"
-    } else {
-        ""
-    }
+    if header.exactness.lower_bound { "≥" } else { "" }
 }
 
 /// Live bytes, in the unit of the peak, so that the unit does not flicker.
 fn live(header: &Header) -> Item {
     let text = format::or_unknown(header.live, |bytes| {
         let reference = header.peak.map_or(bytes, |peak| peak.bytes);
-        format!(
-            "{}{}",
-            bound(header),
-            format::bytes_beside(bytes, reference)
-        )
+        format!("{}{}", bound(header), format::bytes_beside(bytes, reference))
     });
     let width = BYTES_WIDTH + usize::from(header.exactness.lower_bound);
     figure(0, "live", &text, width, Role::Live)
@@ -268,20 +208,11 @@ fn tendency(per_s: f64) -> Item {
         ..=-1.0 => ('▼', Role::Freed),
         _ => (' ', Role::Label),
     };
-    Item::new(
-        2,
-        [(format!("{sign}{:>12}", format::byte_rate(per_s)), role)],
-    )
+    Item::new(2, [(format!("{sign}{:>12}", format::byte_rate(per_s)), role)])
 }
 
 fn figure(rank: u8, label: &str, value: &str, width: usize, role: Role) -> Item {
-    Item::new(
-        rank,
-        [
-            (format!("{label} "), Role::Label),
-            (format::right(value, width), role),
-        ],
-    )
+    Item::new(rank, [(format!("{label} "), Role::Label), (format::right(value, width), role)])
 }
 
 fn unknown_peak() -> Item {
@@ -297,20 +228,14 @@ fn peak_item(header: &Header, peak: Peak) -> Item {
     let width = BYTES_WIDTH + usize::from(header.exactness.lower_bound);
     let mut item = figure(0, "peak", &text, width, Role::Peak);
     let moment = format!(" at {}", format::clock(peak.t_s));
-    item.spans
-        .extend([(error, Role::Label), (moment, Role::Label)]);
+    item.spans.extend([(error, Role::Label), (moment, Role::Label)]);
     item
 }
 
 /// Leaves out the items of the lowest rank above zero until the others fit.
 fn fitting(mut items: Vec<Item>, room: usize) -> Vec<Item> {
     while total(&items) > room {
-        let Some(rank) = items
-            .iter()
-            .map(|item| item.rank)
-            .filter(|rank| *rank > 0)
-            .min()
-        else {
+        let Some(rank) = items.iter().map(|item| item.rank).filter(|rank| *rank > 0).min() else {
             break;
         };
         items.retain(|item| item.rank != rank);
@@ -319,11 +244,7 @@ fn fitting(mut items: Vec<Item>, room: usize) -> Vec<Item> {
 }
 
 fn total(items: &[Item]) -> usize {
-    items
-        .iter()
-        .map(|item| item.width() + GAP)
-        .sum::<usize>()
-        .saturating_sub(GAP)
+    items.iter().map(|item| item.width() + GAP).sum::<usize>().saturating_sub(GAP)
 }
 
 fn join(items: &[Item], theme: &Theme, before: &'static str) -> Line<'static> {

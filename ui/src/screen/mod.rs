@@ -33,12 +33,8 @@ pub(crate) const HEADER: u16 = 2;
 /// Splits the terminal into header, body and footer.
 pub(crate) fn split(area: Rect, screen: Screen) -> [Rect; 3] {
     let header = if screen == Screen::Chooser { 1 } else { HEADER };
-    Layout::vertical([
-        Constraint::Length(header),
-        Constraint::Min(0),
-        Constraint::Length(1),
-    ])
-    .areas(area)
+    Layout::vertical([Constraint::Length(header), Constraint::Min(0), Constraint::Length(1)])
+        .areas(area)
 }
 
 /// Draws the screen the state asks for, and what is on top of it.
@@ -90,10 +86,7 @@ pub(crate) fn fate_in_short(state: &RunState) -> Option<String> {
 
 /// Since when growth is measured: `start of tracing`, `mark 1 (0:52 ago)`.
 pub(crate) fn since(growth: &Growth) -> String {
-    let age = growth
-        .age_s
-        .map(|age| format!(" ({} ago)", format::clock(age)))
-        .unwrap_or_default();
+    let age = growth.age_s.map(|age| format!(" ({} ago)", format::clock(age))).unwrap_or_default();
     match growth.since {
         Baseline::Start => "tracing began".to_owned(),
         Baseline::Mark(number) => format!("mark {number}{age}"),

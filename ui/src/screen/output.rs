@@ -35,10 +35,7 @@ const ELSEWHERE: &str = "memtop joined this program; \
 
 /// The size the program's terminal should have in a terminal of these columns and rows.
 pub fn pane_size(cols: u16, rows: u16) -> (u16, u16) {
-    (
-        cols.saturating_sub(2).max(1),
-        rows.saturating_sub(super::HEADER + 1 + 2).max(1),
-    )
+    (cols.saturating_sub(2).max(1), rows.saturating_sub(super::HEADER + 1 + 2).max(1))
 }
 
 fn banner(cx: Cx, typing: bool) -> Line<'static> {
@@ -60,10 +57,9 @@ fn banner(cx: Cx, typing: bool) -> Line<'static> {
     }
     let alive = cx.data.header.state.is_alive();
     match alive && !cx.data.header.read_only {
-        true => Line::from(vec![
-            Span::styled(" i", key),
-            Span::styled(" types to the program ", label),
-        ]),
+        true => {
+            Line::from(vec![Span::styled(" i", key), Span::styled(" types to the program ", label)])
+        }
         false => Line::default(),
     }
 }

@@ -44,26 +44,12 @@ pub fn parts(area: Rect, lines: u16) -> Parts {
         height => 9u16.saturating_sub(lines) + (height - 21) * 9 / 20,
     };
     let lines = if area.height < 9 { 0 } else { lines };
-    let rows = [
-        Constraint::Min(5),
-        Constraint::Length(lines),
-        Constraint::Length(tables),
-    ];
+    let rows = [Constraint::Min(5), Constraint::Length(lines), Constraint::Length(tables)];
     let [timeline, words, bottom] = Layout::vertical(rows).areas(area);
     let totals = if area.width >= WIDE { TOTALS } else { 0 };
-    let columns = [
-        Constraint::Fill(3),
-        growth_width(area.width),
-        Constraint::Length(totals),
-    ];
+    let columns = [Constraint::Fill(3), growth_width(area.width), Constraint::Length(totals)];
     let [sizes, growth, totals] = Layout::horizontal(columns).areas(bottom);
-    Parts {
-        timeline,
-        words,
-        sizes,
-        growth,
-        totals,
-    }
+    Parts { timeline, words, sizes, growth, totals }
 }
 
 /// The growth table needs no more than its columns; beyond them room goes to the bars.
@@ -80,18 +66,8 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     let words = words(cx, area.width);
     let parts = parts(area, lines(cx.data, area.width));
     draw_timeline(frame, parts.timeline, cx);
-    for (line, y) in words
-        .into_iter()
-        .zip(parts.words.top()..parts.words.bottom())
-    {
-        frame.render_widget(
-            line,
-            Rect {
-                y,
-                height: 1,
-                ..parts.words
-            },
-        );
+    for (line, y) in words.into_iter().zip(parts.words.top()..parts.words.bottom()) {
+        frame.render_widget(line, Rect { y, height: 1, ..parts.words });
     }
     draw_sizes(frame, parts.sizes, cx);
     draw_growth(frame, parts.growth, cx);
@@ -108,11 +84,7 @@ fn draw_timeline(frame: &mut Frame, area: Rect, cx: Cx) {
             false => "freed from before the start",
             true => "freed, not seen allocated",
         },
-        present: if header.state.is_alive() {
-            "now"
-        } else {
-            "end"
-        },
+        present: if header.state.is_alive() { "now" } else { "end" },
         words: waiting(cx.data),
     };
     view.draw(frame, area, cx.theme);
@@ -151,10 +123,7 @@ fn words(cx: Cx, width: u16) -> Vec<Line<'static>> {
     }
     let sentence = cx.data.sentence.as_deref().unwrap_or("");
     let rows = wrap(sentence, usize::from(width).saturating_sub(4));
-    lines.extend(
-        rows.iter()
-            .map(|r| Line::styled(format!("  {r}"), cx.theme.style(Role::Figure))),
-    );
+    lines.extend(rows.iter().map(|r| Line::styled(format!("  {r}"), cx.theme.style(Role::Figure))));
     lines
 }
 
@@ -221,10 +190,7 @@ const SIZES: &[Column<SizeRow, SizesCx>] = &[
         align: Alignment::Right,
         rank: 4,
         cell: |row, _, _| {
-            (
-                format::or_unknown(row.slack_percent, format::percent),
-                Some(Role::Label),
-            )
+            (format::or_unknown(row.slack_percent, format::percent), Some(Role::Label))
         },
     },
     Column {
@@ -251,22 +217,14 @@ fn draw_sizes(frame: &mut Frame, area: Rect, cx: Cx) {
     if sizes.rows.is_empty() {
         return empty_words(frame, inner, cx.theme, "No live blocks.");
     }
-    let mut context = SizesCx {
-        bars: cx.state.bars,
-        most: 0,
-    };
-    context.most = sizes
-        .rows
-        .iter()
-        .map(|row| context.measure(row))
-        .max()
-        .unwrap_or(0);
-    Table {
-        columns: SIZES,
-        context: &context,
-        selected: None,
-    }
-    .draw(frame, airy(inner), cx.theme, &sizes.rows);
+    let mut context = SizesCx { bars: cx.state.bars, most: 0 };
+    context.most = sizes.rows.iter().map(|row| context.measure(row)).max().unwrap_or(0);
+    Table { columns: SIZES, context: &context, selected: None }.draw(
+        frame,
+        airy(inner),
+        cx.theme,
+        &sizes.rows,
+    );
 }
 
 fn more(hidden: usize, words: &str, theme: &Theme) -> Line<'static> {
@@ -290,12 +248,7 @@ const GROWTH: &[Column<GrowthRow, ()>] = &[
         width: Width::Fixed(SIGNED_BYTES_WIDTH),
         align: Alignment::Right,
         rank: 0,
-        cell: |row, (), _| {
-            (
-                format::signed_bytes(row.delta_bytes),
-                Some(tendency(row.delta_bytes)),
-            )
-        },
+        cell: |row, (), _| (format::signed_bytes(row.delta_bytes), Some(tendency(row.delta_bytes))),
     },
     Column {
         title: "Δ blocks",
@@ -329,21 +282,16 @@ fn draw_growth(frame: &mut Frame, area: Rect, cx: Cx) {
     let room = usize::from(area.width).saturating_sub(4);
     let title = format::shorten(&format!(" Grew since {} ", since(growth)), room);
     let title = Line::styled(title, cx.theme.style(Role::Title));
-    let inner = panel(
-        frame,
-        area,
-        cx.theme,
-        (title, more_rows(growth.more, cx.theme)),
-    );
+    let inner = panel(frame, area, cx.theme, (title, more_rows(growth.more, cx.theme)));
     if growth.rows.is_empty() {
         return empty_words(frame, inner, cx.theme, "Nothing changed.");
     }
-    Table {
-        columns: GROWTH,
-        context: &(),
-        selected: None,
-    }
-    .draw(frame, airy(inner), cx.theme, &growth.rows);
+    Table { columns: GROWTH, context: &(), selected: None }.draw(
+        frame,
+        airy(inner),
+        cx.theme,
+        &growth.rows,
+    );
 }
 
 fn more_rows(hidden: usize, theme: &Theme) -> Line<'static> {
@@ -360,23 +308,14 @@ fn draw_totals(frame: &mut Frame, area: Rect, cx: Cx) {
     let title = Line::styled(" Since tracing began ", cx.theme.style(Role::Title));
     let inner = panel(frame, area, cx.theme, (title, Line::default()));
     let width = usize::from(inner.width);
-    for ((label, value), y) in totals(&cx.data.totals)
-        .into_iter()
-        .zip(inner.top()..inner.bottom())
+    for ((label, value), y) in totals(&cx.data.totals).into_iter().zip(inner.top()..inner.bottom())
     {
         let value = format::right(&value, width.saturating_sub(label.len() + 2));
         let line = Line::from(vec![
             Span::styled(format!(" {label}"), cx.theme.style(Role::Label)),
             Span::styled(value, cx.theme.style(Role::Figure)),
         ]);
-        frame.render_widget(
-            line,
-            Rect {
-                y,
-                height: 1,
-                ..inner
-            },
-        );
+        frame.render_widget(line, Rect { y, height: 1, ..inner });
     }
 }
 
@@ -387,10 +326,7 @@ fn totals(totals: &Totals) -> [(&'static str, String); 7] {
     };
     [
         ("live blocks", format::thousands(totals.live_blocks)),
-        (
-            "blocks at peak",
-            format::or_unknown(totals.peak_blocks, format::thousands),
-        ),
+        ("blocks at peak", format::or_unknown(totals.peak_blocks, format::thousands)),
         ("allocations", format::thousands(totals.allocations)),
         ("frees", format::thousands(totals.frees)),
         ("allocated", format::bytes(totals.allocated_bytes)),

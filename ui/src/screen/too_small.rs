@@ -13,10 +13,7 @@ pub const ROWS: u16 = 10;
 pub fn draw(frame: &mut Frame, area: Rect) -> bool {
     let small = area.width < COLUMNS || area.height < ROWS;
     if small {
-        let text = format!(
-            "memtop needs {COLUMNS}×{ROWS}, this is {}×{}",
-            area.width, area.height
-        );
+        let text = format!("memtop needs {COLUMNS}×{ROWS}, this is {}×{}", area.width, area.height);
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
     }
     small

@@ -38,11 +38,7 @@ pub(crate) fn panel(
 
 /// `area` without a column of air on each side.
 pub(crate) fn airy(area: Rect) -> Rect {
-    Rect {
-        x: area.x + 1,
-        width: area.width.saturating_sub(2),
-        ..area
-    }
+    Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area }
 }
 
 /// A sentence in the middle of an otherwise empty area.
@@ -55,14 +51,7 @@ pub(crate) fn empty_words(frame: &mut Frame, area: Rect, theme: &Theme, words: &
     let top = area.y + (area.height - height) / 2;
     for (y, line) in (top..top + height).zip(lines) {
         let line = Line::styled(line, theme.style(Role::Label)).centered();
-        frame.render_widget(
-            line,
-            Rect {
-                y,
-                height: 1,
-                ..area
-            },
-        );
+        frame.render_widget(line, Rect { y, height: 1, ..area });
     }
 }
 

@@ -10,12 +10,7 @@ use crate::theme::{Role, Theme};
 
 /// Draws `lines` in a titled box in the middle of `area`, as large as they need.
 pub fn popup(frame: &mut Frame, area: Rect, theme: &Theme, title: &str, lines: &[Line<'_>]) {
-    let widest = lines
-        .iter()
-        .map(Line::width)
-        .max()
-        .unwrap_or(0)
-        .max(title.len() + 4);
+    let widest = lines.iter().map(Line::width).max().unwrap_or(0).max(title.len() + 4);
     let width = (widest as u16 + 4).min(area.width);
     let height = (lines.len() as u16 + 2).min(area.height);
     let at = Rect {
@@ -34,12 +29,7 @@ pub fn popup(frame: &mut Frame, area: Rect, theme: &Theme, title: &str, lines: &
     frame.render_widget(Clear, at);
     frame.render_widget(block, at);
     for (line, y) in lines.iter().zip(inner.top()..inner.bottom()) {
-        let row = Rect {
-            x: inner.x + 1,
-            y,
-            width: inner.width.saturating_sub(2),
-            height: 1,
-        };
+        let row = Rect { x: inner.x + 1, y, width: inner.width.saturating_sub(2), height: 1 };
         frame.render_widget(line, row);
     }
 }

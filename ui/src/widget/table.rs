@@ -60,41 +60,19 @@ impl<R, C> Table<'_, R, C> {
         let columns = self.layout(usize::from(area.width));
         let heading = self.line(theme, &columns, |column, _| (column.title.to_owned(), None));
         let heading = heading.patch_style(theme.style(Role::Label));
-        frame.render_widget(
-            heading,
-            Rect {
-                height: area.height.min(1),
-                ..area
-            },
-        );
-        for (i, row) in rows
-            .iter()
-            .enumerate()
-            .take(usize::from(area.height).saturating_sub(1))
-        {
-            let mut line = self.line(theme, &columns, |column, width| {
-                (column.cell)(row, self.context, width)
-            });
+        frame.render_widget(heading, Rect { height: area.height.min(1), ..area });
+        for (i, row) in rows.iter().enumerate().take(usize::from(area.height).saturating_sub(1)) {
+            let mut line =
+                self.line(theme, &columns, |column, width| (column.cell)(row, self.context, width));
             if self.selected == Some(i) {
                 line = self.highlight(line, theme, usize::from(area.width));
             }
-            frame.render_widget(
-                line,
-                Rect {
-                    y: area.y + 1 + i as u16,
-                    height: 1,
-                    ..area
-                },
-            );
+            frame.render_widget(line, Rect { y: area.y + 1 + i as u16, height: 1, ..area });
         }
     }
 
     fn highlight<'l>(&self, line: Line<'l>, theme: &Theme, width: usize) -> Line<'l> {
-        let text: String = line
-            .spans
-            .iter()
-            .map(|span| span.content.as_ref())
-            .collect();
+        let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
         let text = format!("▸{}", text.strip_prefix(' ').unwrap_or(&text));
         Line::styled(left(&text, width), theme.style(Role::Selected))
     }
@@ -103,36 +81,21 @@ impl<R, C> Table<'_, R, C> {
     fn layout(&self, room: usize) -> Vec<(&Column<R, C>, usize)> {
         let mut columns: Vec<&Column<R, C>> = self.columns.iter().collect();
         let need = |columns: &[&Column<R, C>]| {
-            columns
-                .iter()
-                .map(|c| c.width.least() + GAP)
-                .sum::<usize>()
-                .saturating_sub(GAP)
+            columns.iter().map(|c| c.width.least() + GAP).sum::<usize>().saturating_sub(GAP)
         };
         while need(&columns) > room {
-            let Some(rank) = columns
-                .iter()
-                .map(|c| c.rank)
-                .max()
-                .filter(|rank| *rank > 0)
-            else {
+            let Some(rank) = columns.iter().map(|c| c.rank).max().filter(|rank| *rank > 0) else {
                 break;
             };
             columns.retain(|c| c.rank < rank);
         }
         let spare = room.saturating_sub(need(&columns));
-        let fills = columns
-            .iter()
-            .filter(|c| matches!(c.width, Width::Fill(_)))
-            .count();
+        let fills = columns.iter().filter(|c| matches!(c.width, Width::Fill(_))).count();
         let width = |column: &Column<R, C>| match column.width {
             Width::Fixed(width) => width,
             Width::Fill(width) => width + spare / fills.max(1),
         };
-        columns
-            .into_iter()
-            .map(|column| (column, width(column)))
-            .collect()
+        columns.into_iter().map(|column| (column, width(column))).collect()
     }
 
     fn line(
@@ -152,10 +115,7 @@ impl<R, C> Table<'_, R, C> {
                 Alignment::Right => right(&text, *width),
                 _ => left(&text, *width),
             };
-            spans.push(Span::styled(
-                text,
-                role.map_or_else(Style::new, |r| theme.style(r)),
-            ));
+            spans.push(Span::styled(text, role.map_or_else(Style::new, |r| theme.style(r))));
         }
         Line::from(spans)
     }

@@ -11,10 +11,7 @@ pub fn terminal(buffer: &mut Buffer, area: Rect, theme: &Theme, screen: &vt100::
     for y in 0..area.height {
         for x in 0..area.width {
             let Some(from) = screen.cell(y, x) else { break };
-            let at = Position {
-                x: area.x + x,
-                y: area.y + y,
-            };
+            let at = Position { x: area.x + x, y: area.y + y };
             if let Some(to) = buffer.cell_mut(at).filter(|_| !from.is_wide_continuation()) {
                 copy(from, to, theme, x + 1 < area.width);
             }
@@ -25,10 +22,7 @@ pub fn terminal(buffer: &mut Buffer, area: Rect, theme: &Theme, screen: &vt100::
 /// Where the cursor is within `area`, if it shows.
 pub fn cursor(area: Rect, screen: &vt100::Screen) -> Option<Position> {
     let (row, col) = screen.cursor_position();
-    let at = Position {
-        x: area.x + col,
-        y: area.y + row,
-    };
+    let at = Position { x: area.x + col, y: area.y + row };
     let shows = !screen.hide_cursor() && screen.scrollback() == 0;
     (shows && area.contains(at)).then_some(at)
 }

@@ -16,14 +16,8 @@ fn from_viewers() -> Vec<FromViewer> {
     options.tracer_limit = Some(7);
     options.library = Some("/tmp/lib.so".into());
     vec![
-        FromViewer::Open {
-            version: 3,
-            purpose: Purpose::Ask,
-        },
-        FromViewer::Start {
-            options,
-            size: size_of(100, 30),
-        },
+        FromViewer::Open { version: 3, purpose: Purpose::Ask },
+        FromViewer::Start { options, size: size_of(100, 30) },
         FromViewer::Input(b"hello".to_vec()),
         FromViewer::Resize(size_of(1, 2)),
         FromViewer::Tracing(true),
@@ -52,10 +46,7 @@ fn from_keepers() -> Vec<FromKeeper> {
             command: vec![b"prog".to_vec(), b"\xFF".to_vec()],
             warnings: vec!["careful".to_owned()],
         }),
-        FromKeeper::Failed {
-            message: "no".to_owned(),
-            code: 126,
-        },
+        FromKeeper::Failed { message: "no".to_owned(), code: 126 },
         FromKeeper::Scrollback(b"old".to_vec()),
         FromKeeper::Output(Vec::new()),
         FromKeeper::Gap(1 << 40),
@@ -64,21 +55,9 @@ fn from_keepers() -> Vec<FromKeeper> {
             pid: 2,
             generation: 3,
             restart: true,
-            points: vec![
-                point,
-                Point {
-                    rss_bytes: None,
-                    ..point
-                },
-            ],
+            points: vec![point, Point { rss_bytes: None, ..point }],
         },
-        FromKeeper::ProcessEnded {
-            index: 1,
-            pid: 2,
-            generation: 3,
-            exit: None,
-            ended_ns: 9,
-        },
+        FromKeeper::ProcessEnded { index: 1, pid: 2, generation: 3, exit: None, ended_ns: 9 },
         FromKeeper::Exit(Exit::Code(-1)),
         FromKeeper::Exit(Exit::Signal(11)),
         FromKeeper::Feed,
@@ -90,15 +69,15 @@ fn every_message_comes_back() {
     let mut frames = Frames::default();
     for message in from_viewers() {
         frames.extend(&message.encode());
-        let (kind, payload) = frames.next().unwrap().unwrap();
+        let (kind, payload) = frames.take().unwrap().unwrap();
         assert_eq!(FromViewer::decode(kind, payload), Ok(Some(message)));
     }
     for message in from_keepers() {
         frames.extend(&message.encode());
-        let (kind, payload) = frames.next().unwrap().unwrap();
+        let (kind, payload) = frames.take().unwrap().unwrap();
         assert_eq!(FromKeeper::decode(kind, payload), Ok(Some(message)));
     }
-    assert_eq!(frames.next(), Ok(None));
+    assert_eq!(frames.take(), Ok(None));
 }
 
 #[test]
@@ -108,7 +87,7 @@ fn frames_arrive_in_any_pieces() {
     let mut found = Vec::new();
     for byte in bytes {
         frames.extend(&[byte]);
-        while let Some((kind, payload)) = frames.next().unwrap() {
+        while let Some((kind, payload)) = frames.take().unwrap() {
             found.extend(FromKeeper::decode(kind, payload).unwrap());
         }
     }
@@ -120,7 +99,7 @@ fn impossible_lengths_end_the_stream() {
     for length in [0, LONGEST as u32 + 1, u32::MAX] {
         let mut frames = Frames::default();
         frames.extend(&length.to_le_bytes());
-        assert!(frames.next().is_err());
+        assert!(frames.take().is_err());
     }
 }
 
@@ -139,7 +118,7 @@ proptest! {
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut frames = Frames::default();
         frames.extend(&bytes);
-        while let Ok(Some((kind, payload))) = frames.next() {
+        while let Ok(Some((kind, payload))) = frames.take() {
             let _ = FromViewer::decode(kind, payload);
             let _ = FromKeeper::decode(kind, payload);
         }

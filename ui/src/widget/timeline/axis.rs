@@ -22,21 +22,13 @@ impl TimeAxis {
     /// An axis of `columns` columns up to `now_s`, over the last `zoom_s` seconds or all time.
     pub fn new(now_s: f64, zoom_s: Option<f64>, columns: usize) -> Self {
         let columns = columns.max(1);
-        let now_s = if now_s.is_finite() {
-            now_s.max(0.0)
-        } else {
-            0.0
-        };
+        let now_s = if now_s.is_finite() { now_s.max(0.0) } else { 0.0 };
         let column_s = match zoom_s {
             Some(span) if span.is_finite() && span > 0.0 => span / columns as f64,
             _ => stepped(now_s, columns),
         };
         let last = (now_s / column_s) as u64;
-        Self {
-            first: (last + 1).saturating_sub(columns as u64),
-            column_s,
-            columns,
-        }
+        Self { first: (last + 1).saturating_sub(columns as u64), column_s, columns }
     }
 
     /// Where the axis begins.
@@ -67,17 +59,12 @@ impl TimeAxis {
         let guess = ((t_s / self.column_s) as u64).saturating_sub(self.first) as usize;
         // Division and multiplication may round to different sides of a border.
         let near = guess.saturating_sub(1)..=guess + 1;
-        near.into_iter()
-            .find(|&c| (self.border(c)..self.border(c + 1)).contains(&t_s))
+        near.into_iter().find(|&c| (self.border(c)..self.border(c + 1)).contains(&t_s))
     }
 
     /// The same time in twice as many columns, for glyphs with two dots side by side.
     pub fn doubled(&self) -> Self {
-        Self {
-            first: self.first * 2,
-            column_s: self.column_s / 2.0,
-            columns: self.columns * 2,
-        }
+        Self { first: self.first * 2, column_s: self.column_s / 2.0, columns: self.columns * 2 }
     }
 
     fn border(&self, column: usize) -> f64 {
@@ -115,10 +102,7 @@ mod tests {
                         let (from, to) = axis.range(column);
                         assert!(from <= t && t < to && column < columns, "{t} {axis:?}");
                     }
-                    assert!(
-                        axis.column(now).is_some(),
-                        "the present shows: {now} {axis:?}"
-                    );
+                    assert!(axis.column(now).is_some(), "the present shows: {now} {axis:?}");
                 }
             }
         }

@@ -21,9 +21,7 @@ pub(super) struct Bucket {
 /// A column without a reading of its own holds what the one before ended with.
 pub(super) fn buckets(timeline: &Timeline, axis: &TimeAxis) -> Vec<Option<Bucket>> {
     let mut columns = vec![None; axis.columns()];
-    let first = timeline
-        .points
-        .partition_point(|point| point.t_s < axis.from_s());
+    let first = timeline.points.partition_point(|point| point.t_s < axis.from_s());
     for point in &timeline.points[first..] {
         let Some(column) = axis.column(point.t_s) else {
             continue;
@@ -49,10 +47,7 @@ pub(super) fn buckets(timeline: &Timeline, axis: &TimeAxis) -> Vec<Option<Bucket
 fn hold(columns: &mut [Option<Bucket>], mut last: Option<Bucket>) {
     for column in columns {
         if column.is_none() {
-            *column = last.map(|bucket| Bucket {
-                max: bucket.live,
-                ..bucket
-            });
+            *column = last.map(|bucket| Bucket { max: bucket.live, ..bucket });
         }
         last = *column;
     }
@@ -64,27 +59,13 @@ mod tests {
     use crate::data::Point;
 
     fn point(t_s: f64, live: u64, max: u64) -> Point {
-        Point {
-            t_s,
-            live,
-            max,
-            ..Point::default()
-        }
+        Point { t_s, live, max, ..Point::default() }
     }
 
     #[test]
     fn a_column_keeps_the_spike_and_the_last_value() {
-        let points = vec![
-            point(0.1, 5, 5),
-            point(0.2, 6, 90),
-            point(0.9, 7, 7),
-            point(3.5, 1, 1),
-        ];
-        let timeline = Timeline {
-            points,
-            now_s: 4.0,
-            ..Timeline::default()
-        };
+        let points = vec![point(0.1, 5, 5), point(0.2, 6, 90), point(0.9, 7, 7), point(3.5, 1, 1)];
+        let timeline = Timeline { points, now_s: 4.0, ..Timeline::default() };
         let axis = TimeAxis::new(4.0, Some(5.0), 5);
         let columns = buckets(&timeline, &axis);
         let live: Vec<_> = columns.iter().map(|b| b.map(|b| b.live)).collect();
@@ -95,16 +76,9 @@ mod tests {
 
     #[test]
     fn zoomed_in_the_value_from_before_the_window_is_held() {
-        let timeline = Timeline {
-            points: vec![point(1.0, 42, 42)],
-            now_s: 100.0,
-            ..Timeline::default()
-        };
+        let timeline =
+            Timeline { points: vec![point(1.0, 42, 42)], now_s: 100.0, ..Timeline::default() };
         let axis = TimeAxis::new(100.0, Some(10.0), 10);
-        assert!(
-            buckets(&timeline, &axis)
-                .iter()
-                .all(|b| b.is_some_and(|b| b.live == 42))
-        );
+        assert!(buckets(&timeline, &axis).iter().all(|b| b.is_some_and(|b| b.live == 42)));
     }
 }

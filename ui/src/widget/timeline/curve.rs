@@ -9,9 +9,7 @@ use crate::theme::{Glyphs, Role};
 impl Canvas<'_> {
     pub(super) fn curve(&self, buffer: &mut Buffer) {
         let present = self.present();
-        let starts: Vec<bool> = (0..self.axis.columns())
-            .map(|c| self.starts_in(c))
-            .collect();
+        let starts: Vec<bool> = (0..self.axis.columns()).map(|c| self.starts_in(c)).collect();
         for (column, starts) in starts.into_iter().enumerate() {
             let shaded = column <= present && !self.traced(column);
             let x = self.plot.x + column as u16;
@@ -83,11 +81,7 @@ impl Canvas<'_> {
         let eighths = |value| self.scale.parts_up(value, 8);
         let live = eighths(pair[0].live.max(pair[1].live)).saturating_sub(base);
         if live > 0 {
-            let c = if shaded {
-                '▒'
-            } else {
-                BLOCKS[live.min(8) as usize]
-            };
+            let c = if shaded { '▒' } else { BLOCKS[live.min(8) as usize] };
             return Some((c, Role::Live));
         }
         if eighths(pair[0].max.max(pair[1].max)) > base {
@@ -100,12 +94,7 @@ impl Canvas<'_> {
     /// A cell below zero, `row` counted downwards.
     pub(super) fn lower(&self, column: usize, row: u16) -> (char, Role) {
         let base = u64::from(row) * 4;
-        let depth = |b: Bucket| {
-            self.scale
-                .parts_down(b.untracked, 4)
-                .saturating_sub(base)
-                .min(4)
-        };
+        let depth = |b: Bucket| self.scale.parts_down(b.untracked, 4).saturating_sub(base).min(4);
         let depths = self.pair(column).map(depth);
         if depths == [0, 0] {
             return (' ', Role::Label);
@@ -120,10 +109,7 @@ impl Canvas<'_> {
     fn on_peak_line(&self, column: usize, row: u16) -> bool {
         let begun = self.view.timeline.intervals.first().map(|i| i.from_s);
         let after_start = begun.is_some_and(|from| self.axis.range(column).1 > from);
-        after_start
-            && self
-                .peak_shows()
-                .is_some_and(|bytes| self.row_of(bytes) == row)
+        after_start && self.peak_shows().is_some_and(|bytes| self.row_of(bytes) == row)
     }
 
     pub(super) fn zero_line(&self, buffer: &mut Buffer) {
@@ -140,13 +126,7 @@ impl Canvas<'_> {
         let last = self.present();
         let covered = last.saturating_sub(text.len())..=last;
         if last > text.len() && !covered.into_iter().any(|column| self.starts_in(column)) {
-            self.text(
-                buffer,
-                present + 1 - text.len() as u16,
-                y,
-                &text,
-                Role::Label,
-            );
+            self.text(buffer, present + 1 - text.len() as u16, y, &text, Role::Label);
         }
         for mark in &self.view.timeline.marks {
             if let Some(column) = self.axis.column(mark.t_s) {

@@ -23,13 +23,7 @@ impl Canvas<'_> {
         }
         for row in (2..=self.scale.down).step_by(2) {
             let bytes = self.scale.step_below.saturating_mul(u64::from(row / 2));
-            self.label(
-                buffer,
-                x,
-                self.zero() + row,
-                &format!("−{}", round_bytes(bytes)),
-                '┤',
-            );
+            self.label(buffer, x, self.zero() + row, &format!("−{}", round_bytes(bytes)), '┤');
         }
     }
 
@@ -42,10 +36,7 @@ impl Canvas<'_> {
     pub(super) fn words(&self, buffer: &mut Buffer) {
         let middle = self.zero() - 1 - self.scale.up / 2;
         if let Some(words) = self.view.words {
-            let words = format!(
-                " {} ",
-                format::shorten(words, usize::from(self.plot.width) - 2)
-            );
+            let words = format!(" {} ", format::shorten(words, usize::from(self.plot.width) - 2));
             let x = self.plot.x + (self.plot.width - words.chars().count() as u16) / 2;
             return self.text(buffer, x, middle, &words, Role::Figure);
         }
@@ -88,9 +79,7 @@ impl Canvas<'_> {
         if self.scale.down == 0 || width > last {
             return;
         }
-        let first = (0..=last)
-            .find(|c| self.pair(*c)[1].untracked > 0)
-            .unwrap_or(0);
+        let first = (0..=last).find(|c| self.pair(*c)[1].untracked > 0).unwrap_or(0);
         let free = |row: u16| {
             (first + 1..(first + 2 + width).min(self.axis.columns()))
                 .all(|c| self.lower(c, row).1 != Role::Untracked && !self.starts_in(c))
@@ -115,9 +104,7 @@ impl Canvas<'_> {
         let last = self.view.timeline.points.last();
         let peak = self.peak_shows().map(|bytes| ("peak", bytes, Role::Peak));
         let live = last.map(|p| ("live", p.live, Role::Live));
-        let rss = last
-            .and_then(|p| p.rss)
-            .map(|bytes| ("rss", bytes, Role::Rss));
+        let rss = last.and_then(|p| p.rss).map(|bytes| ("rss", bytes, Role::Rss));
         let mut taken = vec![false; usize::from(self.scale.up)];
         for (name, bytes, role) in [peak, live, rss].into_iter().flatten() {
             let wanted = self.row_of(bytes);
@@ -128,23 +115,11 @@ impl Canvas<'_> {
             let off = self.scale.parts_up(bytes, 4) > 4 * u64::from(self.scale.up);
             let sign = if off { '↑' } else { ' ' };
             let text = format!("{sign}{name:<4} {:>9}", format::bytes(bytes));
-            self.text(
-                buffer,
-                self.plot.right(),
-                self.zero() - 1 - row as u16,
-                &text,
-                role,
-            );
+            self.text(buffer, self.plot.right(), self.zero() - 1 - row as u16, &text, role);
         }
         if let Some(bytes) = last.map(|p| p.untracked_freed).filter(|bytes| *bytes > 0) {
             let text = format!(" {:>14}", format!("−{}", format::bytes(bytes)));
-            self.text(
-                buffer,
-                self.plot.right(),
-                self.zero() + 1,
-                &text,
-                Role::Untracked,
-            );
+            self.text(buffer, self.plot.right(), self.zero() + 1, &text, Role::Untracked);
         }
     }
 
@@ -152,13 +127,8 @@ impl Canvas<'_> {
         let mut taken: Vec<(u16, u16)> = Vec::new();
         let mut place = |buffer: &mut Buffer, x: u16, text: &str, role| {
             let width = text.chars().count() as u16;
-            let x = x
-                .min((self.plot.right() + 1).saturating_sub(width))
-                .max(self.plot.x - 1);
-            if taken
-                .iter()
-                .all(|(from, to)| x + width <= *from || x >= *to)
-            {
+            let x = x.min((self.plot.right() + 1).saturating_sub(width)).max(self.plot.x - 1);
+            if taken.iter().all(|(from, to)| x + width <= *from || x >= *to) {
                 taken.push((x, x + width));
                 self.text(buffer, x, y, text, role);
             }
@@ -185,19 +155,14 @@ impl Canvas<'_> {
 fn free_row(taken: &[bool], wanted: usize) -> Option<usize> {
     (0..taken.len()).find_map(|distance| {
         let rows = [wanted.checked_sub(distance), Some(wanted + distance)];
-        rows.into_iter()
-            .flatten()
-            .find(|row| taken.get(*row) == Some(&false))
+        rows.into_iter().flatten().find(|row| taken.get(*row) == Some(&false))
     })
 }
 
 /// `60 MiB`: a multiple of a round step, without decimals unless they are needed.
 fn round_bytes(bytes: u64) -> String {
     const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let unit = (0..UNITS.len())
-        .rev()
-        .find(|u| bytes >> (10 * u) > 0)
-        .unwrap_or(0);
+    let unit = (0..UNITS.len()).rev().find(|u| bytes >> (10 * u) > 0).unwrap_or(0);
     let value = bytes as f64 / 1024f64.powi(unit as i32);
     let digits = usize::from(value.fract() > 0.005);
     format!("{value:.digits$} {}", UNITS[unit])

@@ -78,14 +78,7 @@ impl View<'_> {
         }
         let scale = Scale::new(self.extent.to_draw(self.timeline, self.zoom_s), plot.height);
         let buckets = buckets(self.timeline, &axis.doubled());
-        let canvas = Canvas {
-            view: self,
-            theme,
-            axis,
-            scale,
-            plot,
-            buckets,
-        };
+        let canvas = Canvas { view: self, theme, axis, scale, plot, buckets };
         let buffer = frame.buffer_mut();
         canvas.curve(buffer);
         canvas.zero_line(buffer);
@@ -99,10 +92,7 @@ impl View<'_> {
         let span = format::clock(self.zoom_s.unwrap_or(self.timeline.now_s));
         let shown = if self.zoom_s.is_some() { "last " } else { "" };
         let column = format::span(axis.column_s());
-        Line::styled(
-            format!(" {shown}{span} shown · {column} a column "),
-            theme.style(Role::Label),
-        )
+        Line::styled(format!(" {shown}{span} shown · {column} a column "), theme.style(Role::Label))
     }
 }
 
@@ -135,9 +125,7 @@ impl Canvas<'_> {
 
     /// The last column that has happened.
     fn present(&self) -> usize {
-        self.axis
-            .column(self.view.timeline.now_s)
-            .unwrap_or(self.axis.columns() - 1)
+        self.axis.column(self.view.timeline.now_s).unwrap_or(self.axis.columns() - 1)
     }
 
     /// Whether tracing was on at any time of this column.
@@ -150,9 +138,7 @@ impl Canvas<'_> {
 
     fn starts_in(&self, column: usize) -> bool {
         let intervals = &self.view.timeline.intervals;
-        intervals
-            .iter()
-            .any(|i| self.axis.column(i.from_s) == Some(column))
+        intervals.iter().any(|i| self.axis.column(i.from_s) == Some(column))
     }
 
     /// The two buckets of a column.

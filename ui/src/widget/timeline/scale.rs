@@ -24,30 +24,18 @@ impl Extent {
         }
         let below = self.below.max(needed.below);
         if needed.top > self.top / 2 {
-            return Self {
-                below,
-                small_since_s: None,
-                ..self
-            };
+            return Self { below, small_since_s: None, ..self };
         }
         let since = self.small_since_s.unwrap_or(timeline.now_s);
         if timeline.now_s - since >= PATIENCE_S {
             return needed;
         }
-        Self {
-            below,
-            small_since_s: Some(since),
-            ..self
-        }
+        Self { below, small_since_s: Some(since), ..self }
     }
 
     /// The extent to draw with: itself, unless it was never observed or for another zoom.
     pub(super) fn to_draw(self, timeline: &Timeline, zoom_s: Option<f64>) -> Self {
-        if self.top > 0 && self.zoom_s == zoom_s {
-            self
-        } else {
-            self.following(timeline, zoom_s)
-        }
+        if self.top > 0 && self.zoom_s == zoom_s { self } else { self.following(timeline, zoom_s) }
     }
 
     /// What the shown time needs. The kernel's view may not push the heap's curve to the floor: it
@@ -57,20 +45,12 @@ impl Extent {
         let first = timeline.points.partition_point(|point| point.t_s < from);
         let shown = &timeline.points[first.min(timeline.points.len())..];
         let highest = shown.iter().map(|p| p.max.max(p.live)).max().unwrap_or(0);
-        let peak = timeline
-            .peak
-            .filter(|p| p.t_s >= from)
-            .map_or(0, |p| p.bytes);
+        let peak = timeline.peak.filter(|p| p.t_s >= from).map_or(0, |p| p.bytes);
         let heap = highest.max(peak);
         let rss = shown.iter().filter_map(|p| p.rss).max().unwrap_or(0);
         let top = if rss / 2 <= heap { heap.max(rss) } else { heap };
         let below = shown.last().map_or(0, |p| p.untracked_freed);
-        Self {
-            top,
-            below,
-            zoom_s,
-            small_since_s: None,
-        }
+        Self { top, below, zoom_s, small_since_s: None }
     }
 }
 
@@ -94,21 +74,11 @@ impl Scale {
     pub fn new(extent: Extent, rows: u16) -> Self {
         let nothing = extent.top == 0 && extent.below == 0;
         let rows = rows.saturating_sub(1).max(1);
-        let most = if extent.below > 0 {
-            (rows / 3).max(1).min(rows - 1)
-        } else {
-            0
-        };
+        let most = if extent.below > 0 { (rows / 3).max(1).min(rows - 1) } else { 0 };
         for down in u16::from(most > 0)..=most {
             let step = step(extent.top, rows - down);
             if rows_of(extent.below, step) <= f64::from(down) + 0.5 {
-                return Self {
-                    up: rows - down,
-                    down,
-                    step,
-                    step_below: step,
-                    nothing,
-                };
+                return Self { up: rows - down, down, step, step_below: step, nothing };
             }
         }
         let up = rows - most;
@@ -148,9 +118,8 @@ fn rows_of(value: u64, step: u64) -> f64 {
 }
 
 /// Round numbers of a unit; the next after the last is one of the next unit.
-const ROUND: [u64; 20] = [
-    2, 4, 6, 8, 10, 16, 20, 30, 40, 50, 60, 80, 100, 160, 200, 300, 400, 500, 600, 800,
-];
+const ROUND: [u64; 20] =
+    [2, 4, 6, 8, 10, 16, 20, 30, 40, 50, 60, 80, 100, 160, 200, 300, 400, 500, 600, 800];
 
 /// The smallest round number of bytes for two rows, so that `top` fits in `rows`.
 fn step(top: u64, rows: u16) -> u64 {
@@ -166,17 +135,8 @@ mod tests {
     use crate::data::Point;
 
     fn reading(t_s: f64, live: u64) -> Timeline {
-        let points = vec![Point {
-            t_s,
-            live,
-            max: live,
-            ..Point::default()
-        }];
-        Timeline {
-            points,
-            now_s: t_s,
-            ..Timeline::default()
-        }
+        let points = vec![Point { t_s, live, max: live, ..Point::default() }];
+        Timeline { points, now_s: t_s, ..Timeline::default() }
     }
 
     #[test]
@@ -190,13 +150,8 @@ mod tests {
         assert_eq!(low.top, 1000);
         let low = low.following(&reading(12.0, 10), None);
         assert_eq!(low.top, 10, "ten seconds of low readings do");
-        let again = extent
-            .following(&reading(2.0, 10), None)
-            .following(&reading(3.0, 900), None);
-        assert_eq!(
-            again.small_since_s, None,
-            "a high reading starts the patience over"
-        );
+        let again = extent.following(&reading(2.0, 10), None).following(&reading(3.0, 900), None);
+        assert_eq!(again.small_since_s, None, "a high reading starts the patience over");
     }
 
     #[test]
@@ -218,28 +173,14 @@ mod tests {
     fn everything_fits_and_labels_are_round() {
         for top in [0, 1, 100, 5 << 20, 52 << 20, 3 << 30, u64::MAX / 4] {
             for below in [0, 1, 12 << 20, 1 << 40] {
-                let scale = Scale::new(
-                    Extent {
-                        top,
-                        below,
-                        ..Extent::default()
-                    },
-                    10,
-                );
+                let scale = Scale::new(Extent { top, below, ..Extent::default() }, 10);
                 assert_eq!(scale.up + scale.down, 9);
-                assert!(
-                    scale.parts_up(top, 4) <= 4 * u64::from(scale.up),
-                    "{top} {scale:?}"
-                );
+                assert!(scale.parts_up(top, 4) <= 4 * u64::from(scale.up), "{top} {scale:?}");
                 let deepest = 4 * u64::from(scale.down);
                 assert!(scale.parts_down(below, 4) <= deepest, "{below} {scale:?}");
             }
         }
-        let extent = Extent {
-            top: 52 << 20,
-            below: 12 << 20,
-            ..Extent::default()
-        };
+        let extent = Extent { top: 52 << 20, below: 12 << 20, ..Extent::default() };
         let scale = Scale::new(extent, 10);
         assert_eq!((scale.up, scale.down, scale.step), (8, 1, 16 << 20));
     }

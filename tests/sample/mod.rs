@@ -14,9 +14,7 @@ pub fn s(seconds: f64) -> Duration {
 }
 
 fn arguments(line: &str) -> Vec<Vec<u8>> {
-    line.split(' ')
-        .map(|word| word.as_bytes().to_vec())
-        .collect()
+    line.split(' ').map(|word| word.as_bytes().to_vec()).collect()
 }
 
 /// The server of the sketches: traced from 0:41 on, with blocks from before freed.
@@ -29,12 +27,7 @@ pub fn server() -> ProcessState {
             exit: Some(Exit::Code(0)),
             ..Identity::default()
         },
-        window: Window {
-            intervals: vec![Interval {
-                from: s(41.0),
-                to: None,
-            }],
-        },
+        window: Window { intervals: vec![Interval { from: s(41.0), to: None }] },
         totals: Totals {
             current_bytes: 49_000_000,
             current_blocks: 1_053_091,
@@ -138,12 +131,7 @@ pub fn child(generation: u32) -> ProcessState {
             ended: Some(s(if forked { 60.5 } else { 61.0 })),
             exit: (!forked).then_some(Exit::Signal(9)),
         },
-        window: Window {
-            intervals: vec![Interval {
-                from: Duration::ZERO,
-                to: None,
-            }],
-        },
+        window: Window { intervals: vec![Interval { from: Duration::ZERO, to: None }] },
         totals: Totals {
             current_bytes: 1_000,
             current_blocks: 1,
@@ -160,17 +148,9 @@ pub fn child(generation: u32) -> ProcessState {
             usable_freed_bytes: 5_092,
             ..Totals::default()
         },
-        untracked: Untracked {
-            net_bytes: 1_008,
-            ..Untracked::default()
-        },
+        untracked: Untracked { net_bytes: 1_008, ..Untracked::default() },
         inherited: match forked {
-            true => Inherited {
-                blocks: 10,
-                bytes: 1_000,
-                frees: 3,
-                freed_bytes: 300,
-            },
+            true => Inherited { blocks: 10, bytes: 1_000, frees: 3, freed_bytes: 300 },
             false => Inherited::default(),
         },
         size_classes: vec![size_class(513, 1_024, 1, 1_000, 6)],

@@ -20,10 +20,7 @@ fn times() -> impl Strategy<Value = Duration> {
 }
 
 fn exits() -> impl Strategy<Value = Option<Exit>> {
-    option::of(prop_oneof![
-        any::<i32>().prop_map(Exit::Code),
-        any::<i32>().prop_map(Exit::Signal)
-    ])
+    option::of(prop_oneof![any::<i32>().prop_map(Exit::Code), any::<i32>().prop_map(Exit::Signal)])
 }
 
 fn commands() -> impl Strategy<Value = Vec<Vec<u8>>> {

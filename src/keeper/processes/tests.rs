@@ -1,0 +1,160 @@
+//! Sessions written by hand, as the probe would, for processes that are real.
+
+use std::{
+    process::{Child, Command},
+    sync::atomic::Ordering::{Relaxed, Release},
+};
+
+use memtop_probe::session::{
+    control,
+    layout::{Session, Slot, entry},
+    memory::{LEAST_SIZE, Memory, Settings},
+};
+
+use super::*;
+use crate::sys::{clock, descriptor};
+
+struct Launch {
+    memory: Memory,
+    reader: Reader,
+    processes: Processes,
+}
+
+impl Launch {
+    fn new() -> Self {
+        let settings = Settings {
+            size: LEAST_SIZE,
+            nonce: 1,
+            now_ns: clock::monotonic_ns(),
+            tick_ns: 1000,
+            limit: LEAST_SIZE,
+        };
+        let (memory, fd) = Memory::create(&settings).unwrap();
+        drop(descriptor::adopt(fd));
+        Self { memory, reader: Reader::over(memory), processes: Processes::default() }
+    }
+
+    /// What the probe does when it starts in a process: claims a session, and a slot.
+    fn claim(&self, pid: u32, parent: u32) -> &'static Slot {
+        let offset = self.memory.take_piece(size_of::<Session>() as u64).unwrap();
+        let session = self.memory.session(offset).unwrap();
+        let place = self.memory.take_piece(size_of::<Slot>() as u64).unwrap();
+        let slot = self.memory.slot(place).unwrap();
+        session.pid.store(pid, Relaxed);
+        session.parent.store(parent, Relaxed);
+        session.started_ns.store(clock::monotonic_ns(), Relaxed);
+        session.slots[0].store(place, Release);
+        session.slots_used.store(1, Release);
+        session.entry.store(entry::PRELOAD, Release);
+        let index = self.memory.header().sessions.fetch_add(1, Relaxed);
+        let entry = self.memory.table_entry(index as usize).unwrap();
+        entry.store(offset, Release);
+        slot
+    }
+
+    fn observe(&mut self) -> Changes {
+        control::advance_tick(self.reader.header());
+        self.processes.observe(&self.reader, clock::monotonic_ns())
+    }
+}
+
+fn sleeper() -> Child {
+    Command::new("/bin/sleep").arg("60").spawn().unwrap()
+}
+
+fn end(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn images_are_found_sampled_and_seen_to_end() {
+    let mut launch = Launch::new();
+    let (parent, child) = (sleeper(), sleeper());
+    let (parent_pid, child_pid) = (parent.id(), child.id());
+    let slot = launch.claim(parent_pid, 1);
+    slot.classes[3].allocations.store(2, Relaxed);
+    slot.classes[3].allocated_bytes.store(100, Relaxed);
+    launch.claim(child_pid, parent_pid);
+    let changes = launch.observe();
+    let samples: Vec<_> = changes.samples.iter().map(|(index, _)| *index).collect();
+    assert_eq!((samples, changes.ended), (vec![0, 1], vec![]));
+    assert_eq!(changes.samples[0].1.current_bytes, 100);
+    assert!(changes.samples[0].1.rss_bytes.is_some());
+    end(child);
+    assert_eq!(launch.observe().ended, [1]);
+    assert!(launch.observe().ended.is_empty());
+    assert!(launch.processes.any_alive());
+
+    launch.processes.root_started(parent_pid);
+    let exit = Exit::Signal(libc::SIGKILL);
+    let ended_ns = clock::monotonic_ns();
+    end(parent);
+    assert!(launch.observe().ended.is_empty());
+    launch.processes.root_ended(exit, ended_ns);
+    assert_eq!(launch.observe().ended, [0]);
+    assert!(!launch.processes.any_alive());
+    let states = launch.processes.states(&launch.reader);
+    assert_eq!(states[0].identity.exit, Some(exit));
+    assert_eq!(states[0].identity.parent, None);
+    assert_eq!(states[1].identity.parent, Some(parent_pid));
+    assert_eq!(states[1].identity.exit, None);
+    assert!(states.iter().all(|state| state.identity.ended.is_some()));
+}
+
+#[test]
+fn exec_ends_the_former_image_and_its_figures_stay() {
+    let mut launch = Launch::new();
+    let child = sleeper();
+    let slot = launch.claim(child.id(), 1);
+    slot.classes[1].allocated_bytes.store(7, Relaxed);
+    launch.observe();
+    launch.claim(child.id(), 1);
+    assert_eq!(launch.observe().ended, [0]);
+    let second = launch.processes.image(1).unwrap();
+    assert_eq!((second.generation, second.end().is_none()), (1, true));
+    // What is written into a session after its end is not believed.
+    slot.classes[1].allocated_bytes.store(9999, Relaxed);
+    let states = launch.processes.states(&launch.reader);
+    assert_eq!(states[0].totals.allocated_bytes, 7);
+    assert_eq!(states[0].identity.ended, Some(states[1].identity.started));
+    end(child);
+    assert_eq!(launch.observe().ended, [1]);
+}
+
+#[test]
+fn an_exec_without_a_session_ends_the_image_too() {
+    let mut launch = Launch::new();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "read word; exec sleep 60"]);
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    launch.claim(child.id(), 1);
+    assert!(launch.observe().ended.is_empty());
+    drop(child.stdin.take());
+    let deadline = clock::monotonic_ns() + 20_000_000_000;
+    while launch.observe().ended.is_empty() {
+        assert!(clock::monotonic_ns() < deadline);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    end(child);
+}
+
+#[test]
+fn a_process_that_was_too_short_to_be_met_is_recorded_all_the_same() {
+    let mut launch = Launch::new();
+    let child = sleeper();
+    let slot = launch.claim(child.id(), 1);
+    slot.classes[2].allocations.store(3, Relaxed);
+    end(child);
+    assert_eq!(launch.observe().ended, [0]);
+    let states = launch.processes.states(&launch.reader);
+    assert_eq!(states[0].totals.allocations, 3);
+    assert_eq!(states[0].timeline.len(), 1);
+}
+
+#[test]
+fn a_scribbled_session_count_does_no_harm() {
+    let mut launch = Launch::new();
+    launch.memory.header().sessions.store(u32::MAX, Relaxed);
+    assert_eq!(launch.observe(), Changes::default());
+}
