@@ -138,7 +138,7 @@ impl App {
         state.palette = look.palette;
         state.notice = opened.notice;
         let failed = |source| Error::Failed {
-            what: "cannot draw on the terminal".to_owned(),
+            what: "draw on the terminal".to_owned(),
             source,
             remedy: "use memtop record, which needs none",
         };
@@ -280,7 +280,7 @@ impl App {
     fn carry_out(&mut self, effect: Effect) -> Result<Option<Outcome>, Error> {
         match effect {
             Effect::None | Effect::Redraw => {}
-            Effect::Repaint => self.terminal.clear().map_err(Self::drawing)?,
+            Effect::Repaint => terminal::wipe(&mut self.terminal).map_err(Self::drawing)?,
             Effect::StartTracing => self.controls.set_tracing(true),
             Effect::StopTracing => self.controls.set_tracing(false),
             Effect::Clear => self.controls.clear(),
@@ -327,7 +327,7 @@ impl App {
         self.guard.pause().map_err(Self::drawing)?;
         terminal::stop_self();
         self.guard.resume().map_err(Self::drawing)?;
-        self.terminal.clear().map_err(Self::drawing)
+        terminal::wipe(&mut self.terminal).map_err(Self::drawing)
     }
 
     fn resize_program(&mut self) {
@@ -356,7 +356,7 @@ impl App {
 
     fn drawing(source: io::Error) -> Error {
         Error::Failed {
-            what: "cannot draw on the terminal".to_owned(),
+            what: "draw on the terminal".to_owned(),
             source,
             remedy: "the program goes on; memtop joins it again",
         }

@@ -46,7 +46,7 @@ pub enum Choice {
 /// When the terminal cannot be drawn on.
 pub fn choose(screen: &terminal::Screen) -> Result<Option<Choice>, Error> {
     choose_on(screen).map_err(|source| Error::Failed {
-        what: "cannot draw on the terminal".to_owned(),
+        what: "draw on the terminal".to_owned(),
         source,
         remedy: "what runs goes on",
     })
@@ -71,7 +71,7 @@ fn choose_on(screen: &terminal::Screen) -> io::Result<Option<Choice>> {
                 match on_terminal(event, &mut state, &data) {
                     Effect::Join(row) => return Ok(choices.get(row).cloned()),
                     Effect::Quit(_) => return Ok(None),
-                    Effect::Repaint => terminal.clear()?,
+                    Effect::Repaint => terminal::wipe(&mut terminal)?,
                     _ => {}
                 }
             }

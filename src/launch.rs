@@ -80,7 +80,7 @@ fn write(recorded: &Recorded) -> io::Result<()> {
 
 fn unwritten(output: &Output, source: io::Error) -> Error {
     Error::Failed {
-        what: format!("cannot write the recording {}", output.path.display()),
+        what: format!("write the recording {}", output.path.display()),
         source,
         remedy: "the program ran to its end; record it again onto another disk",
     }
@@ -98,14 +98,12 @@ pub fn run(options: &RunOptions) -> Result<ExitCode, Error> {
 }
 
 fn show_launched(launch: &Options) -> Result<ExitCode, Error> {
-    if !terminal::is_there() {
-        return Err(terminal::missing());
-    }
+    // Before anything else: every thread from here on leaves the viewer's signals to the screen.
+    let screen = Screen::open()?;
     let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
     let (columns, rows) = memtop_ui::pane_size(columns, rows);
     let connection = Connection::spawn(launch, Size { columns, rows })?;
     release_program_descriptors();
-    let screen = Screen::open()?;
     app::run(kept(connection, Origin::Launched, launch.tick), &screen).map(exit_code)
 }
 
@@ -131,7 +129,7 @@ fn kept(connection: Connection, origin: Origin, tick: Duration) -> Opened {
 /// What to show of a program that embeds the allocator.
 fn embedded(program: &Embedded) -> Result<Opened, Error> {
     let reader = program.open().map_err(|source| Error::Failed {
-        what: format!("cannot join process {}", program.pid),
+        what: format!("join process {}", program.pid),
         source,
         remedy: "see whether it still runs",
     })?;
@@ -187,7 +185,7 @@ pub fn demo(options: &DemoOptions) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     let own = env::current_exe().map_err(|source| Error::Failed {
-        what: "cannot find memtop's own program file".to_owned(),
+        what: "find memtop's own program file".to_owned(),
         source,
         remedy: "start memtop by its path",
     })?;

@@ -15,6 +15,10 @@ use memtop_ui::{
     terminal::restore_on_panic,
     theme::{ColorDepth, Glyphs, Palette},
 };
+use ratatui::{
+    Terminal,
+    backend::{Backend, ClearType},
+};
 
 use crate::{Error, sys::signal::Signals};
 
@@ -91,7 +95,7 @@ fn find() -> Result<File, Error> {
 }
 
 /// There is no terminal to draw on.
-pub fn missing() -> Error {
+fn missing() -> Error {
     let text = "cannot show the dashboard: there is no terminal; use memtop record -o FILE PROG, \
                 then memtop report FILE";
     Error::Usage(text.to_owned())
@@ -138,6 +142,18 @@ fn listen_to_signals(sender: Sender<Event>) -> Result<(), Error> {
         .spawn(listen)
         .map(drop)
         .map_err(cannot_listen)
+}
+
+/// Makes the next frame draw every cell. Not `Terminal::clear`: that asks the terminal for its
+/// cursor, and the answer would go to the thread that reads the keys.
+///
+/// # Errors
+/// When the terminal cannot be written to.
+pub fn wipe<B: Backend>(terminal: &mut Terminal<B>) -> Result<(), B::Error> {
+    terminal.backend_mut().clear_region(ClearType::All)?;
+    // The buffer of the last frame, emptied, takes the place of the empty one.
+    terminal.swap_buffers();
+    Ok(())
 }
 
 /// Stops this process, as Ctrl-Z would; returns when it is continued.

@@ -8,7 +8,7 @@
 
 use core::sync::atomic::{
     AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
+    Ordering::{Relaxed, SeqCst},
     compiler_fence,
 };
 
@@ -103,14 +103,14 @@ fn close_gate(pulse: u64) -> Option<&'static Slot> {
         return None;
     }
     gate.store(tls::CLOSED, Relaxed);
-    compiler_fence(Acquire);
+    compiler_fence(SeqCst);
     // SAFETY: only slots have an open gate, and they are never unmapped.
     Some(unsafe { &*slot })
 }
 
 #[inline(always)]
 fn open_gate(slot: &Slot, pulse: u64) {
-    compiler_fence(Release);
+    compiler_fence(SeqCst);
     slot.gate.store(pulse, Relaxed);
 }
 

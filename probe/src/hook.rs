@@ -6,7 +6,7 @@
 //! out first and [`put_back`] if the allocator fails.
 
 use core::sync::atomic::{
-    Ordering::{Acquire, Relaxed, Release},
+    Ordering::{Relaxed, SeqCst},
     compiler_fence,
 };
 
@@ -138,9 +138,9 @@ fn carefully(
     match thread::find_place(origin) {
         Place::Own(slot) => {
             let pulse = slot.gate.swap(tls::CLOSED, Relaxed);
-            compiler_fence(Acquire);
+            compiler_fence(SeqCst);
             own(process::session(), slot, pulse);
-            compiler_fence(Release);
+            compiler_fence(SeqCst);
             slot.gate.store(pulse, Relaxed);
         }
         Place::Shared(slot) => {

@@ -13,7 +13,7 @@
 
 use core::sync::atomic::{
     AtomicU32,
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
+    Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
     compiler_fence,
 };
 
@@ -84,9 +84,9 @@ fn own_slot() -> Option<&'static Slot> {
     let now = process::pulse();
     if pulse != now {
         slot.gate.store(tls::CLOSED, Relaxed);
-        compiler_fence(Acquire);
+        compiler_fence(SeqCst);
         ledger::refresh::<Own>(process::session(), slot, now);
-        compiler_fence(Release);
+        compiler_fence(SeqCst);
         slot.gate.store(now, Relaxed);
     }
     Some(slot)

@@ -126,6 +126,8 @@ impl Server {
             .ok();
         let mut watch = Watch::new(prepared, options);
         let has_pty = terminal.standard().iter().any(Option::is_some);
+        // The viewer that asked for all this is already there: it sees the first events too.
+        control::set_feed(watch.reader().header(), true);
         watch.started(start(&watch, &terminal)?);
         Ok(Self {
             has_pty,

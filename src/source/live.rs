@@ -4,7 +4,10 @@
 //! the program ended, the keeper tells it; an embedded program has no keeper, and then this
 //! source lets the time pass itself, so that ages and the timeline go on.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use memtop_probe::session::{
     control,
@@ -39,6 +42,8 @@ pub struct Live {
     /// Whether this viewer may empty the rings.
     holds_feed: bool,
     drained: Vec<EventReading>,
+    /// Sessions that have ended and whose last events were taken.
+    emptied: BTreeSet<usize>,
 }
 
 impl Live {
@@ -69,6 +74,7 @@ impl Live {
             keeps_time: false,
             holds_feed: false,
             drained: Vec::new(),
+            emptied: BTreeSet::new(),
         }
     }
 
@@ -166,7 +172,7 @@ impl Live {
         }
         let clock = self.reader.clock();
         for (position, image) in self.processes.images().iter().enumerate() {
-            if image.end().is_some() {
+            if image.end().is_some() && !self.emptied.insert(image.index) {
                 continue;
             }
             self.drained.clear();
