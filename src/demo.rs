@@ -6,8 +6,8 @@
 
 use std::{
     hint::black_box,
-    io::{self, Write},
-    thread,
+    io::{self, IsTerminal, Write},
+    mem, thread,
     time::{Duration, Instant},
 };
 
@@ -29,7 +29,8 @@ pub fn play() {
     story.churn();
     story.leak();
     story.say("The end. What the leak holds was never given back: see what grew, by size.");
-    black_box(&story.leak);
+    // As a program that exits does: what it holds stays held.
+    mem::forget(story);
 }
 
 struct Story {
@@ -43,7 +44,10 @@ impl Story {
     fn say(&self, text: &str) {
         let seconds = self.began.elapsed().as_secs_f64();
         // A terminal that went away is no reason to stop.
-        let _ = writeln!(io::stdout(), "\x1b[1m{seconds:5.1} s\x1b[0m  {text}");
+        let _ = match io::stdout().is_terminal() {
+            true => writeln!(io::stdout(), "\x1b[1m{seconds:5.1} s\x1b[0m  {text}"),
+            false => writeln!(io::stdout(), "{seconds:5.1} s  {text}"),
+        };
     }
 
     fn before_tracing(&mut self) {
