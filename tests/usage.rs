@@ -6,7 +6,6 @@ mod end_to_end;
 use std::{
     collections::BTreeSet,
     fs,
-    io::Write,
     os::unix::fs::{PermissionsExt, chown},
     path::Path,
     process::{Command, Output, Stdio},
@@ -14,7 +13,7 @@ use std::{
 };
 
 use end_to_end::{
-    Home,
+    Behaviour, Home, behaviour,
     pty::{Terminal, redirected},
     text,
 };
@@ -225,24 +224,6 @@ const PROGRAMS: [&[&str]; 9] = [
 
 const WORDS: &str = "a line\nand more\n";
 
-#[derive(Debug, PartialEq)]
-struct Behaviour {
-    status: i32,
-    stdout: String,
-    stderr: String,
-}
-
-fn behaviour(mut command: Command) -> Behaviour {
-    use std::os::unix::process::ExitStatusExt;
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // A program that never reads has closed its end.
-    let _ = child.stdin.take().unwrap().write_all(WORDS.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let status = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap());
-    Behaviour { status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
-}
-
 /// What differs under a tracer by design: two variables more in the environment.
 fn expected(home: &Home, program: &[&str]) -> Behaviour {
     let mut plain = home.command(program[0]);
@@ -250,7 +231,7 @@ fn expected(home: &Home, program: &[&str]) -> Behaviour {
     if program[program.len() - 1].contains("env |") {
         plain.env("LD_PRELOAD", "").env("MEMTOP_SESSION", "x");
     }
-    behaviour(plain)
+    behaviour(plain, WORDS)
 }
 
 #[test]
@@ -259,7 +240,7 @@ fn recorded_programs_behave_as_untraced() {
     for program in PROGRAMS {
         let mut recorded = home.memtop(["record", "--quiet", "--force", "-o", "out", "--"]);
         recorded.args(program);
-        assert_eq!(behaviour(recorded), expected(&home, program), "{program:?}");
+        assert_eq!(behaviour(recorded, WORDS), expected(&home, program), "{program:?}");
         assert!(home.path("out").exists());
     }
 }
@@ -334,6 +315,8 @@ fn a_thousand_short_processes_are_a_thousand_sessions() {
     let each = allocations(ours[0]);
     assert!(ours.iter().all(|one| allocations(one) == each), "all do the same");
     assert!(ours.iter().all(|one| one["window"]["started_after_s"] == 0.0));
+    let lived = |one: &Value| one["ended_s"].as_f64() > one["started_s"].as_f64();
+    assert!(ours.iter().all(|one| lived(one)));
     assert!(ours.iter().all(|one| one["exactness"]["lost_records"] == 0));
     assert!(took < Duration::from_secs(60), "{took:?}");
 }
