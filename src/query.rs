@@ -198,7 +198,6 @@ fn size_row(class: &SizeClass) -> SizeRow {
         blocks: class.current_blocks,
         bytes: class.current_bytes,
         allocations: class.allocations,
-        slack_percent: None,
     }
 }
 

@@ -23,7 +23,7 @@
 //!
 //! **What it costs.** A few nanoseconds an operation; while paused, less. The first allocation
 //! of the program makes the session memory: a sparse `memfd` of which only touched pages take
-//! memory (see [`tracer_memory`](crate::tracer_memory)). Its descriptor stays open, close on
+//! memory (see [`tracer_memory`]). Its descriptor stays open, close on
 //! exec, so that `memtop` can find it; a program that closes it loses only that.
 //!
 //! **What makes it step aside.** A preloaded probe in the same process, since nothing may

@@ -240,8 +240,6 @@ pub struct SizeRow {
     pub bytes: u64,
     /// Allocations since the window began.
     pub allocations: u64,
-    /// Share of usable bytes that nobody asked for.
-    pub slack_percent: Option<f64>,
 }
 
 /// What grew since the baseline, largest growth first.

@@ -94,7 +94,7 @@ fn preload() -> &'static Path {
     })
 }
 
-/// How the programs are compiled, and a place for files of a test.
+/// A place for a file of a test.
 pub fn scratch(name: &str) -> PathBuf {
     folder().join(format!("{name}.{}", std::process::id()))
 }
@@ -127,30 +127,35 @@ impl Session {
 
     /// Paused; a tick every 10 ms.
     pub fn paused() -> Session {
-        Session::new(false)
+        Session::new(Duration::from_millis(10), false)
     }
 
     /// Tracing, and the events are drained as they come.
     pub fn with_feed() -> Session {
-        let session = Session::new(true);
+        Session::with_feed_every(Duration::from_millis(1))
+    }
+
+    /// Tracing, with a tick and a look into the rings every so often.
+    pub fn with_feed_every(tick: Duration) -> Session {
+        let session = Session::new(tick, true);
         control::set_feed(session.memory.header(), true);
         session.set_tracing(true);
         session
     }
 
-    fn new(drain: bool) -> Session {
+    fn new(tick: Duration, drain: bool) -> Session {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let nonce = u64::from(std::process::id()) << 32 | NEXT.fetch_add(1, Relaxed);
         let settings = Settings {
             size: TREE_SIZE,
             nonce,
             now_ns: now_ns(),
-            tick_ns: 10_000_000,
+            tick_ns: tick.as_nanos() as u64,
             limit: 4 << 30,
         };
         let (memory, descriptor) = Memory::create(&settings).expect("session memory");
         let drained = Arc::new(Drained::default());
-        let clock = tick(memory, drain.then(|| drained.clone()));
+        let clock = run_clock(memory, tick, drain.then(|| drained.clone()));
         let reader = ManuallyDrop::new(Reader::over(memory));
         Session { memory, descriptor, reader, nonce, clock: Some(clock), drained }
     }
@@ -214,14 +219,18 @@ impl Drop for Session {
     }
 }
 
-fn tick(memory: Memory, drain: Option<Arc<Drained>>) -> (Arc<AtomicBool>, JoinHandle<()>) {
+fn run_clock(
+    memory: Memory,
+    tick: Duration,
+    drain: Option<Arc<Drained>>,
+) -> (Arc<AtomicBool>, JoinHandle<()>) {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = stop.clone();
     let clock = thread::spawn(move || {
         let reader = ManuallyDrop::new(Reader::over(memory));
         let mut events = Vec::new();
         while !stopped.load(Relaxed) {
-            thread::sleep(Duration::from_millis(if drain.is_some() { 1 } else { 10 }));
+            thread::sleep(tick);
             control::advance_tick(memory.header());
             if let Some(drained) = &drain {
                 take_events(&reader, &mut events, drained);

@@ -143,24 +143,18 @@ fn point(t_s: f64, start: f64) -> Point {
 }
 
 fn sizes() -> Sizes {
-    let row = |min, max, blocks, bytes, slack| SizeRow {
-        min,
-        max,
-        blocks,
-        bytes,
-        allocations: blocks * 3,
-        slack_percent: slack,
-    };
+    let row =
+        |min, max, blocks, bytes| SizeRow { min, max, blocks, bytes, allocations: blocks * 3 };
     let rows = vec![
-        row(1, 16, 12_345, 196_710, Some(2.0)),
-        row(17, 32, 999_743, 31_981_568, Some(12.2)),
-        row(33, 64, 41_002, 2_306_867, Some(4.0)),
-        row(65, 128, 3_120, 312_000, Some(3.1)),
-        row(257, 320, 9_741, 3_019_710, Some(0.0)),
-        row(1025, 1280, 77, 94_710, Some(1.3)),
-        row(16_385, 20_480, 41, 811_008, None),
-        row((4 << 20) + 1, 8 << 20, 1, 7_969_177, Some(0.0)),
-        row((8 << 20) + 1, 16 << 20, 0, 0, None),
+        row(1, 16, 12_345, 196_710),
+        row(17, 32, 999_743, 31_981_568),
+        row(33, 64, 41_002, 2_306_867),
+        row(65, 128, 3_120, 312_000),
+        row(257, 320, 9_741, 3_019_710),
+        row(1025, 1280, 77, 94_710),
+        row(16_385, 20_480, 41, 811_008),
+        row((4 << 20) + 1, 8 << 20, 1, 7_969_177),
+        row((8 << 20) + 1, 16 << 20, 0, 0),
     ];
     Sizes { rows, more: 4 }
 }

@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 
 use super::{Cx, fate_in_short};
 use crate::data::{Header, Peak, RunState};
-use crate::format::{self, BYTES_WIDTH, RATE_WIDTH, SIGNED_BYTES_WIDTH};
+use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, RATE_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::state::Screen;
 use crate::theme::{Role, Theme};
 
@@ -115,19 +115,23 @@ fn honesty(header: &Header, frozen: bool) -> Vec<Item> {
         let text = format!("tracer {:>BYTES_WIDTH$}", format::bytes(bytes));
         items.push(Item::new(2, [(text, Role::Label)]));
     }
-    let overhead = format::or_unknown(header.overhead_ns, |ns| format!("±{ns:.0} ns"));
-    items.push(Item::new(3, [(format!("overhead {overhead:>6}"), Role::Label)]));
+    if let Some(ns) = header.overhead_ns {
+        items
+            .push(Item::new(3, [(format!("overhead {:>6}", format!("±{ns:.0} ns")), Role::Label)]));
+    }
     items.push(losses(header));
     items
 }
 
-/// Losses are always visible; that there are none is worth saying where there is room.
+/// Losses are always visible; that there are none is worth saying where there is room. What
+/// the feed dropped is missing from the events screen only: no figure depends on it.
 fn losses(header: &Header) -> Item {
     let exact = &header.exactness;
     match (exact.lost_records, exact.dropped_events) {
         (0, 0) => Item::new(4, [("0 lost".to_owned(), Role::Label)]),
         (0, dropped) => {
-            Item::new(6, [(format!("{} dropped", format::count(dropped)), Role::Warning)])
+            let text = format!("0 lost · feed dropped {:>COUNT_WIDTH$}", format::count(dropped));
+            Item::new(6, [(text, Role::Label)])
         }
         (lost, _) => Item::new(0, [(format!("{} lost", format::count(lost)), Role::Warning)]),
     }

@@ -185,13 +185,11 @@ const SIZES: &[Column<SizeRow, SizesCx>] = &[
         cell: |row, _, _| (format::bytes(row.bytes), Some(Role::Figure)),
     },
     Column {
-        title: "slack",
-        width: Width::Fixed(6),
+        title: "allocated",
+        width: Width::Fixed(COUNT_WIDTH),
         align: Alignment::Right,
         rank: 4,
-        cell: |row, _, _| {
-            (format::or_unknown(row.slack_percent, format::percent), Some(Role::Label))
-        },
+        cell: |row, _, _| (format::count(row.allocations), Some(Role::Label)),
     },
     Column {
         title: "",
