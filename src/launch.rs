@@ -75,6 +75,9 @@ pub fn record(options: &RecordOptions) -> Result<ExitCode, Error> {
 }
 
 fn write(recorded: &Recorded) -> io::Result<()> {
+    if recorded.file.metadata()?.is_file() {
+        recorded.file.set_len(0)?;
+    }
     recording::write_tree(BufWriter::new(&recorded.file), &recorded.tree)?.flush()
 }
 

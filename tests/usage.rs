@@ -6,7 +6,6 @@ mod end_to_end;
 use std::{
     collections::BTreeSet,
     fs,
-    io::Write,
     os::unix::fs::{PermissionsExt, chown},
     path::Path,
     process::{Command, Output, Stdio},
@@ -14,7 +13,7 @@ use std::{
 };
 
 use end_to_end::{
-    Home,
+    Behaviour, Home, behaviour,
     pty::{Terminal, redirected},
     text,
 };
@@ -93,7 +92,8 @@ fn a_report_of_nothing_is_a_failure() {
 #[test]
 fn conditions_are_checked() {
     let home = Home::new();
-    assert!(home.record(|command| _ = command.arg("true")).status.success());
+    // A shell allocates, which not every program does.
+    assert!(home.record(|command| _ = command.args(["sh", "-c", ":"])).status.success());
     for (condition, expected) in [
         ("totals.allocations >= 1", 3),
         ("totals.peak_bytes > 1GiB", 0),
@@ -195,6 +195,19 @@ fn a_full_disk_does_not_change_the_programs_status() {
     assert!(message.contains("cannot write the recording /dev/full"), "{message}");
 }
 
+#[test]
+fn a_limit_on_files_is_told_before_the_program_runs() {
+    let home = Home::new();
+    let memtop = env!("CARGO_BIN_EXE_memtop");
+    let script = format!("ulimit -f 1; exec {memtop} record -o out -- sh -c 'echo > ran'");
+    let mut command = home.command("sh");
+    command.args(["-c", &script]);
+    let (status, message) = said(command);
+    assert_eq!(status, Some(125), "{message}");
+    assert!(message.contains("File too large"), "{message}");
+    assert!(!home.path("ran").exists());
+}
+
 // ---- programs that run ----
 
 const PROGRAMS: [&[&str]; 9] = [
@@ -211,24 +224,6 @@ const PROGRAMS: [&[&str]; 9] = [
 
 const WORDS: &str = "a line\nand more\n";
 
-#[derive(Debug, PartialEq)]
-struct Behaviour {
-    status: i32,
-    stdout: String,
-    stderr: String,
-}
-
-fn behaviour(mut command: Command) -> Behaviour {
-    use std::os::unix::process::ExitStatusExt;
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // A program that never reads has closed its end.
-    let _ = child.stdin.take().unwrap().write_all(WORDS.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let status = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap());
-    Behaviour { status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
-}
-
 /// What differs under a tracer by design: two variables more in the environment.
 fn expected(home: &Home, program: &[&str]) -> Behaviour {
     let mut plain = home.command(program[0]);
@@ -236,7 +231,7 @@ fn expected(home: &Home, program: &[&str]) -> Behaviour {
     if program[program.len() - 1].contains("env |") {
         plain.env("LD_PRELOAD", "").env("MEMTOP_SESSION", "x");
     }
-    behaviour(plain)
+    behaviour(plain, WORDS)
 }
 
 #[test]
@@ -245,7 +240,7 @@ fn recorded_programs_behave_as_untraced() {
     for program in PROGRAMS {
         let mut recorded = home.memtop(["record", "--quiet", "--force", "-o", "out", "--"]);
         recorded.args(program);
-        assert_eq!(behaviour(recorded), expected(&home, program), "{program:?}");
+        assert_eq!(behaviour(recorded, WORDS), expected(&home, program), "{program:?}");
         assert!(home.path("out").exists());
     }
 }
@@ -318,8 +313,10 @@ fn a_thousand_short_processes_are_a_thousand_sessions() {
     assert_eq!(pids.len(), 1000);
     let allocations = |one: &Value| one["totals"]["allocations"].as_u64().unwrap();
     let each = allocations(ours[0]);
-    assert!(each > 0);
     assert!(ours.iter().all(|one| allocations(one) == each), "all do the same");
+    assert!(ours.iter().all(|one| one["window"]["started_after_s"] == 0.0));
+    let lived = |one: &Value| one["ended_s"].as_f64() > one["started_s"].as_f64();
+    assert!(ours.iter().all(|one| lived(one)));
     assert!(ours.iter().all(|one| one["exactness"]["lost_records"] == 0));
     assert!(took < Duration::from_secs(60), "{took:?}");
 }
@@ -341,6 +338,7 @@ fn the_demo_without_a_terminal_prints_its_report() {
     assert!(began.elapsed() < Duration::from_secs(60));
     let report = text(&output.stdout);
     assert!(report.contains("from before the start were freed"), "{report}");
+    assert!(report.contains("The end.") && report.contains("more than at 0:03"), "{report}");
     assert!(!report.contains('\x1b'), "no colours into a pipe");
     home.wait_until_empty();
 }

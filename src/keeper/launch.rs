@@ -28,7 +28,7 @@ use super::{
     preload_file::Library,
 };
 use crate::sys::{
-    clock, descriptor, limits,
+    clock, descriptor, limits, signal,
     spawn::{self, Place, Spawn},
 };
 
@@ -152,6 +152,8 @@ pub struct Prepared {
 /// # Errors
 /// A [`LaunchError`] with the reason; nothing was started.
 pub fn prepare(options: &Options) -> Result<Prepared, LaunchError> {
+    // A limit on the size of files is an error to be told, not a reason to die.
+    signal::ignore(&[libc::SIGXFSZ]);
     let program = options.command.first().map_or(OsStr::new(""), OsString::as_os_str);
     let checked = preflight::check(program)?;
     let library = library(options)?;

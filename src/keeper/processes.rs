@@ -249,6 +249,8 @@ impl Image {
             let highest = reader.highest_since(self.index, self.sampled_tick);
             self.history.push(session::point(reading, at_ns, highest, None));
         }
+        // One that lived for less than the look that found it has ended after its start too.
+        let at_ns = at_ns.max(self.started_ns.saturating_add(1));
         self.end = Some(End { at_ns, exit, reading });
     }
 

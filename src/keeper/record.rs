@@ -117,7 +117,6 @@ pub fn run(options: &Options, output: &Output, quiet: bool) -> Result<Recorded, 
     let started = start(Watch::new(prepared, options), quiet);
     let (mut watch, mut signals) = started.inspect_err(|_| output.abandon())?;
     let outcome = follow(&mut watch, &mut signals, Status::new(shows_status(quiet)));
-    file.set_len(0).map_err(|error| output.failed("overwrite", error))?;
     Ok(Recorded { tree: watch.tree(), outcome, file })
 }
 

@@ -9,6 +9,8 @@ pub mod pty;
 
 use std::{
     env, fs,
+    io::Write,
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
@@ -113,6 +115,26 @@ impl Drop for Home {
         }
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// What a program shows to the world.
+#[derive(Debug, PartialEq)]
+pub struct Behaviour {
+    /// As a shell gives it: 128 + signal when killed.
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs a command to its end, with these words on its standard input.
+pub fn behaviour(mut command: Command, words: &str) -> Behaviour {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A program that never reads has closed its end.
+    let _ = child.stdin.take().unwrap().write_all(words.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let status = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap());
+    Behaviour { status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
 /// Waits until something holds.
