@@ -67,7 +67,7 @@ fn holds_none<const BITS: u32>(address: usize) -> bool {
     // SAFETY: a pulse without the tracing flag is that of a session, whose shadow is prepared.
     match unsafe { SHADOW.word::<BITS>(address) } {
         Some(word) => word.load(Relaxed) == 0,
-        None => address % 16 == 0,
+        None => address.is_multiple_of(16),
     }
 }
 
