@@ -81,15 +81,6 @@ pub enum Error {
         /// The values that met it.
         found: String,
     },
-    /// `record` would overwrite a file.
-    #[error(
-        "cannot record into {}: it exists already; choose another name, or overwrite it with --force",
-        path.display()
-    )]
-    FileExists {
-        /// The file.
-        path: PathBuf,
-    },
     /// memtop could not prepare the launch.
     #[error("cannot {what}: {source}{}", hint(.remedy))]
     NotStarted {
@@ -106,23 +97,6 @@ pub enum Error {
     /// A running program could not be joined.
     #[error(transparent)]
     Join(#[from] JoinError),
-    /// The program cannot be run or traced.
-    #[error("cannot run {program}: {why}")]
-    CannotRun {
-        /// The program.
-        program: String,
-        /// Why, and what to do.
-        why: String,
-    },
-    /// The program was not found.
-    #[error(
-        "cannot run {program}: not found; give its path, or add its folder to PATH \
-         (options of memtop stand before the program)"
-    )]
-    NotFound {
-        /// The program.
-        program: String,
-    },
     /// Something else that failed.
     #[error("cannot {what}: {source}{}", hint(.remedy))]
     Failed {
@@ -146,10 +120,8 @@ impl Error {
         match self {
             Self::NotBuilt { .. } | Self::Usage(_) => exit_code::USAGE,
             Self::ConditionMet { .. } => exit_code::CONDITION_MET,
-            Self::FileExists { .. } | Self::NotStarted { .. } => exit_code::NOT_STARTED,
+            Self::NotStarted { .. } => exit_code::NOT_STARTED,
             Self::Launch(error) => error.exit_code(),
-            Self::CannotRun { .. } => exit_code::CANNOT_RUN,
-            Self::NotFound { .. } => exit_code::NOT_FOUND,
             Self::Recording { .. }
             | Self::NothingToShow { .. }
             | Self::Write { .. }

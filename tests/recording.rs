@@ -159,19 +159,6 @@ fn other_files_and_versions_are_refused_in_words() {
     assert!(matches!(read_tree(&zero[..]), Err(ReadError::Version(0))));
 }
 
-#[test]
-fn an_existing_file_is_overwritten_only_by_force() {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("existing.memtop");
-    std::fs::write(&path, "precious").expect("a temporary file");
-    let refused = recording::create(&path, false).expect_err("it exists");
-    assert_eq!(refused.exit_code(), 125);
-    assert!(refused.to_string().contains("--force"), "{refused}");
-    recording::create(&path, true).expect("an empty file");
-    assert_eq!(std::fs::read(&path).expect("the file"), b"");
-    let nowhere = recording::create(Path::new("/nowhere/x.memtop"), false);
-    assert_eq!(nowhere.expect_err("no folder").exit_code(), 125);
-}
-
 proptest! {
     #[test]
     fn any_tree_is_read_as_it_was_written(tree in trees()) {

@@ -27,6 +27,7 @@ use super::{
     preflight::{self, Refusal},
     preload_file::Library,
 };
+use crate::error::exit_code;
 use crate::sys::{
     clock, descriptor, limits, signal,
     spawn::{self, Place, Spawn},
@@ -122,9 +123,11 @@ impl LaunchError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Refused(refusal) => refusal.exit_code(),
-            Self::Exec { source, .. } if source.kind() == io::ErrorKind::NotFound => 127,
-            Self::Exec { .. } => 126,
-            Self::Prepare { .. } | Self::OutputExists(_) => 125,
+            Self::Exec { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                exit_code::NOT_FOUND
+            }
+            Self::Exec { .. } => exit_code::CANNOT_RUN,
+            Self::Prepare { .. } | Self::OutputExists(_) => exit_code::NOT_STARTED,
             Self::Remote { code, .. } => *code,
         }
     }

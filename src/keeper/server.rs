@@ -28,6 +28,7 @@ use super::{
     terminal::Terminal,
     watch::Watch,
 };
+use crate::error::exit_code;
 use crate::sys::{
     clock, descriptor, poll, process,
     pty::Size,
@@ -64,11 +65,11 @@ pub fn main(arguments: &[std::ffi::OsString]) -> u8 {
         return 2;
     };
     let Some(socket) = descriptor::adopt(number) else {
-        return 125;
+        return exit_code::NOT_STARTED;
     };
     match serve(UnixStream::from(socket)) {
         Ok(()) => 0,
-        Err(_) => 125,
+        Err(_) => exit_code::NOT_STARTED,
     }
 }
 

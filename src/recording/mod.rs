@@ -139,11 +139,7 @@ mod value;
 mod wire;
 mod writer;
 
-use std::{
-    fs::File,
-    io::{BufReader, ErrorKind},
-    path::Path,
-};
+use std::{fs::File, io::BufReader, path::Path};
 
 pub use assembly::{Recording, read_tree};
 pub use dump::dump;
@@ -187,27 +183,6 @@ fn frame_crc(length: [u8; 4], kind: u8, payload: &[u8]) -> u32 {
     hasher.update(&[kind]);
     hasher.update(payload);
     hasher.finalize()
-}
-
-/// Creates the file of a new recording. An existing one is overwritten only with `force`.
-///
-/// # Errors
-/// When it exists, or cannot be created.
-pub fn create(path: &Path, force: bool) -> Result<File, Error> {
-    let mut options = File::options();
-    options.write(true);
-    match force {
-        true => options.create(true).truncate(true),
-        false => options.create_new(true),
-    };
-    options.open(path).map_err(|source| match source.kind() {
-        ErrorKind::AlreadyExists => Error::FileExists { path: path.to_owned() },
-        _ => Error::NotStarted {
-            what: format!("create the recording {}", path.display()),
-            source,
-            remedy: "choose another place with -o FILE",
-        },
-    })
 }
 
 /// Reads the recording in the file at `path`.

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::error::exit_code;
+
 /// Why a program was not started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot run {program}: {reason}")]
@@ -24,8 +26,8 @@ impl Refusal {
     /// 127 when something was not found, 126 when it cannot be run or traced.
     pub fn exit_code(&self) -> u8 {
         match self.reason {
-            Reason::NotFound => 127,
-            _ => 126,
+            Reason::NotFound => exit_code::NOT_FOUND,
+            _ => exit_code::CANNOT_RUN,
         }
     }
 }

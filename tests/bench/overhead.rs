@@ -21,7 +21,7 @@ use std::{
 use memtop_probe::TracingAllocator;
 use support::{Session, Truth, output, program};
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../../probe/tests/support/mod.rs"]
 mod support;
 
 /// A workload: program, arguments, and pairs it makes.

@@ -1,0 +1,282 @@
+//! The sums over the slots of a session: from counters to a [`SessionReading`].
+//!
+//! Frees are summed over all slots before allocations, so that no free is seen without its
+//! allocation and live figures never go below zero.
+
+use core::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed},
+};
+use std::vec::Vec;
+
+use super::{ClassReading, Reader, SessionReading, ThreadReading, command};
+use crate::{
+    ledger,
+    session::{
+        layout::{Cell, Session, Slot, flag},
+        size_class,
+    },
+};
+
+/// One sum a size class.
+struct Classes([ClassReading; size_class::COUNT]);
+
+impl Default for Classes {
+    fn default() -> Self {
+        Classes([ClassReading::default(); size_class::COUNT])
+    }
+}
+
+/// The sums over all slots of a session.
+#[derive(Default)]
+pub(super) struct Sums {
+    classes: Classes,
+    usable: [u64; 2],
+    reallocations: u64,
+    temporary: u64,
+    untracked: [u64; 2],
+    inherited: [u64; 2],
+    lost: u64,
+    dropped: u64,
+    slots: u64,
+    peak: Option<(i64, i64, u64)>,
+    most_blocks: i64,
+    /// No thread has done anything since the last clear.
+    cleared: bool,
+    threads: Vec<ThreadReading>,
+    ended: ThreadReading,
+}
+
+impl Sums {
+    pub(super) fn over(reader: &Reader, session: &'static Session) -> Sums {
+        let mut sums = Sums::default();
+        let clears = reader.clears();
+        sums.cleared = session.id_base.load(Acquire) >> 32 != clears >> 16;
+        // Only slots that have seen the last clear hold figures of this window.
+        let fresh = |slot: &&Slot| slot.pulse.load(Relaxed) & flag::CLEARS == clears;
+        for slot in reader.slots(session).filter(fresh) {
+            sums.add_frees(slot, clears != 0);
+        }
+        let epoch = session.epoch.load(Relaxed);
+        let at_peak = session.at_peak.load(Relaxed) != 0
+            || reader.slots(session).any(|slot| slot.at_peak.load(Relaxed) != 0);
+        for slot in reader.slots(session).filter(fresh) {
+            sums.add_allocations(slot, clears != 0);
+            sums.add_at_peak(slot, clears != 0, epoch, at_peak);
+            sums.add_peak(slot);
+            sums.add_thread(slot);
+        }
+        for slot in reader.slots(session) {
+            sums.add_lifetime(slot);
+        }
+        sums
+    }
+
+    fn add_frees(&mut self, slot: &Slot, cleared: bool) {
+        let base = |value: u64| if cleared { value } else { 0 };
+        let of = &slot.cleared;
+        add(
+            &mut self.untracked[0],
+            since(&slot.untracked_frees, base(of.untracked_frees.load(Relaxed))),
+        );
+        add(
+            &mut self.untracked[1],
+            since(&slot.untracked_bytes, base(of.untracked_bytes.load(Relaxed))),
+        );
+        add(&mut self.usable[1], since(&slot.usable_freed, base(of.usable_freed.load(Relaxed))));
+        add(&mut self.temporary, since(&slot.temporary, base(of.temporary.load(Relaxed))));
+        add(
+            &mut self.reallocations,
+            since(&slot.reallocations, base(of.reallocations.load(Relaxed))),
+        );
+        for (class, sum) in self.classes.0.iter_mut().enumerate() {
+            let of = &slot.cleared_classes[class];
+            add(&mut sum.frees, since(&slot.classes[class].frees, base(of.frees.load(Relaxed))));
+            add(
+                &mut sum.freed_bytes,
+                since(&slot.classes[class].freed_bytes, base(of.freed_bytes.load(Relaxed))),
+            );
+        }
+        core::sync::atomic::fence(Acquire);
+    }
+
+    fn add_allocations(&mut self, slot: &Slot, cleared: bool) {
+        let base = |value: u64| if cleared { value } else { 0 };
+        let before = base(slot.cleared.usable_allocated.load(Relaxed));
+        add(&mut self.usable[0], since(&slot.usable_allocated, before));
+        for (class, sum) in self.classes.0.iter_mut().enumerate() {
+            let of = &slot.cleared_classes[class];
+            let cell = &slot.classes[class];
+            add(&mut sum.allocations, since(&cell.allocations, base(of.allocations.load(Relaxed))));
+            add(
+                &mut sum.allocated_bytes,
+                since(&cell.allocated_bytes, base(of.allocated_bytes.load(Relaxed))),
+            );
+        }
+    }
+
+    fn add_at_peak(&mut self, slot: &Slot, cleared: bool, epoch: u64, at_peak: bool) {
+        for (class, sum) in self.classes.0.iter_mut().enumerate() {
+            let (mut blocks, mut bytes) = cell_at_peak(&slot.classes[class], epoch, at_peak);
+            if cleared {
+                let of = &slot.cleared_classes[class];
+                blocks =
+                    blocks.wrapping_sub(net(of.allocations.load(Relaxed), of.frees.load(Relaxed)));
+                bytes = bytes.wrapping_sub(net(
+                    of.allocated_bytes.load(Relaxed),
+                    of.freed_bytes.load(Relaxed),
+                ));
+            }
+            sum.peak_blocks = sum.peak_blocks.wrapping_add(blocks);
+            sum.peak_bytes = sum.peak_bytes.wrapping_add(bytes);
+        }
+    }
+
+    fn add_peak(&mut self, slot: &Slot) {
+        let peak = slot.peak_bytes.load(Relaxed);
+        if self.peak.is_none_or(|(bytes, ..)| peak > bytes) {
+            let blocks = slot.peak_blocks.load(Relaxed);
+            self.peak = Some((peak, blocks, slot.peak_tick.load(Relaxed)));
+        }
+        if slot.alone.load(Relaxed) != 0 {
+            let blocks = slot.flushed_blocks.load(Relaxed);
+            let most = blocks.saturating_add(slot.high_blocks.load(Relaxed));
+            self.most_blocks = self.most_blocks.max(most);
+        }
+    }
+
+    fn add_thread(&mut self, slot: &Slot) {
+        let former = &slot.former;
+        let former_net =
+            net(former.allocated_bytes.load(Relaxed), former.freed_bytes.load(Relaxed));
+        let mut all = ThreadReading { tid: slot.owner.load(Relaxed), ..Default::default() };
+        for cell in &slot.classes {
+            let freed = cell.freed_bytes.load(Relaxed);
+            let allocated = cell.allocated_bytes.load(Relaxed);
+            add(&mut all.allocations, cell.allocations.load(Relaxed));
+            add(&mut all.allocated_bytes, allocated);
+            all.current_bytes = all.current_bytes.wrapping_add(net(allocated, freed));
+        }
+        if all.tid == 0 {
+            return add_thread_figures(&mut self.ended, &all);
+        }
+        let ended = ThreadReading {
+            tid: 0,
+            current_bytes: former_net,
+            allocations: former.allocations.load(Relaxed),
+            allocated_bytes: former.allocated_bytes.load(Relaxed),
+        };
+        all.current_bytes = all.current_bytes.wrapping_sub(ended.current_bytes);
+        all.allocations = all.allocations.wrapping_sub(ended.allocations);
+        all.allocated_bytes = all.allocated_bytes.wrapping_sub(ended.allocated_bytes);
+        add_thread_figures(&mut self.ended, &ended);
+        self.threads.push(all);
+    }
+
+    fn add_lifetime(&mut self, slot: &Slot) {
+        add(&mut self.inherited[0], slot.inherited_frees.load(Relaxed));
+        add(&mut self.inherited[1], slot.inherited_freed.load(Relaxed));
+        add(&mut self.lost, slot.lost_records.load(Relaxed));
+        add(&mut self.dropped, slot.ring.dropped.load(Relaxed));
+        add(&mut self.slots, 1);
+    }
+
+    pub(super) fn into_reading(mut self, session: &Session) -> SessionReading {
+        if self.ended.allocations != 0 || self.ended.current_bytes != 0 {
+            self.threads.push(self.ended);
+        }
+        let live: u64 =
+            self.classes.0.iter().map(ClassReading::live_bytes).fold(0, u64::wrapping_add);
+        let blocks: u64 =
+            self.classes.0.iter().map(ClassReading::live_blocks).fold(0, u64::wrapping_add);
+        let (peak, peak_blocks, peak_tick) = self.highest(session, live, blocks);
+        SessionReading {
+            entry: session.entry.load(Relaxed),
+            pid: session.pid.load(Relaxed),
+            parent: session.parent.load(Relaxed),
+            started_ns: session.started_ns.load(Relaxed),
+            command: command(session),
+            classes: self.classes.0,
+            peak_bytes: peak,
+            peak_blocks,
+            peak_tick,
+            peak_error_bytes: peak_error(session, peak),
+            max_blocks: self.most_blocks(session).max(blocks),
+            usable_allocated: self.usable[0],
+            usable_freed: self.usable[1],
+            reallocations: self.reallocations,
+            temporary: self.temporary,
+            untracked_frees: self.untracked[0],
+            untracked_bytes: self.untracked[1],
+            inherited_blocks: session.inherited_blocks.load(Relaxed),
+            inherited_bytes: session.inherited_bytes.load(Relaxed),
+            inherited_frees: self.inherited[0],
+            inherited_freed: self.inherited[1],
+            lost_records: self.lost,
+            unattributed: session.unattributed.load(Relaxed),
+            dropped_events: self.dropped,
+            tracer_bytes: (size_of::<Session>() as u64 + self.slots * size_of::<Slot>() as u64)
+                .saturating_add(session.private_bytes.load(Relaxed)),
+            threads: self.threads,
+        }
+    }
+
+    fn most_blocks(&self, session: &Session) -> u64 {
+        if self.cleared {
+            return 0;
+        }
+        session.max_blocks.load(Relaxed).max(self.most_blocks).max(0) as u64
+    }
+
+    /// The byte peak: what flushes saw, what a lone thread saw since, or what is live now.
+    fn highest(&self, session: &Session, live: u64, blocks: u64) -> (u64, u64, u64) {
+        if self.cleared {
+            return (live, blocks, 0);
+        }
+        let flushed = (
+            session.peak_bytes.load(Relaxed),
+            session.peak_blocks.load(Relaxed),
+            session.peak_tick.load(Relaxed),
+        );
+        let seen = self.peak.filter(|peak| peak.0 > flushed.0).unwrap_or(flushed);
+        let (bytes, at, tick) = (seen.0.max(0) as u64, seen.1.max(0) as u64, seen.2);
+        if live > bytes { (live, blocks, tick) } else { (bytes, at, tick) }
+    }
+}
+
+fn add_thread_figures(to: &mut ThreadReading, from: &ThreadReading) {
+    to.current_bytes = to.current_bytes.wrapping_add(from.current_bytes);
+    to.allocations = to.allocations.wrapping_add(from.allocations);
+    to.allocated_bytes = to.allocated_bytes.wrapping_add(from.allocated_bytes);
+}
+
+/// Sums of hostile figures may wrap; they must not panic.
+fn add(sum: &mut u64, value: u64) {
+    *sum = sum.wrapping_add(value);
+}
+
+fn since(counter: &AtomicU64, base: u64) -> u64 {
+    counter.load(Relaxed).wrapping_sub(base)
+}
+
+fn net(plus: u64, minus: u64) -> i64 {
+    plus.wrapping_sub(minus) as i64
+}
+
+/// Live blocks and bytes of a cell at the byte peak; see [`Cell`].
+fn cell_at_peak(cell: &Cell, epoch: u64, at_peak: bool) -> (i64, i64) {
+    if !at_peak && cell.epoch.load(Relaxed) == epoch {
+        return (cell.peak_blocks.load(Relaxed), cell.peak_bytes.load(Relaxed));
+    }
+    let (freed, frees) = (cell.freed_bytes.load(Relaxed), cell.frees.load(Relaxed));
+    let allocated = cell.allocated_bytes.load(Relaxed);
+    (net(cell.allocations.load(Relaxed), frees), net(allocated, freed))
+}
+
+/// ± threads × flush threshold; nothing while there has been but one thread.
+fn peak_error(session: &Session, peak: u64) -> u64 {
+    match u64::from(session.max_threads.load(Relaxed)) {
+        0 | 1 => 0,
+        threads => threads.saturating_mul(ledger::flush_threshold(peak as i64, threads) as u64),
+    }
+}
