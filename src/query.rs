@@ -46,12 +46,13 @@ fn header(model: &Model, session: &Session) -> Header {
     let reading = &model.reading;
     let shown = reading.images.get(reading.shown);
     let command = shown.map(|image| &image.command).filter(|command| !command.is_empty());
-    let rates = model.rates.per_second();
+    let run_state = run_state(model);
+    let rates = model.rates.per_second().filter(|_| run_state.is_alive());
     let state = model.state();
     Header {
         title: title(command.unwrap_or(&session.command)),
         pid: shown.map(|image| image.pid),
-        state: run_state(model),
+        state: run_state,
         origin: session.origin,
         uptime_s: state.map(|_| reading.now_s),
         tracing: tracing(model),

@@ -30,6 +30,9 @@
 //! count twice; or a system that gives no session memory, which one line on stderr tells. It
 //! then passes calls through, and the functions that report say `None`.
 //!
+//! **Where it belongs.** In a program, or a library that stays loaded. A library that sets it
+//! and is then unloaded would leave its clean-up for ending threads behind, pointing nowhere.
+//!
 //! Start, stop and clear concern the program and its forked children together: they share the
 //! control words. Each process has figures of its own.
 

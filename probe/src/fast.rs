@@ -19,7 +19,7 @@ use crate::{
     ring::{self, Push},
     session::{
         control,
-        layout::{Cell, Slot, flag, kind},
+        layout::{Slot, flag, kind},
         size_class,
     },
     shadow, tls,
@@ -67,7 +67,7 @@ fn holds_none<const BITS: u32>(address: usize) -> bool {
     // SAFETY: a pulse without the tracing flag is that of a session, whose shadow is prepared.
     match unsafe { SHADOW.word::<BITS>(address) } {
         Some(word) => word.load(Relaxed) == 0,
-        None => address % 16 == 0,
+        None => address.is_multiple_of(16),
     }
 }
 
@@ -114,24 +114,29 @@ fn open_gate(slot: &Slot, pulse: u64) {
     slot.gate.store(pulse, Relaxed);
 }
 
-/// The cell of a usual size, if its copy of the peak is there.
-#[inline(always)]
-fn cell(slot: &'static Slot, size: u64) -> Option<&'static Cell> {
-    // A size that is not usual is refused elsewhere; it must only not lead astray here.
-    let cell = &slot.classes[size_class::of_usual(size) % 32];
-    (cell.epoch.load(Relaxed) == slot.epoch.load(Relaxed)).then_some(cell)
+/// Opens the gate again and leaves the call to the careful path. Each question that leads here
+/// is a branch of its own: branches are predicted, where a combined condition would be waited
+/// for.
+#[cold]
+fn give_up(slot: &Slot, pulse: u64) -> Step {
+    open_gate(slot, pulse);
+    Step::Unusual
 }
 
 #[inline(always)]
 fn allocate<const BITS: u32, const FLAG: u64>(new: Allocation, pulse: u64) -> Step {
     let Some(slot) = close_gate(pulse) else { return Step::Unusual };
     // SAFETY: where there is a slot, the shadow is prepared.
-    let word = unsafe { SHADOW.word::<BITS>(new.address) };
-    let word = word.filter(|word| shadow::is_usual(new.size) && word.load(Relaxed) == 0);
-    let (Some(word), Some(cell)) = (word, cell(slot, new.size)) else {
-        open_gate(slot, pulse);
-        return Step::Unusual;
+    let Some(word) = (unsafe { SHADOW.word::<BITS>(new.address) }) else {
+        return give_up(slot, pulse);
     };
+    if !shadow::is_usual(new.size) || word.load(Relaxed) != 0 {
+        return give_up(slot, pulse);
+    }
+    let cell = &slot.classes[size_class::of_usual(new.size) % 32];
+    if cell.epoch.load(Relaxed) != slot.epoch.load(Relaxed) {
+        return give_up(slot, pulse);
+    }
     let stamp = slot.stamp.load(Relaxed);
     word.store(stamp | new.size, Relaxed);
     add(&cell.allocations, 1);
@@ -156,16 +161,18 @@ fn allocate<const BITS: u32, const FLAG: u64>(new: Allocation, pulse: u64) -> St
 fn release<const BITS: u32, const FLAG: u64>(address: usize, usable: u64, pulse: u64) -> Step {
     let Some(slot) = close_gate(pulse) else { return Step::Unusual };
     // SAFETY: where there is a slot, the shadow is prepared.
-    let word = unsafe { SHADOW.word::<BITS>(address) };
-    let packed = word.map_or(0, |word| word.load(Relaxed));
-    let size = shadow::size_in(packed);
-    let usual = shadow::is_usual(size)
-        && packed >= slot.floor.load(Relaxed)
-        && slot.at_peak.load(Relaxed) == 0;
-    let (Some(word), Some(cell)) = (word.filter(|_| usual), cell(slot, size)) else {
-        open_gate(slot, pulse);
-        return Step::Unusual;
+    let Some(word) = (unsafe { SHADOW.word::<BITS>(address) }) else {
+        return give_up(slot, pulse);
     };
+    let packed = word.load(Relaxed);
+    let size = shadow::size_in(packed);
+    if !shadow::is_usual(size) || packed < slot.floor.load(Relaxed) {
+        return give_up(slot, pulse);
+    }
+    let cell = &slot.classes[size_class::of_usual(size) % 32];
+    if cell.epoch.load(Relaxed) != slot.epoch.load(Relaxed) || slot.at_peak.load(Relaxed) != 0 {
+        return give_up(slot, pulse);
+    }
     word.store(0, Relaxed);
     add(&cell.frees, 1);
     add(&cell.freed_bytes, size);

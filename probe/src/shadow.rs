@@ -88,6 +88,12 @@ pub trait Account {
     fn charge(&self, bytes: u64) -> bool;
 }
 
+impl Default for Shadow {
+    fn default() -> Self {
+        Shadow::new()
+    }
+}
+
 impl Shadow {
     /// Without any memory yet.
     pub const fn new() -> Shadow {
@@ -105,7 +111,7 @@ impl Shadow {
 
     /// Makes the first root, which [`word`](Shadow::word) then needs not ask for.
     pub fn prepare(&self) -> bool {
-        self.roots[0].load(Acquire) != null_mut()
+        !self.roots[0].load(Acquire).is_null()
             || sys::map_private(size_of::<Root>()).is_some_and(|root| {
                 self.roots[0].store(root.cast(), Release);
                 true
@@ -297,7 +303,7 @@ impl Shadow {
     fn take_from_arena(&self) -> Option<*mut u8> {
         loop {
             let next = self.arena.load(Acquire);
-            if next as usize % ARENA_BYTES != 0 {
+            if !next.is_multiple_of(ARENA_BYTES as u64) {
                 let after = next + LEAF_BYTES as u64;
                 if self.arena.compare_exchange(next, after, AcqRel, Relaxed).is_ok() {
                     return Some(next as *mut u8);

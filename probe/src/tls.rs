@@ -22,13 +22,16 @@ pub struct Marker {
 /// What a closed gate holds: no pulse has this value.
 pub const CLOSED: u64 = u64::MAX - 1;
 
-const CLOSED_GATE: Marker = Marker { gate: AtomicU64::new(CLOSED) };
+const fn marker() -> Marker {
+    Marker { gate: AtomicU64::new(CLOSED) }
+}
+
 /// No slot yet.
-static NONE: Marker = CLOSED_GATE;
+static NONE: Marker = marker();
 /// The thread works on the shared slot: it is ending, or all slots are taken.
-static SHARED: Marker = CLOSED_GATE;
+static SHARED: Marker = marker();
 /// The thread is getting its slot; what it allocates meanwhile is the tracer's own doing.
-static CLAIMING: Marker = CLOSED_GATE;
+static CLAIMING: Marker = marker();
 
 /// What the thread-local points at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

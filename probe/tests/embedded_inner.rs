@@ -9,12 +9,13 @@ use std::{
     cell::{Cell, UnsafeCell},
     sync::{
         Mutex, MutexGuard,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     thread,
+    time::Duration,
 };
 
-use memtop_probe::{TracingAllocator, clear, start, statistics, stop, traced_memory};
+use memtop_probe::{TracingAllocator, clear, reset_peak, start, statistics, stop, traced_memory};
 use support::Totals;
 
 /// Packs blocks as tightly as their layouts permit, and remembers what it was asked.
@@ -203,7 +204,7 @@ fn threads_that_come_and_go_are_counted_exactly() {
         if done() {
             break;
         }
-        thread::sleep(std::time::Duration::from_millis(1));
+        thread::sleep(Duration::from_millis(1));
     }
     let seen = statistics().unwrap();
     let bytes = BYTES.load(Relaxed);
@@ -216,4 +217,62 @@ fn threads_that_come_and_go_are_counted_exactly() {
     assert_eq!(Totals::of(&seen), totals);
     assert_eq!((seen.lost_records, seen.untracked_frees), (0, 0));
     assert!(seen.peak_bytes <= THREADS * 5100 + seen.peak_error_bytes, "{}", seen.peak_bytes);
+}
+
+#[test]
+fn a_window_that_changes_under_threads_stays_consistent() {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let _turn = turn();
+    thread::scope(|scope| {
+        for thread in 0..4usize {
+            scope.spawn(move || churn_until(&STOP, thread));
+        }
+        for step in 0..300 {
+            thread::sleep(Duration::from_micros(500));
+            match step % 5 {
+                0 | 3 => assert!(clear()),
+                1 => assert!(stop()),
+                _ => assert!(start()),
+            }
+        }
+        STOP.store(true, Relaxed);
+    });
+    start();
+    let seen = statistics().unwrap();
+    for (class, figures) in seen.classes.iter().enumerate() {
+        assert_eq!(figures.allocations, figures.frees, "size class {class}");
+        assert_eq!(figures.allocated_bytes, figures.freed_bytes, "size class {class}");
+    }
+    assert_eq!(seen.usable_allocated, seen.usable_freed);
+    assert_eq!(seen.lost_records, 0);
+    // What the flushes of all these threads made of it: nothing is live, so a new peak is.
+    let layout = Layout::from_size_align(50_000_000, 8).unwrap();
+    assert!(reset_peak());
+    // SAFETY: the layout has a size, and the block is released with it.
+    unsafe { OVER_SYSTEM.dealloc(OVER_SYSTEM.alloc(layout), layout) };
+    let memory = traced_memory().unwrap();
+    let off = memory.peak.abs_diff(50_000_000);
+    assert!(off <= memory.peak_error, "{memory:?}");
+}
+
+fn churn_until(stop: &AtomicBool, seed: usize) {
+    let layout = |turn: usize| Layout::from_size_align(1 + turn * 37 % 9000, 8).unwrap();
+    let mut window = [const { None }; 64];
+    for turn in 0.. {
+        let place = &mut window[(turn * 7 + seed) % 64];
+        // SAFETY: layouts have a size; blocks are released once, with theirs.
+        unsafe {
+            if let Some((block, layout)) = place.take() {
+                OVER_SYSTEM.dealloc(block, layout);
+            }
+            if stop.load(Relaxed) {
+                break;
+            }
+            *place = Some((OVER_SYSTEM.alloc(layout(turn)), layout(turn)));
+        }
+    }
+    for (block, layout) in window.into_iter().flatten() {
+        // SAFETY: as above.
+        unsafe { OVER_SYSTEM.dealloc(block, layout) };
+    }
 }

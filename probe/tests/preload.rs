@@ -114,6 +114,38 @@ fn a_late_start_tells_traced_untracked_and_net() {
 }
 
 #[test]
+fn a_window_that_changes_under_threads_stays_consistent() {
+    let session = Session::traced();
+    let mut command = session.command(program("threads"));
+    let mut child = Guarded::start(command.args(["500000", "4"]));
+    let mut step = 0;
+    while child.0.try_wait().unwrap().is_none() {
+        thread::sleep(Duration::from_millis(1));
+        step += 1;
+        match step % 5 {
+            0 | 3 => session.clear(),
+            other => session.set_tracing(other != 1),
+        }
+    }
+    assert!(child.wait().success());
+    assert!(step > 20, "the window changed often: {step}");
+    let seen = session.reading();
+    check_consistent_after_clear(&seen);
+    // The program has freed everything; a thread's table may be left.
+    let (blocks, bytes) = Totals::of(&seen).live();
+    assert!(blocks <= 8 && bytes <= 8 * 512, "{blocks} blocks with {bytes} bytes");
+}
+
+/// The threads' own figures are of their whole life, so they are not compared.
+fn check_consistent_after_clear(reading: &memtop_probe::session::reader::SessionReading) {
+    for (class, figures) in reading.classes.iter().enumerate() {
+        assert!(figures.frees <= figures.allocations, "size class {class}: {figures:?}");
+        assert!(figures.freed_bytes <= figures.allocated_bytes, "size class {class}");
+    }
+    assert_eq!((reading.lost_records, reading.unattributed), (0, 0));
+}
+
+#[test]
 fn however_a_program_ends_its_figures_stay() {
     for (how, signal) in
         [("return", 0), ("_exit", 0), ("thread", 0), ("quick", 0), ("abort", 6), ("crash", 11)]

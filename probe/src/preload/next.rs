@@ -32,6 +32,8 @@ static GLIBC: AtomicBool = AtomicBool::new(false);
 /// One list: the functions, their C names, and what stands in while they are looked up.
 macro_rules! next_functions {
     ($($name:ident ( $($argument:ident : $type:ty),* ) -> $result:ty, $symbol:literal, $stand_in:expr;)*) => {
+        // Named after the functions, as one list makes both.
+        #[allow(non_upper_case_globals)]
         mod pointers {
             use super::*;
             $(pub static $name: AtomicPtr<c_void> = AtomicPtr::new(stubs::$name as *mut c_void);)*

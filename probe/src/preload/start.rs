@@ -20,7 +20,7 @@ const PATH: usize = 64;
 
 /// The origin of every preloaded session.
 pub static ORIGIN: Origin =
-    Origin { memory: open_memory, entry: entry::PRELOAD, describe: describe, traced: false };
+    Origin { memory: open_memory, entry: entry::PRELOAD, describe, traced: false };
 
 /// By this symbol an allocator that is embedded in the program finds that it must step aside.
 #[unsafe(no_mangle)]

@@ -197,7 +197,7 @@ impl Memory {
 
     fn at<T>(&self, offset: u64) -> Option<NonNull<T>> {
         let end = offset.checked_add(size_of::<T>() as u64)?;
-        if end > self.length || offset % align_of::<T>() as u64 != 0 {
+        if end > self.length || !offset.is_multiple_of(align_of::<T>() as u64) {
             return None;
         }
         // SAFETY: offset + size lies within the mapping.
