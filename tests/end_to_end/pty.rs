@@ -122,19 +122,20 @@ impl Terminal {
         self.inside().bytes.clone()
     }
 
-    /// Waits until the rows satisfy.
+    /// Waits until the rows satisfy, and nothing more of the frame comes.
     #[track_caller]
     pub fn wait_until(&self, what: &str, mut holds: impl FnMut(&[String]) -> bool) -> Vec<String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let rows = self.rows();
-            if holds(&rows) {
+            let (rows, length) = (self.rows(), self.inside().bytes.len());
+            let holds = holds(&rows);
+            thread::sleep(Duration::from_millis(10));
+            if holds && self.inside().bytes.len() == length {
                 return rows;
             }
             if Instant::now() > deadline {
                 panic!("{what} never came; the screen is\n{}", rows.join("\n"));
             }
-            thread::sleep(Duration::from_millis(5));
         }
     }
 
