@@ -81,7 +81,7 @@ pub struct TraceOptions {
     /// How often to look, as in `250ms`; between 10ms and 1m.
     #[arg(long, value_name = "DURATION", env = "MEMTOP_TICK", hide_env = true, default_value = "100ms", value_parser = value::parse_tick)]
     pub tick: Duration,
-    /// Record into FILE.
+    /// Record into FILE; only `record` does so yet.
     #[arg(short, long, value_name = "FILE", env = "MEMTOP_OUTPUT", hide_env = true)]
     pub output: Option<PathBuf>,
     /// Most memory the tracer may take in the program, as in `64M` or `4GiB` [default: the

@@ -276,3 +276,12 @@ fn a_program_has_the_descriptors_it_would_have() {
     assert_eq!(traced, list(&mut std::process::Command::new("/bin/sh")));
     assert!(!session.readings().is_empty());
 }
+
+#[test]
+fn locking_all_memory_does_not_fill_the_tracers() {
+    let session = Session::traced();
+    let resident = output(&mut session.command(program("lock_all")));
+    let resident: u64 = String::from_utf8(resident).unwrap().trim().parse().unwrap();
+    assert!(resident < 64 * 1024, "{resident} KiB");
+    assert!(Totals::of(&session.reading()).allocations >= 1);
+}

@@ -3,6 +3,7 @@
 
 mod bootstrap;
 mod exports;
+mod locking;
 mod next;
 mod start;
 
