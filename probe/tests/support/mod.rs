@@ -96,7 +96,7 @@ fn preload() -> &'static Path {
 
 /// A place for a file of a test.
 pub fn scratch(name: &str) -> PathBuf {
-    folder().join(format!("{name}.{}", std::process::id()))
+    folder().join(format!("scratch-{name}.{}", std::process::id()))
 }
 
 /// A session memory, a clock that ticks in it, and programs under it.
