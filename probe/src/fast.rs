@@ -7,7 +7,7 @@
 //! A property test holds the two against the same model.
 
 use core::sync::atomic::{
-    AtomicU64,
+    AtomicI64, AtomicU64,
     Ordering::{Relaxed, SeqCst},
     compiler_fence,
 };
@@ -32,33 +32,36 @@ pub enum Step {
     Done,
     /// Recorded; [`settle_allocation`] or [`settle_release`] must follow at once.
     Unsettled,
+    /// Recorded, and there is room to tell the feed of it; [`tell_allocation`] or
+    /// [`tell_release`] must follow at once, with this shadow word.
+    Untold(u64),
     /// Not recorded: the careful path must do it.
     Unusual,
 }
 
-const FLAGS: u64 = 0xFFFF;
+/// What of the flags decides; the feed is asked about on the way.
+const FLAGS: u64 = 0xFFFF & !flag::FEED;
 
-/// Records a new block. `BITS` are those of the shadow's granules, `FLAG` the flags of the
-/// pulse at which this line holds.
+/// Records a new block. `BITS` are those of the shadow's granules.
 #[inline(always)]
-pub fn allocated<const BITS: u32, const FLAG: u64>(new: Allocation) -> Step {
+pub fn allocated<const BITS: u32>(new: Allocation) -> Step {
     let pulse = process::pulse();
-    if pulse & FLAGS != FLAG {
+    if pulse & FLAGS != flag::TRACING {
         // While nothing is traced there is nothing to record.
         return if pulse & flag::TRACING == 0 { Step::Done } else { Step::Unusual };
     }
-    allocate::<BITS, FLAG>(new, pulse)
+    allocate::<BITS>(new, pulse)
 }
 
 /// Records that a block is about to be released.
 #[inline(always)]
-pub fn released<const BITS: u32, const FLAG: u64>(address: usize, usable: u64) -> Step {
+pub fn released<const BITS: u32>(address: usize, usable: u64) -> Step {
     let pulse = process::pulse();
-    if pulse & FLAGS != FLAG {
+    if pulse & FLAGS != flag::TRACING {
         let idle = pulse & flag::TRACING == 0 && holds_none::<BITS>(address);
         return if idle { Step::Done } else { Step::Unusual };
     }
-    release::<BITS, FLAG>(address, usable, pulse)
+    release::<BITS>(address, usable, pulse)
 }
 
 /// True when certainly no block is noted at an address, so that its release means nothing
@@ -86,6 +89,39 @@ pub fn settle_release() {
     let slot = closed_slot();
     ledger::flush::<Own>(process::session(), slot);
     open_gate(slot, slot.pulse.load(Relaxed));
+}
+
+/// Tells the feed of a new block, and settles if need be.
+#[inline(never)]
+pub fn tell_allocation(address: usize, word: u64) {
+    let slot = closed_slot();
+    tell(slot, kind::ALLOCATE, address, word);
+    match is_rising(slot) {
+        true => settle_allocation(),
+        false => open_gate(slot, slot.pulse.load(Relaxed)),
+    }
+}
+
+/// Tells the feed of a release, and settles if need be.
+#[inline(never)]
+pub fn tell_release(address: usize, word: u64) {
+    let slot = closed_slot();
+    tell(slot, kind::RELEASE, address, word);
+    match is_sinking(slot) {
+        true => settle_release(),
+        false => open_gate(slot, slot.pulse.load(Relaxed)),
+    }
+}
+
+#[inline(always)]
+fn is_rising(slot: &Slot) -> bool {
+    slot.pending_bytes.load(Relaxed) > slot.high_bytes.load(Relaxed)
+        || slot.pending_blocks.load(Relaxed) > slot.high_blocks.load(Relaxed)
+}
+
+#[inline(always)]
+fn is_sinking(slot: &Slot) -> bool {
+    slot.pending_bytes.load(Relaxed) < -slot.threshold.load(Relaxed)
 }
 
 fn closed_slot() -> &'static Slot {
@@ -124,7 +160,7 @@ fn give_up(slot: &Slot, pulse: u64) -> Step {
 }
 
 #[inline(always)]
-fn allocate<const BITS: u32, const FLAG: u64>(new: Allocation, pulse: u64) -> Step {
+fn allocate<const BITS: u32>(new: Allocation, pulse: u64) -> Step {
     let Some(slot) = close_gate(pulse) else { return Step::Unusual };
     // SAFETY: where there is a slot, the shadow is prepared.
     let Some(word) = (unsafe { SHADOW.word::<BITS>(new.address) }) else {
@@ -143,14 +179,12 @@ fn allocate<const BITS: u32, const FLAG: u64>(new: Allocation, pulse: u64) -> St
     add(&cell.allocated_bytes, new.size);
     add(&slot.usable_allocated, new.usable);
     slot.last_block.store(new.address as u64, Relaxed);
-    if FLAG & flag::FEED != 0 {
-        tell(slot, kind::ALLOCATE, new.address, stamp | new.size, pulse);
+    add_signed(&slot.pending_bytes, new.size as i64);
+    add_signed(&slot.pending_blocks, 1);
+    if pulse & flag::FEED != 0 && ring::has_room(&slot.ring) {
+        return Step::Untold(stamp | new.size);
     }
-    let bytes = slot.pending_bytes.load(Relaxed) + new.size as i64;
-    let blocks = slot.pending_blocks.load(Relaxed) + 1;
-    slot.pending_bytes.store(bytes, Relaxed);
-    slot.pending_blocks.store(blocks, Relaxed);
-    if bytes > slot.high_bytes.load(Relaxed) || blocks > slot.high_blocks.load(Relaxed) {
+    if is_rising(slot) {
         return Step::Unsettled;
     }
     open_gate(slot, pulse);
@@ -158,7 +192,7 @@ fn allocate<const BITS: u32, const FLAG: u64>(new: Allocation, pulse: u64) -> St
 }
 
 #[inline(always)]
-fn release<const BITS: u32, const FLAG: u64>(address: usize, usable: u64, pulse: u64) -> Step {
+fn release<const BITS: u32>(address: usize, usable: u64, pulse: u64) -> Step {
     let Some(slot) = close_gate(pulse) else { return Step::Unusual };
     // SAFETY: where there is a slot, the shadow is prepared.
     let Some(word) = (unsafe { SHADOW.word::<BITS>(address) }) else {
@@ -181,13 +215,12 @@ fn release<const BITS: u32, const FLAG: u64>(address: usize, usable: u64, pulse:
         slot.last_block.store(0, Relaxed);
         add(&slot.temporary, 1);
     }
-    if FLAG & flag::FEED != 0 {
-        tell(slot, kind::RELEASE, address, packed, pulse);
+    add_signed(&slot.pending_bytes, -(size as i64));
+    add_signed(&slot.pending_blocks, -1);
+    if pulse & flag::FEED != 0 && ring::has_room(&slot.ring) {
+        return Step::Untold(packed);
     }
-    let bytes = slot.pending_bytes.load(Relaxed) - size as i64;
-    slot.pending_bytes.store(bytes, Relaxed);
-    slot.pending_blocks.store(slot.pending_blocks.load(Relaxed) - 1, Relaxed);
-    if bytes < -slot.threshold.load(Relaxed) {
+    if is_sinking(slot) {
         return Step::Unsettled;
     }
     open_gate(slot, pulse);
@@ -200,8 +233,12 @@ fn add(counter: &AtomicU64, value: u64) {
 }
 
 #[inline(always)]
-fn tell(slot: &Slot, kind: u64, address: usize, word: u64, pulse: u64) {
-    let tick = control::tick(pulse) as u32;
+fn add_signed(counter: &AtomicI64, value: i64) {
+    counter.store(counter.load(Relaxed) + value, Relaxed);
+}
+
+fn tell(slot: &Slot, kind: u64, address: usize, word: u64) {
+    let tick = control::tick(slot.pulse.load(Relaxed)) as u32;
     let (id, size) = (shadow::id_in(word), shadow::size_in(word));
     let birth_tick = shadow::birth_tick_in(word);
     ring::push(&slot.ring, Push { kind, address, size, birth_tick, tick, id });

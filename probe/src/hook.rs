@@ -19,7 +19,7 @@ use crate::{
         control,
         layout::{Session, Slot, flag, kind},
     },
-    shadow::{Block, COARSE, FINE, Noted},
+    shadow::{Block, FINE, Noted},
     thread::{self, Place},
     tls,
 };
@@ -43,16 +43,13 @@ pub struct Taken {
     block: Option<Block>,
 }
 
-/// The flags of an ordinary trace.
-pub const QUIET: u64 = flag::TRACING;
-const FEEDING: u64 = flag::TRACING | flag::FEED;
-
 /// Records a new block.
 #[inline(always)]
 pub fn allocated(origin: &Origin, new: Allocation) {
-    match fast::allocated::<FINE, QUIET>(new) {
+    match fast::allocated::<FINE>(new) {
         Step::Done => {}
         Step::Unsettled => fast::settle_allocation(),
+        Step::Untold(word) => fast::tell_allocation(new.address, word),
         Step::Unusual => allocated_carefully(origin, new.address, new.size, new.usable),
     }
 }
@@ -60,40 +57,31 @@ pub fn allocated(origin: &Origin, new: Allocation) {
 /// Records that a block is about to be released; `usable` are its usable bytes.
 #[inline(always)]
 pub fn released(origin: &Origin, address: usize, usable: u64) {
-    match fast::released::<FINE, QUIET>(address, usable) {
+    match fast::released::<FINE>(address, usable) {
         Step::Done => {}
         Step::Unsettled => fast::settle_release(),
+        Step::Untold(word) => fast::tell_release(address, word),
         Step::Unusual => released_carefully(origin, address, usable),
     }
 }
 
-/// Records a new block in any case there is, the second most usual first.
+/// Records a new block in any case there is.
+#[cold]
 #[inline(never)]
 pub fn allocated_carefully(origin: &Origin, address: usize, size: u64, usable: u64) {
     let new = Allocation { address, size, usable };
-    let step = match SHADOW.granule_bits() {
-        COARSE => fast::allocated::<COARSE, FEEDING>(new),
-        _ => fast::allocated::<FINE, FEEDING>(new),
-    };
-    match step {
-        Step::Done => {}
-        Step::Unsettled => fast::settle_allocation(),
-        Step::Unusual => allocated_anywhere(origin, new),
-    }
+    carefully(
+        origin,
+        |session, slot, pulse| allocate::<Own>(session, slot, pulse, new, None),
+        |session, slot, pulse| allocate::<Shared>(session, slot, pulse, new, None),
+    );
 }
 
 /// Records that a block is about to be released in any case there is.
+#[cold]
 #[inline(never)]
 pub fn released_carefully(origin: &Origin, address: usize, usable: u64) {
-    let step = match SHADOW.granule_bits() {
-        COARSE => fast::released::<COARSE, FEEDING>(address, usable),
-        _ => fast::released::<FINE, FEEDING>(address, usable),
-    };
-    match step {
-        Step::Done => {}
-        Step::Unsettled => fast::settle_release(),
-        Step::Unusual => vanished(origin, take(address, usable)),
-    }
+    vanished(origin, take(address, usable));
 }
 
 /// Takes a block out of the shadow before it is moved; nothing is counted yet.
@@ -152,16 +140,6 @@ fn carefully(
         }
         Place::Nowhere => {}
     }
-}
-
-#[cold]
-#[inline(never)]
-fn allocated_anywhere(origin: &Origin, new: Allocation) {
-    carefully(
-        origin,
-        |session, slot, pulse| allocate::<Own>(session, slot, pulse, new, None),
-        |session, slot, pulse| allocate::<Shared>(session, slot, pulse, new, None),
-    );
 }
 
 /// `moved`: the new block continues a traced one and is recorded even after a stop.
@@ -264,5 +242,7 @@ fn tell<M: Mode>(slot: &Slot, kind: u64, address: usize, block: Block, tick: u32
         return ring::drop_one(&slot.ring);
     }
     let Block { id, birth_tick, size } = block;
-    ring::push(&slot.ring, ring::Push { kind, address, size, birth_tick, tick, id });
+    if ring::has_room(&slot.ring) {
+        ring::push(&slot.ring, ring::Push { kind, address, size, birth_tick, tick, id });
+    }
 }

@@ -24,14 +24,21 @@ pub struct Push {
     pub id: u32,
 }
 
-/// Pushes an event; a full ring drops and counts it.
+/// Whether an event can be pushed; if not, it is dropped and counted by this.
 #[inline(always)]
+pub fn has_room(ring: &Ring) -> bool {
+    // Pairs with the consumer's Release: what it has read may be written over.
+    let pending = ring.head.load(Relaxed).wrapping_sub(ring.tail.load(Acquire));
+    if pending >= RING as u64 {
+        Own::add(&ring.dropped, 1);
+    }
+    pending < RING as u64
+}
+
+/// Pushes an event. Only after [`has_room`] said so.
+#[inline]
 pub fn push(ring: &Ring, push: Push) {
     let head = ring.head.load(Relaxed);
-    // Pairs with the consumer's Release: what it has read may be written over.
-    if head.wrapping_sub(ring.tail.load(Acquire)) >= RING as u64 {
-        return Own::add(&ring.dropped, 1);
-    }
     let event = &ring.events[head as usize % RING];
     event.what.store(push.kind << 56 | push.address as u64, Relaxed);
     event.size.store(push.size, Relaxed);

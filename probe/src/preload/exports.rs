@@ -8,7 +8,7 @@ use core::{
 use super::{bootstrap, next, start::ORIGIN};
 use crate::{
     fast::{self, Step},
-    hook::{self, Allocation, QUIET},
+    hook::{self, Allocation},
     shadow::COARSE,
 };
 
@@ -23,19 +23,34 @@ fn record(block: Pointer, size: usize) -> Pointer {
     let address = block.addr();
     let Some(usable) = next::glibc_usable_size(block) else { return record_carefully(block, size) };
     let new = Allocation { address, size: size as u64, usable };
-    match fast::allocated::<COARSE, QUIET>(new) {
+    match fast::allocated::<COARSE>(new) {
         Step::Done => block,
         Step::Unsettled => settle(block),
+        Step::Untold(word) => tell(block, word),
         Step::Unusual => record_carefully(block, size),
     }
 }
 
+/// For an allocator of another kind, and whatever else is not usual.
 #[inline(never)]
 fn record_carefully(block: Pointer, size: usize) -> Pointer {
     if !block.is_null() && !bootstrap::holds(block.cast()) {
         let usable = next::usable_size(block);
-        hook::allocated_carefully(&ORIGIN, block.addr(), size as u64, usable);
+        record_fine(Allocation { address: block.addr(), size: size as u64, usable });
     }
+    block
+}
+
+fn record_fine(new: Allocation) {
+    match next::is_glibc() {
+        true => hook::allocated_carefully(&ORIGIN, new.address, new.size, new.usable),
+        false => hook::allocated(&ORIGIN, new),
+    }
+}
+
+#[inline(never)]
+fn tell(block: Pointer, word: u64) -> Pointer {
+    fast::tell_allocation(block.addr(), word);
     block
 }
 
@@ -65,9 +80,10 @@ pub unsafe extern "C" fn calloc(count: usize, bytes: usize) -> Pointer {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn free(block: Pointer) {
     let Some(usable) = next::glibc_usable_size(block) else { return free_carefully(block) };
-    match fast::released::<COARSE, QUIET>(block.addr(), usable) {
+    match fast::released::<COARSE>(block.addr(), usable) {
         Step::Done => next::free(block),
         Step::Unsettled => settle_and_free(block),
+        Step::Untold(word) => tell_and_free(block, word),
         Step::Unusual => free_carefully(block),
     }
 }
@@ -75,9 +91,19 @@ pub unsafe extern "C" fn free(block: Pointer) {
 #[inline(never)]
 fn free_carefully(block: Pointer) {
     if !block.is_null() && !bootstrap::holds(block.cast()) {
-        hook::released_carefully(&ORIGIN, block.addr(), next::usable_size(block));
+        let (address, usable) = (block.addr(), next::usable_size(block));
+        match next::is_glibc() {
+            true => hook::released_carefully(&ORIGIN, address, usable),
+            false => hook::released(&ORIGIN, address, usable),
+        }
         next::free(block);
     }
+}
+
+#[inline(never)]
+fn tell_and_free(block: Pointer, word: u64) {
+    fast::tell_release(block.addr(), word);
+    next::free(block);
 }
 
 #[inline(never)]

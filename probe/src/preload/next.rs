@@ -169,6 +169,12 @@ fn symbol(name: &CStr) -> *mut c_void {
     unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) }
 }
 
+/// Whether the next allocator is glibc's own.
+#[inline(always)]
+pub fn is_glibc() -> bool {
+    GLIBC.load(Relaxed)
+}
+
 /// Usable bytes of a live block of the next allocator.
 #[inline(always)]
 pub fn usable_size(block: *mut c_void) -> u64 {
