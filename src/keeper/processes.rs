@@ -201,6 +201,16 @@ impl Processes {
         self.images.iter().filter_map(state).collect()
     }
 
+    /// Reads the names of the threads of one image, by its position.
+    pub fn name_threads_of(&mut self, position: usize, reader: &Reader) {
+        let image = self.images.get_mut(position).filter(|image| image.end.is_none());
+        if let Some(image) = image
+            && let Some(reading) = reader.read(image.index)
+        {
+            image.name_threads(&reading);
+        }
+    }
+
     /// The state of one image, without its timeline.
     pub fn state(&self, image: &Image, reader: &Reader) -> Option<ProcessState> {
         image.state(reader, &reader.clock(), self)

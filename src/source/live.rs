@@ -27,6 +27,9 @@ use crate::{
 /// Ticks of a birth in a shadow word are kept modulo this.
 const BIRTH_TICKS: u32 = 1 << 20;
 
+/// Names of threads are read anew after so many looks: they cost a few system calls each.
+const NAMES_EVERY: u32 = 10;
+
 /// A live session.
 #[derive(Debug)]
 pub struct Live {
@@ -42,6 +45,7 @@ pub struct Live {
     /// Whether this viewer may empty the rings.
     holds_feed: bool,
     drained: Vec<EventReading>,
+    reads: u32,
     /// Sessions that have ended and whose last events were taken.
     emptied: BTreeSet<usize>,
 }
@@ -74,6 +78,7 @@ impl Live {
             keeps_time: false,
             holds_feed: false,
             drained: Vec::new(),
+            reads: 0,
             emptied: BTreeSet::new(),
         }
     }
@@ -117,6 +122,10 @@ impl Live {
         }
         self.processes.observe(&self.reader, now_ns);
         let shown = self.choose(wanted);
+        if self.reads.is_multiple_of(NAMES_EVERY) {
+            self.processes.name_threads_of(shown, &self.reader);
+        }
+        self.reads = self.reads.wrapping_add(1);
         let events = self.events(shown);
         let image = self.processes.images().get(shown);
         Reading {
