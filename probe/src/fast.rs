@@ -77,7 +77,7 @@ fn holds_none<const BITS: u32>(address: usize) -> bool {
 /// More is pending than ever since the last flush.
 #[inline(never)]
 pub fn settle_allocation() {
-    let slot = closed_slot();
+    let Some(slot) = closed_slot() else { return };
     let (bytes, blocks) = (&slot.pending_bytes, &slot.pending_blocks);
     ledger::rise(process::session(), slot, bytes.load(Relaxed), blocks.load(Relaxed));
     open_gate(slot, slot.pulse.load(Relaxed));
@@ -86,7 +86,7 @@ pub fn settle_allocation() {
 /// So much was released that it is time to flush.
 #[inline(never)]
 pub fn settle_release() {
-    let slot = closed_slot();
+    let Some(slot) = closed_slot() else { return };
     ledger::flush::<Own>(process::session(), slot);
     open_gate(slot, slot.pulse.load(Relaxed));
 }
@@ -94,7 +94,7 @@ pub fn settle_release() {
 /// Tells the feed of a new block, and settles if need be.
 #[inline(never)]
 pub fn tell_allocation(address: usize, word: u64) {
-    let slot = closed_slot();
+    let Some(slot) = closed_slot() else { return };
     tell(slot, kind::ALLOCATE, address, word);
     match is_rising(slot) {
         true => settle_allocation(),
@@ -105,7 +105,7 @@ pub fn tell_allocation(address: usize, word: u64) {
 /// Tells the feed of a release, and settles if need be.
 #[inline(never)]
 pub fn tell_release(address: usize, word: u64) {
-    let slot = closed_slot();
+    let Some(slot) = closed_slot() else { return };
     tell(slot, kind::RELEASE, address, word);
     match is_sinking(slot) {
         true => settle_release(),
@@ -124,9 +124,11 @@ fn is_sinking(slot: &Slot) -> bool {
     slot.pending_bytes.load(Relaxed) < -slot.threshold.load(Relaxed)
 }
 
-fn closed_slot() -> &'static Slot {
+/// The slot of an unsettled step. None in a child that was forked in the middle of one, by a
+/// signal handler: the slot is its parent's.
+fn closed_slot() -> Option<&'static Slot> {
     // SAFETY: an unsettled step has left its own slot with the gate closed.
-    unsafe { &*tls::get() }
+    (!process::header().is_null()).then(|| unsafe { &*tls::get() })
 }
 
 /// The thread's slot with its gate closed; `None` when the gate was not open at the pulse.

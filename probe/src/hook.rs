@@ -24,6 +24,10 @@ use crate::{
     tls,
 };
 
+/// Usable bytes that the allocator does not tell: those of a traced block are then taken for
+/// the requested ones, those of any other for none.
+pub const UNKNOWN: u64 = u64::MAX;
+
 /// A block as the allocator knows it.
 #[derive(Debug, Clone, Copy)]
 pub struct Allocation {
@@ -69,6 +73,7 @@ pub fn released(origin: &Origin, address: usize, usable: u64) {
 #[cold]
 #[inline(never)]
 pub fn allocated_carefully(origin: &Origin, address: usize, size: u64, usable: u64) {
+    let usable = if usable == UNKNOWN { size } else { usable };
     let new = Allocation { address, size, usable };
     carefully(
         origin,
@@ -100,6 +105,8 @@ pub fn put_back(taken: Taken) {
 /// Records that a block was moved or resized.
 #[inline(never)]
 pub fn moved(origin: &Origin, old: Taken, new: Allocation) {
+    let usable = if new.usable == UNKNOWN { new.size } else { new.usable };
+    let new = Allocation { usable, ..new };
     carefully(
         origin,
         |session, slot, pulse| relocate::<Own>(session, slot, pulse, old, new),
@@ -109,20 +116,24 @@ pub fn moved(origin: &Origin, old: Taken, new: Allocation) {
 
 /// Records that resizing to nothing released the block.
 pub fn vanished(origin: &Origin, old: Taken) {
-    carefully(
+    let counted = carefully(
         origin,
         |session, slot, pulse| release::<Own>(session, slot, pulse, old),
         |session, slot, pulse| release::<Shared>(session, slot, pulse, old),
     );
+    if !counted {
+        // Its address comes back; then it is found to have been freed.
+        put_back(old);
+    }
 }
 
 /// Any operation of any thread: in its own slot with the gate closed, so that the allocations
-/// of a signal handler keep out of it, or in the shared slot.
+/// of a signal handler keep out of it, or in the shared slot. False when there is neither.
 fn carefully(
     origin: &Origin,
     own: impl FnOnce(&Session, &Slot, u64),
     shared: impl FnOnce(&Session, &Slot, u64),
-) {
+) -> bool {
     match thread::find_place(origin) {
         Place::Own(slot) => {
             let pulse = slot.gate.swap(tls::CLOSED, Relaxed);
@@ -138,8 +149,9 @@ fn carefully(
             }
             shared(session, slot, pulse);
         }
-        Place::Nowhere => {}
+        Place::Nowhere => return false,
     }
+    true
 }
 
 /// `moved`: the new block continues a traced one and is recorded even after a stop.
@@ -179,7 +191,8 @@ fn allocate<M: Mode>(
 fn release<M: Mode>(session: &Session, slot: &Slot, pulse: u64, old: Taken) {
     match old.block {
         Some(block) if ledger::is_of_window(slot, block.id) => {
-            ledger::count_release::<M>(session, slot, block.size, old.usable);
+            let usable = if old.usable == UNKNOWN { block.size } else { old.usable };
+            ledger::count_release::<M>(session, slot, block.size, usable);
             if !M::SHARED && slot.last_block.load(Relaxed) == old.address as u64 {
                 slot.last_block.store(0, Relaxed);
                 M::add(&slot.temporary, 1);
@@ -204,11 +217,12 @@ fn release_foreign<M: Mode>(slot: &Slot, pulse: u64, old: Taken, block: Option<B
     if pulse & flag::TRACING == 0 {
         return;
     }
+    let usable = if old.usable == UNKNOWN { 0 } else { old.usable };
     M::add(&slot.untracked_frees, 1);
-    M::add(&slot.untracked_bytes, old.usable);
+    M::add(&slot.untracked_bytes, usable);
     if pulse & flag::FEED != 0 {
         let tick = control::tick(pulse) as u32;
-        let block = Block { id: 0, birth_tick: tick, size: old.usable };
+        let block = Block { id: 0, birth_tick: tick, size: usable };
         tell::<M>(slot, kind::RELEASE_UNTRACKED, old.address, block, tick);
     }
 }

@@ -12,7 +12,8 @@
 
 use core::sync::atomic::{
     AtomicI64, AtomicU64,
-    Ordering::{AcqRel, Acquire, Relaxed},
+    Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
+    compiler_fence,
 };
 
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
         memory::Memory,
         size_class,
     },
-    shadow,
+    shadow, tls,
 };
 
 /// Bytes a thread may hold back before it tells the session: `max(4 KiB, peak / (1000 × threads))`,
@@ -328,7 +329,8 @@ pub fn refresh<M: Mode>(session: &Session, slot: &Slot, pulse: u64) {
     }
 }
 
-fn discard(slot: &Slot) {
+/// Forgets what is pending: it is of before a clear.
+pub fn discard(slot: &Slot) {
     for pending in [&slot.pending_bytes, &slot.pending_blocks, &slot.high_bytes, &slot.high_blocks]
     {
         pending.store(0, Relaxed);
@@ -388,6 +390,8 @@ fn note_cleared(slot: &Slot) {
 /// Makes what is live now the peak; `own` is the caller's slot. Exact when no other thread
 /// allocates meanwhile.
 pub fn reset_peak(memory: &Memory, session: &Session, own: &Slot) {
+    let gate = own.gate.swap(tls::CLOSED, Relaxed);
+    compiler_fence(SeqCst);
     flush::<Own>(session, own);
     let (blocks, bytes) = live(&Some(*memory), session);
     session.peak_bytes.store(bytes as i64, Relaxed);
@@ -408,6 +412,8 @@ pub fn reset_peak(memory: &Memory, session: &Session, own: &Slot) {
         own.peak_blocks.store(blocks as i64, Relaxed);
         own.at_peak.store(1, Relaxed);
     }
+    compiler_fence(SeqCst);
+    own.gate.store(gate, Relaxed);
 }
 
 fn forget_peak(slot: &Slot) {

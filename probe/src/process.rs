@@ -88,6 +88,8 @@ static AT_FORK: AtFork =
 /// How the first session of a process comes by its memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin {
+    /// Whether it is not too early in the life of the process to ask for the memory.
+    pub is_ready: fn() -> bool,
     /// Maps or makes the memory; `None` to step aside.
     pub memory: fn() -> Option<Memory>,
     /// One of [`entry`].
@@ -149,7 +151,7 @@ pub fn is_inherited(id: u32) -> bool {
 pub fn ensure(origin: &Origin) -> bool {
     match WIPED.state.load(Acquire) {
         READY => true,
-        UNCLAIMED => claim(origin),
+        UNCLAIMED if (origin.is_ready)() => claim(origin),
         _ => false,
     }
 }
@@ -170,8 +172,8 @@ fn claim(origin: &Origin) -> bool {
 
 fn claim_session(origin: &Origin) -> Option<()> {
     // SAFETY: this thread alone is in CLAIMING.
-    let kept = unsafe { &mut *KEPT.0.get() };
-    let (memory, parent) = match *kept {
+    let kept = unsafe { *KEPT.0.get() };
+    let (memory, parent) = match kept {
         Some((memory, parent)) => (memory, Some(parent)),
         None => (first_memory(origin)?, None),
     };
@@ -180,7 +182,8 @@ fn claim_session(origin: &Origin) -> Option<()> {
     // SAFETY: a parent is a session in memory that is never unmapped.
     let parent = parent.map(|parent| unsafe { &*parent });
     introduce(session, parent, origin, &memory);
-    *kept = Some((memory, session));
+    // SAFETY: this thread alone is in CLAIMING, and holds no reference into it.
+    unsafe { *KEPT.0.get() = Some((memory, session)) };
     WIPED.session.store(core::ptr::from_ref(session).cast_mut(), Relaxed);
     WIPED.header.store(core::ptr::from_ref(memory.header()).cast_mut(), Release);
     let pulse = core::ptr::from_ref(&memory.header().pulse).expose_provenance();

@@ -98,10 +98,13 @@ fn shared_slot() -> Option<&'static Slot> {
 
 fn claim_slot() {
     let _errno = sys::KeepErrno::new();
-    tls::set_state(State::Claiming);
-    let Some(slot) = adopt().or_else(make) else {
-        return tls::set_state(State::Shared);
-    };
+    // A signal handler counts in the shared slot meanwhile. One that came a moment before has
+    // claimed a slot for this thread already.
+    let former = tls::swap_for_shared();
+    if !tls::is_none(former) {
+        return tls::set(former);
+    }
+    let Some(slot) = adopt().or_else(make) else { return };
     settle(slot);
     // An adopted slot may have missed a clear; its gate then leads to a refresh.
     slot.gate.store(slot.pulse.load(Relaxed), Relaxed);
@@ -160,12 +163,17 @@ unsafe extern "C" fn ended(slot: *mut libc::c_void) {
     // SAFETY: the key's value is always the thread's own slot.
     let slot = unsafe { &*slot.cast::<Slot>() };
     let session: &Session = process::session();
-    ledger::flush::<Own>(session, slot);
+    slot.gate.store(tls::CLOSED, Relaxed);
+    compiler_fence(SeqCst);
+    if (slot.pulse.load(Relaxed) ^ process::pulse()) & flag::CLEARS == 0 {
+        ledger::flush::<Own>(session, slot);
+    } else {
+        ledger::discard(slot);
+    }
     tls::set_state(State::Shared);
     session.threads.fetch_sub(1, AcqRel);
     session.membership.fetch_add(1, AcqRel);
     slot.alone.store(0, Relaxed);
-    slot.gate.store(tls::CLOSED, Relaxed);
     slot.owner.store(0, Release);
 }
 

@@ -70,6 +70,28 @@ pub fn set_state(state: State) {
     set(core::ptr::from_ref(marker).cast());
 }
 
+/// Makes the thread one that works on the shared slot, in one instruction; returns what
+/// [`get`] would have returned before.
+pub fn swap_for_shared() -> *const Slot {
+    let mut distance = address_of(&SHARED).wrapping_sub(address_of(&NONE));
+    // SAFETY: exchanges eight bytes of this thread's static thread-local storage.
+    unsafe {
+        asm!(
+            "mov {offset}, qword ptr [rip + memtop_probe_slot@GOTTPOFF]",
+            "xchg qword ptr fs:[{offset}], {value}",
+            offset = out(reg) _,
+            value = inout(reg) distance,
+            options(nostack, preserves_flags),
+        );
+    }
+    with_exposed_provenance(opaque_address(&NONE).wrapping_add(distance))
+}
+
+/// Whether a thread of which [`get`] returned this has no slot.
+pub fn is_none(slot: *const Slot) -> bool {
+    slot.addr() == address_of(&NONE)
+}
+
 fn address_of(marker: &'static Marker) -> usize {
     opaque_address(marker)
 }

@@ -27,7 +27,7 @@ pub(super) static PAUSED: Origin = origin(false);
 pub(super) static TRACED: Origin = origin(true);
 
 const fn origin(traced: bool) -> Origin {
-    Origin { memory: make_memory, entry: entry::EMBEDDED, describe, traced }
+    Origin { is_ready: || true, memory: make_memory, entry: entry::EMBEDDED, describe, traced }
 }
 
 fn make_memory() -> Option<Memory> {

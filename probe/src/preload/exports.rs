@@ -42,7 +42,7 @@ fn record_carefully(block: Pointer, size: usize) -> Pointer {
 }
 
 fn record_fine(new: Allocation) {
-    match next::is_glibc() {
+    match next::is_glibc() || new.usable == hook::UNKNOWN {
         true => hook::allocated_carefully(&ORIGIN, new.address, new.size, new.usable),
         false => hook::allocated(&ORIGIN, new),
     }
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn free(block: Pointer) {
 fn free_carefully(block: Pointer) {
     if !block.is_null() && !bootstrap::holds(block.cast()) {
         let (address, usable) = (block.addr(), next::usable_size(block));
-        match next::is_glibc() {
+        match next::is_glibc() || usable == hook::UNKNOWN {
             true => hook::released_carefully(&ORIGIN, address, usable),
             false => hook::released(&ORIGIN, address, usable),
         }

@@ -16,6 +16,7 @@ use core::{
 
 use super::bootstrap;
 use crate::{
+    hook,
     process::SHADOW,
     tls::{self, State},
 };
@@ -28,6 +29,9 @@ const RESOLVED: u32 = 2;
 
 static STATE: AtomicU32 = AtomicU32::new(UNRESOLVED);
 static GLIBC: AtomicBool = AtomicBool::new(false);
+/// An allocator without `malloc_usable_size` leaves us with libc's, which knows nothing of its
+/// blocks.
+static SIZES_KNOWN: AtomicBool = AtomicBool::new(false);
 
 /// One list: the functions, their C names, and what stands in while they are looked up.
 macro_rules! next_functions {
@@ -81,7 +85,7 @@ next_functions! {
     calloc(count: usize, bytes: usize) -> Pointer, c"calloc",
         count.checked_mul(bytes).map_or(core::ptr::null_mut(), bootstrap::allocate).cast();
     realloc(block: Pointer, bytes: usize) -> Pointer, c"realloc",
-        { let _ = block; bootstrap::allocate(bytes).cast() };
+        if block.is_null() { bootstrap::allocate(bytes).cast() } else { core::ptr::null_mut() };
     free(block: Pointer) -> (), c"free", { let _ = block; };
     posix_memalign(place: *mut Pointer, alignment: usize, bytes: usize) -> c_int, c"posix_memalign",
         { let _ = (place, alignment, bytes); libc::ENOMEM };
@@ -138,6 +142,12 @@ mod absent {
     }
 }
 
+/// Looks the functions up, unless that is done: before the program can have signal handlers,
+/// which during the look-up would get memory of the bootstrap buffer, uncounted.
+pub fn prepare() {
+    resolve();
+}
+
 /// True once the pointers lead to the next allocator; false while this very thread, or
 /// another, is looking them up.
 #[cold]
@@ -152,9 +162,12 @@ fn resolve() -> bool {
     let slot = tls::get();
     tls::set_state(State::Claiming);
     look_up();
-    // In glibc both names are one function; a wrapper or another allocator has only the one.
-    let own = symbol(c"__libc_malloc");
-    if !own.is_null() && own == pointers::malloc.load(Relaxed) {
+    let allocator = object_of(pointers::malloc.load(Relaxed));
+    SIZES_KNOWN.store(object_of(pointers::malloc_usable_size.load(Relaxed)) == allocator, Relaxed);
+    // Only libc itself defines this; other allocators export even `__libc_malloc`.
+    let libc_own = object_of(symbol(c"gnu_get_libc_version"));
+    let free = object_of(pointers::free.load(Relaxed));
+    if allocator == libc_own && free == libc_own && SIZES_KNOWN.load(Relaxed) {
         // Its blocks begin at least 32 bytes apart.
         SHADOW.make_coarse();
         GLIBC.store(true, Relaxed);
@@ -162,6 +175,18 @@ fn resolve() -> bool {
     tls::set(slot);
     STATE.store(RESOLVED, Release);
     true
+}
+
+/// Where the object that holds a function is loaded; 0 when that is unknown.
+fn object_of(function: *mut c_void) -> usize {
+    // SAFETY: Dl_info is plain data for dladdr to fill; it allocates nothing.
+    unsafe {
+        let mut info: libc::Dl_info = core::mem::zeroed();
+        match libc::dladdr(function, &mut info) {
+            0 => 0,
+            _ => info.dli_fbase.addr(),
+        }
+    }
 }
 
 fn symbol(name: &CStr) -> *mut c_void {
@@ -175,10 +200,14 @@ pub fn is_glibc() -> bool {
     GLIBC.load(Relaxed)
 }
 
-/// Usable bytes of a live block of the next allocator.
-#[inline(always)]
+/// Usable bytes of a live block of the next allocator; [`hook::UNKNOWN`] where it does not say.
+#[inline]
 pub fn usable_size(block: *mut c_void) -> u64 {
-    glibc_usable_size(block).unwrap_or_else(|| malloc_usable_size(block) as u64)
+    match glibc_usable_size(block) {
+        Some(usable) => usable,
+        None if SIZES_KNOWN.load(Relaxed) => malloc_usable_size(block) as u64,
+        None => hook::UNKNOWN,
+    }
 }
 
 /// The same, if the allocator is glibc's and the block is cut from an arena: then the word

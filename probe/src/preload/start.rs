@@ -6,6 +6,7 @@ use core::{
     slice,
 };
 
+use super::next;
 use crate::{
     process::{self, Origin},
     session::{
@@ -19,8 +20,13 @@ use crate::{
 const PATH: usize = 64;
 
 /// The origin of every preloaded session.
-pub static ORIGIN: Origin =
-    Origin { memory: open_memory, entry: entry::PRELOAD, describe, traced: false };
+pub static ORIGIN: Origin = Origin {
+    is_ready: has_environment,
+    memory: open_memory,
+    entry: entry::PRELOAD,
+    describe,
+    traced: false,
+};
 
 /// By this symbol an allocator that is embedded in the program finds that it must step aside.
 #[unsafe(no_mangle)]
@@ -32,6 +38,7 @@ pub static memtop_preload_version: u32 = crate::session::layout::VERSION;
 static START: extern "C" fn(c_int, *const *const c_char) = start;
 
 extern "C" fn start(count: c_int, arguments: *const *const c_char) {
+    next::prepare();
     let _ = thread::find_place(&ORIGIN);
     if process::header().is_null() || arguments.is_null() || count < 1 {
         return;
@@ -50,6 +57,15 @@ extern "C" fn start(count: c_int, arguments: *const *const c_char) {
 }
 
 fn describe(_: &Session) {}
+
+/// What runs before libc's own start, in `.preinit_array` say, has no environment yet.
+fn has_environment() -> bool {
+    unsafe extern "C" {
+        static environ: *const *const c_char;
+    }
+    // SAFETY: libc's variable; nobody else runs this early, and later it is never null.
+    unsafe { !environ.is_null() }
+}
 
 fn open_memory() -> Option<Memory> {
     // SAFETY: the name is a C string.

@@ -10,8 +10,11 @@ use super::layout::{Header, MAGIC, PAGE, PIECES, SESSIONS, Session, Slot, TABLE,
 /// Name of the memfd; `/proc/PID/fd` shows it as `/memfd:memtop-session (deleted)`.
 pub const NAME: &CStr = c"memtop-session";
 
-/// Sparse size of the memory of a launch: room for a million threads of a whole tree.
-pub const TREE_SIZE: u64 = 64 << 30;
+/// Sparse size of the memory of a launch: room for some 17,000 processes, or 40,000 threads.
+///
+/// Every process maps all of it, so a program that limits its own address space (`ulimit -v`)
+/// must find room beside it.
+pub const TREE_SIZE: u64 = 1 << 30;
 
 /// Smallest memory that is worth having.
 pub const LEAST_SIZE: u64 = 4 << 20;
@@ -87,8 +90,7 @@ impl Memory {
             if libc::ftruncate(fd, settings.size as libc::off_t) != 0 {
                 return Err(MemoryError::Resize(errno()));
             }
-            // A size that cannot change is what keeps a reader from SIGBUS. Old kernels
-            // without seals are no reason to fail.
+            // A size that cannot change is what keeps a reader from SIGBUS.
             let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
             libc::fcntl(fd, libc::F_ADD_SEALS, seals);
         }
@@ -121,7 +123,10 @@ impl Memory {
             return Err(MemoryError::Inspect(errno()));
         }
         let length = stat.st_size as u64;
-        if length < LEAST_SIZE || stat.st_mode & libc::S_IFMT != libc::S_IFREG {
+        // Without the seal, whoever made the memory could shrink it under our feet.
+        // SAFETY: a plain question about a descriptor.
+        let seals = unsafe { libc::fcntl(fd, libc::F_GET_SEALS) };
+        if length < LEAST_SIZE || seals < 0 || seals & libc::F_SEAL_SHRINK == 0 {
             return Err(MemoryError::Foreign);
         }
         let memory = Memory::map_length(fd, length)?;

@@ -64,7 +64,7 @@ impl Sums {
             sums.add_allocations(slot, clears != 0);
             sums.add_at_peak(slot, clears != 0, epoch, at_peak);
             sums.add_peak(slot);
-            sums.add_thread(slot);
+            sums.add_thread(slot, clears != 0);
         }
         for slot in reader.slots(session) {
             sums.add_lifetime(slot);
@@ -145,10 +145,9 @@ impl Sums {
         }
     }
 
-    fn add_thread(&mut self, slot: &Slot) {
-        let former = &slot.former;
-        let former_net =
-            net(former.allocated_bytes.load(Relaxed), former.freed_bytes.load(Relaxed));
+    fn add_thread(&mut self, slot: &Slot, cleared: bool) {
+        // What the owner did not do itself in this window: former owners', or of before a clear.
+        let base = base_of(slot, cleared);
         let mut all = ThreadReading { tid: slot.owner.load(Relaxed), ..Default::default() };
         for cell in &slot.classes {
             let freed = cell.freed_bytes.load(Relaxed);
@@ -157,20 +156,12 @@ impl Sums {
             add(&mut all.allocated_bytes, allocated);
             all.current_bytes = all.current_bytes.wrapping_add(net(allocated, freed));
         }
+        let before_clear = if cleared { cleared_sums(slot) } else { ThreadReading::default() };
         if all.tid == 0 {
-            return add_thread_figures(&mut self.ended, &all);
+            return add_thread_figures(&mut self.ended, &difference(&all, &before_clear));
         }
-        let ended = ThreadReading {
-            tid: 0,
-            current_bytes: former_net,
-            allocations: former.allocations.load(Relaxed),
-            allocated_bytes: former.allocated_bytes.load(Relaxed),
-        };
-        all.current_bytes = all.current_bytes.wrapping_sub(ended.current_bytes);
-        all.allocations = all.allocations.wrapping_sub(ended.allocations);
-        all.allocated_bytes = all.allocated_bytes.wrapping_sub(ended.allocated_bytes);
-        add_thread_figures(&mut self.ended, &ended);
-        self.threads.push(all);
+        add_thread_figures(&mut self.ended, &difference(&base, &before_clear));
+        self.threads.push(difference(&all, &base));
     }
 
     fn add_lifetime(&mut self, slot: &Slot) {
@@ -241,6 +232,42 @@ impl Sums {
         let seen = self.peak.filter(|peak| peak.0 > flushed.0).unwrap_or(flushed);
         let (bytes, at, tick) = (seen.0.max(0) as u64, seen.1.max(0) as u64, seen.2);
         if live > bytes { (live, blocks, tick) } else { (bytes, at, tick) }
+    }
+}
+
+/// What a slot's counters stood at when its owner's part of the window began.
+fn base_of(slot: &Slot, cleared: bool) -> ThreadReading {
+    let of = &slot.former;
+    let former = ThreadReading {
+        tid: 0,
+        current_bytes: net(of.allocated_bytes.load(Relaxed), of.freed_bytes.load(Relaxed)),
+        allocations: of.allocations.load(Relaxed),
+        allocated_bytes: of.allocated_bytes.load(Relaxed),
+    };
+    let before = cleared_sums(slot);
+    // Whichever came later: the clear, or the owner. Allocations only rise.
+    if cleared && before.allocations >= former.allocations { before } else { former }
+}
+
+fn cleared_sums(slot: &Slot) -> ThreadReading {
+    let mut sums = ThreadReading::default();
+    for cell in &slot.cleared_classes {
+        let allocated = cell.allocated_bytes.load(Relaxed);
+        add(&mut sums.allocations, cell.allocations.load(Relaxed));
+        add(&mut sums.allocated_bytes, allocated);
+        let change = net(allocated, cell.freed_bytes.load(Relaxed));
+        sums.current_bytes = sums.current_bytes.wrapping_add(change);
+    }
+    sums
+}
+
+/// `of` without `base`, for the thread of `of`.
+fn difference(of: &ThreadReading, base: &ThreadReading) -> ThreadReading {
+    ThreadReading {
+        tid: of.tid,
+        current_bytes: of.current_bytes.wrapping_sub(base.current_bytes),
+        allocations: of.allocations.wrapping_sub(base.allocations),
+        allocated_bytes: of.allocated_bytes.wrapping_sub(base.allocated_bytes),
     }
 }
 
