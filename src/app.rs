@@ -13,8 +13,8 @@ use std::{
 use crossbeam_channel::{Receiver, never, select, tick};
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use memtop_ui::{
-    Action, Effect, Leave, Screen, State, Theme,
-    data::{Data, Events, Growth, Notice, Origin, Output, Sizes, Totals},
+    Action, Effect, Leave, Screen, State, Theme, capacity,
+    data::{Data, Growth, Notice, Origin, Output, Sizes, Totals},
     draw, keymap, pane_size,
     terminal::Guard,
     update,
@@ -24,7 +24,7 @@ use ratatui::{Terminal, backend::CrosstermBackend};
 use crate::{
     Error,
     keeper::protocol::FromKeeper,
-    model::{Exit, Model},
+    model::{EventLog, Exit, Model},
     query::{self, Session},
     source::{Controls, live::Live},
     terminal::{self, Look},
@@ -77,8 +77,9 @@ pub fn run(opened: Opened, screen: &terminal::Screen) -> Result<Outcome, Error> 
 struct Frozen {
     sizes: Sizes,
     growth: Growth,
-    events: Events,
     totals: Totals,
+    /// The filter can still be changed, so what is kept is what it chooses from.
+    events: EventLog,
 }
 
 /// What a frame is made of.
@@ -109,7 +110,8 @@ struct App {
 impl Shown {
     fn tables(&self) -> Frozen {
         let data = query::data(&self.model, &self.state, &self.session, Output::Elsewhere);
-        Frozen { sizes: data.sizes, growth: data.growth, events: data.events, totals: data.totals }
+        let events = self.model.events.clone();
+        Frozen { sizes: data.sizes, growth: data.growth, totals: data.totals, events }
     }
 
     fn data(&self) -> Data<'_> {
@@ -119,13 +121,12 @@ impl Shown {
             None => Output::Redirected,
         };
         let mut data = query::data(&self.model, &self.state, &self.session, output);
-        if let Some(frozen) = self.frozen.clone() {
-            Frozen {
-                sizes: data.sizes,
-                growth: data.growth,
-                events: data.events,
-                totals: data.totals,
-            } = frozen;
+        if let Some(frozen) = &self.frozen {
+            let room = capacity(&data, &self.state);
+            data.sizes = frozen.sizes.clone();
+            data.growth = frozen.growth.clone();
+            data.totals = frozen.totals;
+            data.events = query::events_of(&frozen.events, &self.model, &self.state, room);
         }
         data
     }

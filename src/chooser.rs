@@ -106,7 +106,7 @@ fn row(choice: &Choice) -> ChooserRow {
             kind: JoinKind::Kept,
             age_s: clock::wall().checked_sub(running.launched_at).map(|age| age.as_secs_f64()),
             live: None,
-            viewers: 0,
+            viewers: None,
         },
         Choice::Embedded(program) => embedded_row(program),
     }
@@ -121,6 +121,6 @@ fn embedded_row(program: &Embedded) -> ChooserRow {
         kind: JoinKind::Embedded,
         age_s: reading.as_ref().map(|reading| age(reading.started_ns)),
         live: reading.as_ref().map(live_bytes),
-        viewers: 0,
+        viewers: None,
     }
 }

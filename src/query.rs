@@ -10,7 +10,7 @@ use memtop_ui::{
     },
 };
 
-use crate::model::{self, Exit, Model, ProcessState, SizeClass, window_sentence};
+use crate::model::{self, EventLog, Exit, Model, ProcessState, SizeClass, window_sentence};
 
 /// What of a session does not change from tick to tick.
 #[derive(Debug, Clone, Default)]
@@ -81,9 +81,9 @@ pub fn title(command: &[Vec<u8>]) -> String {
 fn run_state(model: &Model) -> RunState {
     let own = model.state().and_then(|state| state.identity.ended.map(|_| state.identity.exit));
     match own.unwrap_or(model.reading.exit) {
-        Some(Exit::Code(code)) => RunState::Ended { code },
+        Some(Exit::Code(code)) => RunState::Ended { code: Some(code) },
         Some(Exit::Signal(signal)) => killed(signal),
-        None if own.is_some() => RunState::Ended { code: 0 },
+        None if own.is_some() => RunState::Ended { code: None },
         None if !model.reading.connected => RunState::Disconnected,
         None if model.state().is_none() => RunState::Starting,
         None => RunState::Running,
@@ -238,13 +238,18 @@ fn growth_row(class: &SizeClass, then: &[SizeClass]) -> GrowthRow {
 }
 
 fn events(model: &Model, state: &State, room: Capacity) -> Events {
+    events_of(&model.events, model, state, room)
+}
+
+/// The events of a log, which may be one that was frozen.
+pub fn events_of(log: &EventLog, model: &Model, state: &State, room: Capacity) -> Events {
     let names = model.state().map(|state| &state.threads[..]).unwrap_or_default();
-    let matching = || model.events.newest_first().map(|event| event_row(event, names));
+    let matching = || log.newest_first().map(|event| event_row(event, names));
     let matching = || matching().filter(|row| state.filter.matches(row));
     Events {
         rows: matching().take(room.events + state.events_scroll).collect(),
         matching: matching().count() as u64,
-        kept: model.events.len() as u64,
+        kept: log.len() as u64,
         dropped: model.state().map_or(0, |state| state.exactness.dropped_events),
         per_s: model.rates.per_second().map(|rates| rates.events),
     }

@@ -54,10 +54,13 @@ impl Ticker {
 pub struct Schedule {
     start_ns: Option<u64>,
     stop_ns: Option<u64>,
+    /// The stop of a trace that somebody starts by hand: so long after that.
+    stop_after_start: Option<Duration>,
 }
 
 impl Schedule {
-    /// Both times count from the launch.
+    /// Both times count from the launch; the stop of a trace that starts paused counts from
+    /// its start, and is met at the next tick.
     pub fn new(start: Start, stop_after: Option<Duration>, launched_ns: u64) -> Self {
         let at = |delay| launched_ns.saturating_add(nanoseconds(delay));
         Self {
@@ -66,7 +69,8 @@ impl Schedule {
                 Start::Paused => None,
                 Start::After(delay) => Some(at(delay)),
             },
-            stop_ns: stop_after.map(at),
+            stop_ns: stop_after.filter(|_| start != Start::Paused).map(at),
+            stop_after_start: stop_after.filter(|_| start == Start::Paused),
         }
     }
 
@@ -80,6 +84,11 @@ impl Schedule {
     pub fn apply(&mut self, header: &Header, now_ns: u64) {
         if self.start_ns.take_if(|at| *at <= now_ns).is_some() {
             control::set_tracing(header, true, now_ns);
+        }
+        if control::is_tracing(header)
+            && let Some(delay) = self.stop_after_start.take()
+        {
+            self.stop_ns = Some(now_ns.saturating_add(nanoseconds(delay)));
         }
         if self.stop_ns.take_if(|at| *at <= now_ns).is_some() {
             control::set_tracing(header, false, now_ns);

@@ -145,7 +145,7 @@ impl Processes {
     ) -> Option<u32> {
         let image = self.images.get_mut(*self.last.get(&pid)?)?;
         if image.end.is_none() {
-            image.finish(reader, at_ns, None);
+            image.finish(reader, at_ns, None, changes);
             changes.ended.push(image.index);
         }
         Some(image.generation)
@@ -156,9 +156,9 @@ impl Processes {
         for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
             let is_root = root == Some(image.pid);
             match root_end.filter(|(_, at)| is_root && image.started_ns <= *at) {
-                Some((exit, at)) => image.finish(reader, at, Some(exit)),
+                Some((exit, at)) => image.finish(reader, at, Some(exit), changes),
                 None if is_root && root_end.is_none() => continue,
-                None if image.handle.has_ended() => image.finish(reader, now_ns, None),
+                None if image.handle.has_ended() => image.finish(reader, now_ns, None, changes),
                 None => continue,
             }
             changes.ended.push(image.index);
@@ -175,7 +175,7 @@ impl Processes {
         for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
             let now = process::executable(image.pid);
             if now.is_some() && image.executable.is_some() && now != image.executable {
-                image.finish(reader, now_ns, None);
+                image.finish(reader, now_ns, None, changes);
                 changes.ended.push(image.index);
             }
         }
@@ -253,11 +253,14 @@ impl Image {
         Some(point)
     }
 
-    fn finish(&mut self, reader: &Reader, at_ns: u64, exit: Option<Exit>) {
+    /// The last sample goes to whoever watches, like those before.
+    fn finish(&mut self, reader: &Reader, at_ns: u64, exit: Option<Exit>, changes: &mut Changes) {
         let reading = reader.read(self.index);
         if let Some(reading) = &reading {
             let highest = reader.highest_since(self.index, self.sampled_tick);
-            self.history.push(session::point(reading, at_ns, highest, None));
+            let point = session::point(reading, at_ns, highest, None);
+            self.history.push(point);
+            changes.samples.push((self.index, point));
         }
         // One that lived for less than the look that found it has ended after its start too.
         let at_ns = at_ns.max(self.started_ns.saturating_add(1));

@@ -13,6 +13,8 @@ use std::{
     time::Duration,
 };
 
+use memtop_ui::format::bytes;
+
 use super::{
     launch::{LaunchError, Options, prepare},
     watch::Watch,
@@ -93,10 +95,10 @@ impl Recorded {
     pub fn closing_line(&self, path: &Path) -> String {
         let peaks = self.tree.processes.iter().map(|one| one.totals.peak_bytes);
         format!(
-            "memtop: recorded {} process images into {}; highest peak {}",
-            self.tree.processes.len(),
+            "memtop: recorded {} into {}; highest peak {}",
+            images(self.tree.processes.len()),
             path.display(),
-            mebibytes(peaks.max().unwrap_or(0)),
+            bytes(peaks.max().unwrap_or(0)),
         )
     }
 }
@@ -224,6 +226,13 @@ struct Status {
     enabled: bool,
 }
 
+fn images(count: usize) -> String {
+    match count {
+        1 => "1 process image".to_owned(),
+        count => format!("{count} process images"),
+    }
+}
+
 impl Status {
     fn new(enabled: bool) -> Self {
         Self { shown: false, next_ns: 0, enabled }
@@ -241,8 +250,8 @@ impl Status {
         let peaks = images.iter().flat_map(|image| image.timeline());
         let line = format!(
             "\r\x1b[Kmemtop: recording, {} live, {} highest, {} processes",
-            mebibytes(current.sum()),
-            mebibytes(peaks.map(|point| point.max_bytes).max().unwrap_or(0)),
+            bytes(current.sum()),
+            bytes(peaks.map(|point| point.max_bytes).max().unwrap_or(0)),
             images.len(),
         );
         self.shown |= io::stderr().write_all(line.as_bytes()).is_ok();
@@ -253,10 +262,6 @@ impl Status {
             let _ = io::stderr().write_all(b"\r\x1b[K");
         }
     }
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 #[cfg(test)]

@@ -280,7 +280,9 @@ impl Server {
                 let now = clock::monotonic_ns();
                 control::set_tracing(self.watch.reader().header(), on, now);
             }
-            FromViewer::Clear => control::clear(self.watch.reader().header()),
+            FromViewer::Clear => {
+                control::clear(self.watch.reader().header(), clock::monotonic_ns());
+            }
             FromViewer::EndProgram => self.end_program(),
             _ => {}
         }

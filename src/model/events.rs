@@ -36,7 +36,7 @@ pub struct Event {
 }
 
 /// The newest events, bounded.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct EventLog {
     newest_last: VecDeque<Event>,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use memtop_ui::format::{bytes, clock, signed_bytes};
+use memtop_ui::format::{bytes, clock, signed_bytes, thousands};
 
 use super::{Interval, ProcessState};
 
@@ -14,6 +14,9 @@ use super::{Interval, ProcessState};
 /// claims no more than the traced time.
 pub fn window_sentence(process: &ProcessState) -> String {
     let intervals = &process.window.intervals;
+    if process.exactness.unattributed_blocks > 0 {
+        return unfollowed(process);
+    }
     let (Some(first), Some(last)) = (intervals.first(), intervals.last()) else {
         return never_started(process);
     };
@@ -32,6 +35,16 @@ pub fn window_sentence(process: &ProcessState) -> String {
         ),
         None => format!("Traced {traced}{freed}: {}.", holds(process, first)),
     }
+}
+
+/// Frees of blocks that were not followed look like frees from before the start.
+fn unfollowed(process: &ProcessState) -> String {
+    format!(
+        "The tracer's memory limit was met: {} blocks were not followed, so at least {} are live \
+         and the net is not known.",
+        thousands(process.exactness.unattributed_blocks),
+        bytes(process.totals.usable_current_bytes)
+    )
 }
 
 fn never_started(process: &ProcessState) -> String {

@@ -142,7 +142,7 @@ fn limits(exactness: &Exactness) -> Vec<String> {
     if exactness.unattributed_blocks > 0 {
         let blocks = thousands(exactness.unattributed_blocks);
         limits.push(format!(
-            "Live: ≥; {blocks} blocks were counted, but not followed: the tracer's memory was \
+            "Live: ≥; {blocks} blocks were neither counted nor followed, and their frees look untracked: the tracer's memory was \
              at its cap (--max-tracer-memory)."
         ));
     }

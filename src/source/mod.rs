@@ -36,7 +36,7 @@ impl Controls {
     pub fn clear(&self) {
         match self {
             Self::Keeper(connection) => tell(connection, &FromViewer::Clear),
-            Self::Memory(reader) => control::clear(reader.header()),
+            Self::Memory(reader) => control::clear(reader.header(), clock::monotonic_ns()),
         }
     }
 

@@ -92,7 +92,7 @@ fn entry(code: u32) -> Entry {
 /// The stretches of tracing that lie in the life of the process, since its start.
 fn window(clock: &ClockReading, started_ns: u64, ended_ns: Option<u64>) -> Window {
     let clip = |&(from, to): &(u64, Option<u64>)| {
-        let from = from.max(started_ns);
+        let from = from.max(started_ns).max(clock.cleared_ns.unwrap_or(0));
         // An interval that is open goes on as long as the process.
         let to = match (to, ended_ns) {
             (Some(to), Some(ended)) => Some(to.min(ended)),

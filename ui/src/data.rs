@@ -85,8 +85,8 @@ pub enum RunState {
     Running,
     /// Exited by itself.
     Ended {
-        /// Exit status.
-        code: i32,
+        /// Exit status; `None` where nobody could learn it.
+        code: Option<i32>,
     },
     /// Ended by a signal.
     Killed {
@@ -391,7 +391,7 @@ pub struct ChooserRow {
     /// Live bytes.
     pub live: Option<u64>,
     /// Dashboards already looking at it.
-    pub viewers: u32,
+    pub viewers: Option<u32>,
 }
 
 /// How a joinable program is traced.

@@ -139,7 +139,7 @@ fn tracing_is_paused_resumed_and_cleared_by_who_may() {
     assert_eq!(effects_, []);
     assert!(state.notice.unwrap().text.contains("read-only"));
     data.header.read_only = false;
-    data.header.state = RunState::Ended { code: 1 };
+    data.header.state = RunState::Ended { code: Some(1) };
     assert_eq!(effects(&data, "p"), []);
 }
 

@@ -131,7 +131,7 @@ pub fn reset_peak() -> bool {
 /// ```
 pub fn clear() -> bool {
     let Some(books) = Books::open() else { return false };
-    control::clear(books.header());
+    control::clear(books.header(), sys::monotonic_ns());
     // The caller's own slot sees it at once, the others at their next operation.
     with_own_slot(|_| ());
     true

@@ -53,8 +53,9 @@ pub fn set_feed(header: &Header, on: bool) {
     }
 }
 
-/// Makes all blocks of now untracked and starts the figures over.
-pub fn clear(header: &Header) {
+/// Makes all blocks of now untracked and starts the figures over, at `now_ns`.
+pub fn clear(header: &Header, now_ns: u64) {
+    header.cleared_ns.store(now_ns, Relaxed);
     let next = |pulse: u64| {
         let cleared = pulse.wrapping_add(flag::ONE_CLEAR) & flag::CLEARS;
         // Zero means "never cleared" to the readers, so the count skips it when it wraps.

@@ -80,7 +80,9 @@ pub struct Header {
     pub sessions: AtomicU32,
     /// How many stretches of tracing began; may exceed [`INTERVALS`].
     pub intervals_begun: AtomicU32,
-    _pieces: [u64; 4],
+    /// `CLOCK_MONOTONIC` at the last clear, nanoseconds; 0 = never.
+    pub cleared_ns: AtomicU64,
+    _pieces: [u64; 3],
     /// Stretches of tracing.
     pub intervals: [Interval; INTERVALS],
 }

@@ -36,6 +36,8 @@ pub struct ClockReading {
     pub tick_ns: u64,
     /// True while new blocks are recorded.
     pub tracing: bool,
+    /// `CLOCK_MONOTONIC` at the last clear, nanoseconds: figures count from then on.
+    pub cleared_ns: Option<u64>,
     /// Stretches of tracing, `CLOCK_MONOTONIC` nanoseconds; the end is `None` while it is open.
     pub intervals: Vec<(u64, Option<u64>)>,
 }
@@ -186,6 +188,7 @@ impl Reader {
             tick: control::tick(pulse),
             tick_ns: header.tick_ns.load(Relaxed),
             tracing: pulse & flag::TRACING != 0,
+            cleared_ns: Some(header.cleared_ns.load(Relaxed)).filter(|&at| at != 0),
             intervals: header.intervals[..begun].iter().map(interval).collect(),
         }
     }

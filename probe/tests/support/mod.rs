@@ -181,7 +181,7 @@ impl Session {
     }
 
     pub fn clear(&self) {
-        control::clear(self.memory.header());
+        control::clear(self.memory.header(), now_ns());
     }
 
     /// The sessions of all processes so far, in the order of their claims.

@@ -58,6 +58,7 @@ fn clock(intervals: &[(u64, Option<u64>)]) -> ClockReading {
     let in_seconds =
         |&(from, to): &(u64, Option<u64>)| (from * SECOND, to.map(|to: u64| to * SECOND));
     ClockReading {
+        cleared_ns: None,
         created_ns: 10 * SECOND,
         tick: 100,
         tick_ns: SECOND / 10,

@@ -59,7 +59,7 @@ pub fn paused() -> Data<'static> {
 /// As [`session`], after the program exited.
 pub fn ended() -> Data<'static> {
     let mut data = session();
-    data.header.state = RunState::Ended { code: 0 };
+    data.header.state = RunState::Ended { code: Some(0) };
     data
 }
 
@@ -216,7 +216,7 @@ fn chooser() -> Chooser {
         kind,
         age_s: Some(age),
         live,
-        viewers,
+        viewers: Some(viewers),
     };
     Chooser {
         rows: vec![

@@ -45,7 +45,10 @@ const COLUMNS: &[Column<ChooserRow, ()>] = &[
         width: Width::Fixed(7),
         align: Alignment::Right,
         rank: 4,
-        cell: |row, (), _| (row.viewers.to_string(), Some(Role::Label)),
+        cell: |row, (), _| {
+            let viewers = format::or_unknown(row.viewers, |viewers| viewers.to_string());
+            (viewers, Some(Role::Label))
+        },
     },
     Column {
         title: "command",

@@ -142,7 +142,7 @@ fn tracing(header: &Header) -> Vec<(String, Role)> {
     let since = header.tracing.since_s.map(|s| format!("since {}", format::clock(s)));
     if let Some(fate) = fate_in_short(&header.state) {
         let (sign, role) = match header.state {
-            RunState::Ended { code: 0 } => ("■", Role::Label),
+            RunState::Ended { code: Some(0) | None } => ("■", Role::Label),
             _ => ("✖", Role::Warning),
         };
         let traced = since.map(|since| format!(" · traced {since}")).unwrap_or_default();

@@ -66,7 +66,8 @@ pub(crate) fn draw(frame: &mut Frame, cx: Cx) {
 pub(crate) fn fate(state: &RunState) -> Option<String> {
     match state {
         RunState::Starting | RunState::Running => None,
-        RunState::Ended { code } => Some(format!("ended: exit {code}")),
+        RunState::Ended { code: Some(code) } => Some(format!("ended: exit {code}")),
+        RunState::Ended { code: None } => Some("ended".to_owned()),
         RunState::Killed { signal, name, hint } => {
             let reason = hint.as_ref().unwrap_or(name);
             Some(format!("killed by signal {signal} ({reason})"))

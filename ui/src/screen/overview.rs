@@ -108,7 +108,7 @@ fn words(cx: Cx, width: u16) -> Vec<Line<'static>> {
     let header = &cx.data.header;
     let mut lines = Vec::new();
     if let Some(fate) = fate(&header.state) {
-        let role = if header.state == (RunState::Ended { code: 0 }) {
+        let role = if matches!(header.state, RunState::Ended { code: Some(0) | None }) {
             Role::Figure
         } else {
             Role::Warning
