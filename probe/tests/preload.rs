@@ -285,3 +285,25 @@ fn locking_all_memory_does_not_fill_the_tracers() {
     assert!(resident < 64 * 1024, "{resident} KiB");
     assert!(Totals::of(&session.reading()).allocations >= 1);
 }
+
+#[test]
+fn an_allocator_that_tells_no_sizes_is_not_asked() {
+    let allocator = library("bare_malloc");
+    for (session, traced) in [(Session::traced(), true), (Session::paused(), false)] {
+        let mut command = session.command_with(program("churn"), &[&allocator]);
+        let truth = Truth::parse(&output(command.arg("2000")));
+        let seen = session.reading();
+        let expected = if traced { truth.totals() } else { Totals::default() };
+        assert_eq!(Totals::of(&seen), expected);
+        // Nothing better is known than what was asked for.
+        assert_eq!(seen.usable_allocated, expected.allocated_bytes);
+    }
+}
+
+#[test]
+fn an_allocation_before_libc_is_ready_does_not_cost_the_session() {
+    let session = Session::traced();
+    output(&mut session.command(program("before_libc")));
+    let seen = session.reading();
+    assert_eq!(seen.classes[memtop_probe::session::size_class::of(3000)].allocations, 1);
+}

@@ -143,4 +143,21 @@ mod tests {
         let intervals = reader.clock().intervals;
         assert_eq!(intervals, [(1051, Some(1060)), (1075, Some(1095))]);
     }
+
+    #[test]
+    fn a_stop_after_a_start_by_hand_counts_from_that_start() {
+        let settings =
+            Settings { size: LEAST_SIZE, nonce: 1, now_ns: 0, tick_ns: 1, limit: LEAST_SIZE };
+        let (memory, descriptor) = Memory::create(&settings).unwrap();
+        drop(crate::sys::descriptor::adopt(descriptor));
+        let reader = Reader::over(memory);
+        let mut schedule = Schedule::new(Start::Paused, Some(Duration::from_nanos(50)), 0);
+        schedule.apply(reader.header(), 100);
+        control::set_tracing(reader.header(), true, 110);
+        schedule.apply(reader.header(), 120);
+        schedule.apply(reader.header(), 169);
+        assert!(control::is_tracing(reader.header()));
+        schedule.apply(reader.header(), 170);
+        assert!(!control::is_tracing(reader.header()));
+    }
 }
