@@ -5,18 +5,25 @@
 //! which changes in one way only, [`Model::observe`]. Always holds:
 //!
 //! - the shown process is one of the images, or there is none yet;
-//! - rates, marks and events belong to the shown process; choosing another starts them over;
+//! - rates, marks, sites and events belong to the shown process; choosing another starts them over;
 //! - what a program did is never forgotten when it ends or the connection is lost.
 
 pub mod events;
+pub mod names;
 pub mod rates;
+pub mod sites;
 pub mod state;
 pub mod window;
 
 use std::collections::BTreeMap;
 
 pub use events::{Event, EventKind, EventLog};
+pub use names::{Function, Names};
 pub use rates::{Counters, PerSecond, Rates};
+pub use sites::{
+    Location, LocationId, Module, ModuleId, Node, NodeId, SiteFigures, Sites, SitesUpdate, Stack,
+    StackId,
+};
 pub use state::{
     Census, Entry, Exactness, Exit, Identity, Inherited, Interval, Point, ProcessState, SizeClass,
     ThreadState, Totals, TreeState, Untracked, Window,
@@ -34,6 +41,8 @@ pub struct Reading {
     pub shown: usize,
     /// Its figures, without its timeline; `None` while it has no session.
     pub state: Option<ProcessState>,
+    /// What is new about its sites; nothing while stacks are not captured.
+    pub sites: SitesUpdate,
     /// Its timeline.
     pub timeline: Vec<Point>,
     /// Its events since the last reading, oldest first.
@@ -73,6 +82,10 @@ pub struct Model {
     pub reading: Reading,
     /// The tail of the events.
     pub events: EventLog,
+    /// Where the shown process's memory comes from.
+    pub sites: Sites,
+    /// What its locations are called, as far as that was looked up.
+    pub names: Names,
     /// How fast things change.
     pub rates: Rates,
     /// Size classes at the marks, by number.
@@ -87,8 +100,11 @@ impl Model {
             self.events.clear();
             self.rates.clear();
             self.marks.clear();
+            self.sites = Sites::default();
+            self.names = Names::default();
             self.events_seen = 0;
         }
+        self.sites.apply(std::mem::take(&mut reading.sites));
         self.events_seen += reading.events.len() as u64;
         self.events.extend(reading.events.drain(..));
         if let Some(state) = &reading.state {

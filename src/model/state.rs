@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use super::{names::Names, sites::Sites};
+
 /// Every process image of one launch: each fork and each exec is an entry of its own.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TreeState {
@@ -40,6 +42,11 @@ pub struct ProcessState {
     pub size_classes_at_peak: Vec<SizeClass>,
     /// Threads that allocate, then one row for all that ended (`tid` 0).
     pub threads: Vec<ThreadState>,
+    /// Where its memory comes from; empty in a live reading, which says only what is new, and
+    /// where no stacks were captured.
+    pub sites: Sites,
+    /// What the locations of its stacks are called, as far as that was looked up.
+    pub names: Names,
     /// Oldest first; empty where no history was kept.
     pub timeline: Vec<Point>,
 }

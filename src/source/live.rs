@@ -20,7 +20,7 @@ use crate::{
         history::History,
         processes::{Image, Processes},
     },
-    model::{Event, EventKind, Exit, ImageName, Point, ProcessState, Reading},
+    model::{Event, EventKind, Exit, ImageName, Point, ProcessState, Reading, SitesUpdate},
     sys::clock,
 };
 
@@ -133,6 +133,7 @@ impl Live {
             images: self.processes.images().iter().map(|image| self.name(image)).collect(),
             shown,
             state: image.and_then(|image| self.state(image)),
+            sites: SitesUpdate::default(),
             timeline: image.map(|image| self.timeline(image).to_vec()).unwrap_or_default(),
             events,
             tracing: control::is_tracing(self.reader.header()),

@@ -13,8 +13,8 @@ use memtop_probe::session::{
 };
 
 use crate::model::{
-    Entry, Exactness, Exit, Identity, Inherited, Interval, Point, ProcessState, SizeClass,
-    ThreadState, Totals, Untracked, Window,
+    Entry, Exactness, Exit, Identity, Inherited, Interval, Names, Point, ProcessState, Sites,
+    SizeClass, ThreadState, Totals, Untracked, Window,
 };
 
 /// What is known about a process image beside its figures.
@@ -46,6 +46,8 @@ pub fn process_state(reading: &SessionReading, clock: &ClockReading, facts: Fact
         size_classes: size_classes(&reading.classes),
         size_classes_at_peak: size_classes_at_peak(&reading.classes),
         threads: threads(&reading.threads, &facts.thread_names),
+        sites: Sites::default(),
+        names: Names::default(),
         timeline: facts.timeline,
     }
 }

@@ -156,6 +156,8 @@ prop_compose! {
             size_classes,
             size_classes_at_peak,
             threads,
+            sites: Default::default(),
+            names: Default::default(),
             timeline,
         }
     }

@@ -78,6 +78,8 @@ pub fn server() -> ProcessState {
             thread(4245, Some("bio_lazy_free"), -11_000_000, 12),
             thread(0, None, 0, 499_988),
         ],
+        sites: Default::default(),
+        names: Default::default(),
         timeline: (410..430).map(point).collect(),
     }
 }
