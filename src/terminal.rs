@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crossterm::event::{self, Event as TerminalEvent};
 use memtop_ui::{
     Theme,
-    terminal::restore_on_panic,
+    terminal::{farewell, restore_on_panic, tell},
     theme::{ColorDepth, Glyphs, Palette},
 };
 use ratatui::{
@@ -20,7 +20,10 @@ use ratatui::{
     backend::{Backend, ClearType},
 };
 
-use crate::{Error, sys::signal::Signals};
+use crate::{
+    Error,
+    sys::{signal::Signals, warden::Warden},
+};
 
 /// Messages that may wait for the loop.
 const WAITING: usize = 256;
@@ -51,6 +54,7 @@ impl Screen {
     pub fn open() -> Result<Self, Error> {
         let file = find()?;
         restore_on_panic(find_for_panic);
+        post_warden(&file);
         let (sender, events) = bounded(WAITING);
         listen_to_signals(sender.clone())?;
         thread::Builder::new()
@@ -107,6 +111,21 @@ fn controlling() -> io::Result<File> {
 
 fn find_for_panic() -> io::Result<File> {
     controlling()
+}
+
+/// What a person reads whose viewer was killed.
+const KILLED: &str = "memtop was killed; the program it watched goes on: memtop joins it again\r\n";
+
+/// Before any thread is started. Without a warden the dashboard is as good, as long as it is not
+/// killed.
+fn post_warden(file: &File) {
+    let mut words = farewell();
+    words.extend(KILLED.as_bytes());
+    let controlling = controlling();
+    let terminal = controlling.as_ref().unwrap_or(file);
+    if let Ok(warden) = Warden::start(terminal, &words) {
+        tell(move |taken| warden.tell(taken));
+    }
 }
 
 fn cannot_listen(source: io::Error) -> Error {

@@ -14,6 +14,7 @@ pub mod pty;
 pub mod signal;
 pub mod socket;
 pub mod spawn;
+pub mod warden;
 
 use std::io;
 

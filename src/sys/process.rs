@@ -35,6 +35,12 @@ pub fn signal_group(leader: u32, signal: i32) -> io::Result<()> {
     check(unsafe { libc::killpg(leader as i32, signal) }).map(drop)
 }
 
+/// The process group of this process.
+pub fn own_group() -> i32 {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::getpgrp() }
+}
+
 /// A process that can be asked whether it has ended, even after its number was given away.
 #[derive(Debug)]
 pub enum Handle {

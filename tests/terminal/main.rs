@@ -6,6 +6,7 @@ mod end_to_end;
 
 mod figures;
 mod keys;
+mod killed;
 mod leaving;
 mod looks;
 mod output;

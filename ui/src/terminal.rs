@@ -2,9 +2,12 @@
 //!
 //! Three ways lead back and all end in [`restore`]: the [`Guard`] goes out of scope, a panic runs
 //! the hook of [`restore_on_panic`], or a signal is turned into a call. Whoever comes first
-//! restores; the others find nothing to do.
+//! restores; the others find nothing to do. When this process is killed, somebody else must:
+//! [`tell`] lets a witness know whether there is something to restore, and [`farewell`] is what
+//! it has to write.
 
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
@@ -16,6 +19,21 @@ use crossterm::{cursor, execute, style};
 
 /// Whether the terminal is ours now. Relaxed suffices: the flag guards no other memory.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Who is told whether the terminal is taken.
+static WITNESS: OnceLock<Box<dyn Fn(bool) + Send + Sync>> = OnceLock::new();
+
+/// From now on `witness` is told before the terminal is taken and after it was given back. The
+/// first witness stays.
+pub fn tell(witness: impl Fn(bool) + Send + Sync + 'static) {
+    let _ = WITNESS.set(Box::new(witness));
+}
+
+fn taken(yes: bool) {
+    if let Some(witness) = WITNESS.get() {
+        witness(yes);
+    }
+}
 
 /// Holds the terminal in raw mode on its alternate screen until dropped.
 #[derive(Debug)]
@@ -47,7 +65,8 @@ impl<W: Write> Guard<W> {
     /// # Errors
     /// As for [`Guard::enter`].
     pub fn resume(&mut self) -> io::Result<()> {
-        enable_raw_mode()?;
+        taken(true);
+        enable_raw_mode().inspect_err(|_| taken(false))?;
         TAKEN.store(true, Ordering::Relaxed);
         let entered = execute!(
             self.out,
@@ -75,15 +94,25 @@ pub fn restore(out: &mut impl Write) -> io::Result<()> {
     if !TAKEN.swap(false, Ordering::Relaxed) {
         return Ok(());
     }
-    let left = execute!(
-        out,
+    let left = out.write_all(&farewell()).and_then(|()| out.flush());
+    let restored = left.and(disable_raw_mode());
+    taken(false);
+    restored
+}
+
+/// What makes the screen whole again, whatever of it was changed.
+pub fn farewell() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Writing to memory does not fail.
+    let _ = execute!(
+        bytes,
         style::ResetColor,
         DisableBracketedPaste,
         EnableLineWrap,
         cursor::Show,
         LeaveAlternateScreen
     );
-    left.and(disable_raw_mode())
+    bytes
 }
 
 /// Makes a panic restore the terminal first, so that its message is printed where it can be read.
