@@ -1,16 +1,20 @@
-//! `memtop` without a command: what runs under memtop now, to choose from.
+//! `memtop` without a command: what runs under memtop now, and what was recorded in this folder.
 
 use std::{
-    io::{self, BufWriter},
-    time::Duration,
+    fs::{self, File},
+    io::{self, BufWriter, Read},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use crossbeam_channel::{select, tick};
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use memtop_ui::{
     Data, Effect, Screen, State,
-    data::{ChooserRow, JoinKind},
-    draw, keymap,
+    data::{ChooserRow, JoinKind, Notice},
+    draw,
+    format::bytes,
+    keymap,
     terminal::Guard,
     update,
 };
@@ -23,6 +27,7 @@ use crate::{
         embedded::{self, Embedded},
     },
     query::title,
+    recording::MAGIC,
     source::session::live_bytes,
     sys::clock,
     terminal::{self, Look},
@@ -31,13 +36,18 @@ use crate::{
 /// Between two looks at what runs.
 const REFRESH: Duration = Duration::from_secs(1);
 
-/// What a person can join.
+/// Files of a folder that are looked at; a folder of more is not one of recordings.
+const MOST_FILES: usize = 2000;
+
+/// What a person can open.
 #[derive(Debug, Clone)]
 pub enum Choice {
     /// A program that a keeper holds.
     Kept(Running),
     /// A program that embeds the allocator.
     Embedded(Embedded),
+    /// A recording.
+    Recording(PathBuf),
 }
 
 /// Lets the person choose; `None` when they leave.
@@ -69,7 +79,10 @@ fn choose_on(screen: &terminal::Screen) -> io::Result<Option<Choice>> {
             recv(screen.events()) -> event => {
                 let Ok(terminal::Event::Terminal(event)) = event else { return Ok(None) };
                 match on_terminal(event, &mut state, &data) {
-                    Effect::Join(row) => return Ok(choices.get(row).cloned()),
+                    Effect::Join(row) => match choices.get(row) {
+                        Some(Choice::Recording(path)) => state.notice = Some(not_replayed(path)),
+                        choice => return Ok(choice.cloned()),
+                    },
                     Effect::Quit(_) => return Ok(None),
                     Effect::Repaint => terminal::wipe(&mut terminal)?,
                     _ => {}
@@ -78,6 +91,11 @@ fn choose_on(screen: &terminal::Screen) -> io::Result<Option<Choice>> {
             recv(refresh) -> _ => choices = list(),
         }
     }
+}
+
+fn not_replayed(path: &Path) -> Notice {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    Notice::warning(format!("replay is not built yet: memtop report {file} prints what it says"))
 }
 
 fn on_terminal(event: TerminalEvent, state: &mut State, data: &Data) -> Effect {
@@ -95,20 +113,39 @@ fn on_terminal(event: TerminalEvent, state: &mut State, data: &Data) -> Effect {
 
 fn list() -> Vec<Choice> {
     let kept = client::list_running().into_iter().map(Choice::Kept);
-    kept.chain(embedded::list_embedded().into_iter().map(Choice::Embedded)).collect()
+    let embedded = embedded::list_embedded().into_iter().map(Choice::Embedded);
+    kept.chain(embedded).chain(recordings(Path::new(".")).map(Choice::Recording)).collect()
+}
+
+/// The recordings of a folder, the newest first: told by their first bytes, not by their names.
+fn recordings(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().take(MOST_FILES);
+    let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    let mut found: Vec<(SystemTime, PathBuf)> = files
+        .filter(|entry| is_recording(&entry.path()))
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    found.sort_by(|one, other| other.cmp(one));
+    found.into_iter().map(|(_, path)| path)
+}
+
+fn is_recording(path: &Path) -> bool {
+    let mut magic = [0; MAGIC.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == MAGIC
 }
 
 fn row(choice: &Choice) -> ChooserRow {
     match choice {
         Choice::Kept(running) => ChooserRow {
-            pid: running.pid,
+            pid: Some(running.pid),
             command: title(&running.command),
-            kind: JoinKind::Kept,
+            kind: if running.exit.is_some() { JoinKind::Ended } else { JoinKind::Kept },
             age_s: clock::wall().checked_sub(running.launched_at).map(|age| age.as_secs_f64()),
-            live: None,
-            viewers: None,
+            live: running.live,
+            viewers: Some(running.viewers),
         },
         Choice::Embedded(program) => embedded_row(program),
+        Choice::Recording(path) => recording_row(path),
     }
 }
 
@@ -116,11 +153,26 @@ fn embedded_row(program: &Embedded) -> ChooserRow {
     let reading = program.open().ok().and_then(|reader| reader.read(0));
     let age = |started_ns: u64| clock::monotonic_ns().saturating_sub(started_ns) as f64 / 1e9;
     ChooserRow {
-        pid: program.pid,
+        pid: Some(program.pid),
         command: title(&program.command),
         kind: JoinKind::Embedded,
         age_s: reading.as_ref().map(|reading| age(reading.started_ns)),
         live: reading.as_ref().map(live_bytes),
         viewers: None,
+    }
+}
+
+fn recording_row(path: &Path) -> ChooserRow {
+    let facts = fs::metadata(path).ok();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let age = facts.as_ref().and_then(|facts| facts.modified().ok()?.elapsed().ok());
+    ChooserRow {
+        command: match &facts {
+            Some(facts) => format!("{name}  {}", bytes(facts.len())),
+            None => name.into_owned(),
+        },
+        kind: JoinKind::Recording,
+        age_s: age.map(|age| age.as_secs_f64()),
+        ..ChooserRow::default()
     }
 }

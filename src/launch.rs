@@ -169,7 +169,8 @@ fn exit_code(outcome: Outcome) -> ExitCode {
 pub fn choose() -> Result<ExitCode, Error> {
     let screen = Screen::open()?;
     let opened = match chooser::choose(&screen)? {
-        None => return Ok(ExitCode::SUCCESS),
+        // The chooser does not let go of a recording yet.
+        None | Some(Choice::Recording(_)) => return Ok(ExitCode::SUCCESS),
         Some(Choice::Kept(running)) => {
             kept(Connection::join(running.keeper)?, Origin::Joined, DEFAULT_TICK)
         }

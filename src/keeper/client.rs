@@ -20,6 +20,7 @@ use super::{
     protocol::{Frames, FromKeeper, FromViewer, Hello, Malformed, Purpose, VERSION},
     rendezvous,
 };
+use crate::model::Exit;
 use crate::sys::{
     descriptor,
     pty::Size,
@@ -72,6 +73,12 @@ pub struct Running {
     pub command: Vec<Vec<u8>>,
     /// Wall-clock time of the launch, since the Unix epoch.
     pub launched_at: Duration,
+    /// Live bytes of all its processes that run.
+    pub live: Option<u64>,
+    /// Viewers that look already.
+    pub viewers: u32,
+    /// How it ended, where its keeper still waits for somebody to see it.
+    pub exit: Option<Exit>,
 }
 
 /// The programs that keepers of this user hold.
@@ -87,6 +94,9 @@ fn ask(keeper: u32) -> Option<Running> {
             pid: hello.root,
             command: hello.command,
             launched_at: hello.launched_at,
+            live: hello.live,
+            viewers: hello.viewers,
+            exit: hello.exit,
         }),
         _ => None,
     }

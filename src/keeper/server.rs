@@ -3,7 +3,7 @@
 //!
 //! One thread, one loop, nothing that blocks. Always holds: the terminal is drained whatever
 //! viewers do; a viewer that goes, hangs or lies loses its connection at most; at most one
-//! viewer holds the feed and may type; the keeper ends when all that is traced has ended and
+//! viewer holds the feed and may touch; the keeper ends when all that is traced has ended and
 //! nobody looks any more.
 
 mod admission;
@@ -272,10 +272,11 @@ impl Server {
             FromViewer::Open { version, purpose } if !viewer.is_open => {
                 self.admit(number, version, purpose);
             }
-            // Who has not introduced itself has no say.
+            // Who has not introduced itself has no say, and who only looks has none either.
             _ if !viewer.is_open => self.viewers[number].close(),
-            FromViewer::Input(bytes) if viewer.holds_feed => self.terminal.type_in(&bytes),
-            FromViewer::Resize(size) if viewer.holds_feed => self.terminal.resize(size),
+            _ if !viewer.holds_feed => {}
+            FromViewer::Input(bytes) => self.terminal.type_in(&bytes),
+            FromViewer::Resize(size) => self.terminal.resize(size),
             FromViewer::Tracing(on) => {
                 let now = clock::monotonic_ns();
                 control::set_tracing(self.watch.reader().header(), on, now);

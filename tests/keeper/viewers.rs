@@ -180,6 +180,12 @@ fn the_feed_goes_to_the_next_viewer() {
     let second = memtop::keeper::client::Connection::join(first.hello().root).unwrap();
     assert!(!second.hello().holds_feed);
     second.send(&FromViewer::Input(b"unheard\r".to_vec())).unwrap();
+    second.send(&FromViewer::Tracing(false)).unwrap();
+    second.send(&FromViewer::EndProgram).unwrap();
+    // Its own word comes after those of the other.
+    let ticks = first.reader().clock().tick;
+    wait_until(|| first.reader().clock().tick > ticks + 3);
+    assert!(first.reader().clock().tracing && is_alive(first.hello().root));
     drop(first);
     let handed = |message| matches!(message, FromKeeper::Feed);
     wait_until(|| second.messages().try_recv().is_ok_and(handed));
@@ -207,11 +213,19 @@ fn a_viewer_that_never_reads_does_not_stop_the_program() {
 fn programs_that_run_are_listed_until_they_end() {
     let (connection, _viewer) = spawn("sleep 60");
     let root = connection.hello().root;
+    assert_eq!(connection.hello().exit, None);
     let is_listed = || {
         let running = memtop::keeper::client::list_running();
         running.iter().any(|one| one.pid == root && one.command[0] == b"/bin/sh")
     };
     assert!(is_listed());
+    let running = memtop::keeper::client::list_running();
+    let own = running.iter().find(|one| one.pid == root).unwrap();
+    assert_eq!((own.viewers, own.exit), (1, None));
+    wait_until(|| {
+        let running = memtop::keeper::client::list_running();
+        running.iter().any(|one| one.pid == root && one.live.is_some_and(|live| live > 0))
+    });
     // Who only asks does not become a viewer.
     assert!(connection.hello().holds_feed);
     connection.send(&FromViewer::EndProgram).unwrap();

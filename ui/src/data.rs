@@ -370,23 +370,23 @@ impl std::fmt::Debug for Output<'_> {
     }
 }
 
-/// Programs that can be joined.
+/// What can be opened: programs that run, then recordings.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Chooser {
-    /// One row a program.
+    /// One row each.
     pub rows: Vec<ChooserRow>,
 }
 
-/// A program that can be joined.
+/// A program that can be joined, or a recording.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ChooserRow {
-    /// Process id.
-    pub pid: u32,
-    /// Command line.
+    /// Process id of a program.
+    pub pid: Option<u32>,
+    /// Command line, or the name of the file.
     pub command: String,
-    /// How it is traced.
+    /// What it is.
     pub kind: JoinKind,
-    /// Since how many seconds it runs.
+    /// Since how many seconds it runs, or is recorded.
     pub age_s: Option<f64>,
     /// Live bytes.
     pub live: Option<u64>,
@@ -394,14 +394,18 @@ pub struct ChooserRow {
     pub viewers: Option<u32>,
 }
 
-/// How a joinable program is traced.
+/// What can be opened, and how it is traced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum JoinKind {
     /// Started by `memtop run` or `memtop record`.
     #[default]
     Kept,
+    /// As that, and has ended.
+    Ended,
     /// Carries the allocator in itself.
     Embedded,
+    /// A recording in this folder.
+    Recording,
 }
 
 /// A passing message.

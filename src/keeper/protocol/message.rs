@@ -64,7 +64,7 @@ pub struct Hello {
     /// True if any of the program's standard descriptors is memtop's pseudo-terminal; it can
     /// be opened as the controlling terminal in any case.
     pub has_pty: bool,
-    /// True if this viewer drains the events and may type.
+    /// True if this viewer drains the events and may touch; others look.
     pub holds_feed: bool,
     /// Size of the terminal.
     pub size: Size,
@@ -72,6 +72,12 @@ pub struct Hello {
     pub command: Vec<Vec<u8>>,
     /// What is likely to make figures incomplete.
     pub warnings: Vec<String>,
+    /// Live bytes of all its processes that run.
+    pub live: Option<u64>,
+    /// Viewers that look already.
+    pub viewers: u32,
+    /// How the program ended, if it has.
+    pub exit: Option<Exit>,
 }
 
 /// From the keeper.
@@ -290,9 +296,12 @@ fn put_hello(builder: Builder, hello: &Hello) -> Builder {
     // The version comes first and stays so: it decides about the rest.
     let builder = builder.u32(hello.version).u32(hello.keeper).u32(hello.root);
     let builder = builder.time(hello.launched_at).u8(hello.has_pty.into());
-    put_size(builder.u8(hello.holds_feed.into()), hello.size)
+    let builder = put_size(builder.u8(hello.holds_feed.into()), hello.size)
         .list(&hello.command)
         .list(&hello.warnings)
+        .optional(hello.live)
+        .u32(hello.viewers);
+    put_exit(builder, hello.exit)
 }
 
 fn hello(parser: &mut Parser<'_>) -> Result<Hello, Malformed> {
@@ -308,6 +317,9 @@ fn hello(parser: &mut Parser<'_>) -> Result<Hello, Malformed> {
         size: size(parser)?,
         command: owned(parser.list()?),
         warnings: parser.list()?.into_iter().map(text).collect(),
+        live: parser.optional()?,
+        viewers: parser.u32()?,
+        exit: exit(parser)?,
     })
 }
 

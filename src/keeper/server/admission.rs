@@ -14,6 +14,7 @@ use crate::{
         launch::Options,
         protocol::{Frames, FromKeeper, FromViewer, Hello, Purpose, VERSION},
     },
+    source::session::live_bytes,
     sys::{file, pty::Size, socket},
 };
 
@@ -115,7 +116,18 @@ impl Server {
             size: self.terminal.size(),
             command,
             warnings: self.warnings.clone(),
+            live: self.live_bytes(),
+            viewers: self.viewers.iter().filter(|viewer| viewer.is_open).count() as u32,
+            exit: self.watch.exit(),
         }
+    }
+
+    /// What all processes that run hold together; unknown while there is none.
+    fn live_bytes(&self) -> Option<u64> {
+        let reader = self.watch.reader();
+        let alive = self.watch.processes().images().iter().filter(|image| image.end().is_none());
+        let live = alive.filter_map(|image| reader.read(image.index)).map(|one| live_bytes(&one));
+        live.reduce(u64::saturating_add)
     }
 
     /// All histories and ends so far, for a viewer that came late or fell behind.

@@ -30,7 +30,7 @@ pub(super) struct Viewer {
     came_at_ns: u64,
     /// It has introduced itself and gets all messages.
     pub(super) is_open: bool,
-    /// It drains the events and may type.
+    /// It drains the events, and what it asks for is done.
     pub(super) holds_feed: bool,
     /// Bytes of output that were not queued.
     lost: u64,

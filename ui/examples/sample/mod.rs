@@ -211,7 +211,7 @@ fn events() -> Events {
 
 fn chooser() -> Chooser {
     let row = |pid, command: &str, kind, age, live, viewers| ChooserRow {
-        pid,
+        pid: Some(pid),
         command: command.to_owned(),
         kind,
         age_s: Some(age),
@@ -229,7 +229,13 @@ fn chooser() -> Chooser {
                 Some(3 << 30),
                 0,
             ),
-            row(31_337, "python3 train.py", JoinKind::Kept, 8.0, None, 0),
+            row(31_337, "python3 train.py", JoinKind::Ended, 8.0, None, 0),
+            ChooserRow {
+                command: "nightly.memtop  2.1 MiB".to_owned(),
+                kind: JoinKind::Recording,
+                age_s: Some(40_000.0),
+                ..ChooserRow::default()
+            },
         ],
     }
 }

@@ -1,4 +1,4 @@
-//! Programs that can be joined.
+//! What can be opened: programs that run, and recordings.
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
@@ -17,17 +17,20 @@ const COLUMNS: &[Column<ChooserRow, ()>] = &[
         width: Width::Fixed(9),
         align: Alignment::Right,
         rank: 0,
-        cell: |row, (), _| (row.pid.to_string(), Some(Role::Figure)),
+        cell: |row, (), _| {
+            let pid = row.pid.map_or_else(String::new, |pid| pid.to_string());
+            (pid, Some(Role::Figure))
+        },
     },
     Column {
         title: "live",
         width: Width::Fixed(BYTES_WIDTH),
         align: Alignment::Right,
         rank: 1,
-        cell: |row, (), _| (format::or_unknown(row.live, format::bytes), Some(Role::Live)),
+        cell: |row, (), _| (of_a_program(row, row.live, format::bytes), Some(Role::Live)),
     },
     Column {
-        title: "runs for",
+        title: "age",
         width: Width::Fixed(8),
         align: Alignment::Right,
         rank: 2,
@@ -46,7 +49,7 @@ const COLUMNS: &[Column<ChooserRow, ()>] = &[
         align: Alignment::Right,
         rank: 4,
         cell: |row, (), _| {
-            let viewers = format::or_unknown(row.viewers, |viewers| viewers.to_string());
+            let viewers = of_a_program(row, row.viewers, |viewers| viewers.to_string());
             (viewers, Some(Role::Label))
         },
     },
@@ -59,18 +62,35 @@ const COLUMNS: &[Column<ChooserRow, ()>] = &[
     },
 ];
 
-const EMPTY: &str = "No traced program is running. Start one with  memtop run PROGRAM  \
-    or see what memtop does with  memtop demo .";
+const EMPTY: &str = "No traced program is running, and this folder has no recording. Start a \
+    program with  memtop run PROGRAM  or see what memtop does with  memtop demo .";
+
+/// What a recording has not is not unknown either.
+fn of_a_program<T>(row: &ChooserRow, value: Option<T>, text: impl Fn(T) -> String) -> String {
+    match row.kind {
+        JoinKind::Recording => String::new(),
+        _ => format::or_unknown(value, text),
+    }
+}
+
+/// `2 running · 1 recorded`.
+fn count(rows: &[ChooserRow]) -> String {
+    let of = |wanted: &[JoinKind]| rows.iter().filter(|row| wanted.contains(&row.kind)).count();
+    let counts = [
+        (of(&[JoinKind::Kept, JoinKind::Embedded]), "running"),
+        (of(&[JoinKind::Ended]), "ended"),
+        (of(&[JoinKind::Recording]), "recorded"),
+    ];
+    let words = counts.iter().filter(|(count, _)| *count > 0);
+    let words: Vec<String> = words.map(|(count, word)| format!(" {count} {word} ")).collect();
+    words.join("·")
+}
 
 /// Draws the list.
 pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     let rows = &cx.data.chooser.rows;
-    let title = Line::styled(" Traced programs ", cx.theme.style(Role::Title));
-    let count = match rows.len() {
-        0 => String::new(),
-        n => format!(" {n} running "),
-    };
-    let count = Line::styled(count, cx.theme.style(Role::Label));
+    let title = Line::styled(" Programs and recordings ", cx.theme.style(Role::Title));
+    let count = Line::styled(count(rows), cx.theme.style(Role::Label));
     let inner = panel(frame, area, cx.theme, (title, count));
     if rows.is_empty() {
         return empty_words(frame, inner, cx.theme, EMPTY);
@@ -89,6 +109,8 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
 fn kind(kind: JoinKind) -> &'static str {
     match kind {
         JoinKind::Kept => "by memtop",
+        JoinKind::Ended => "ended",
         JoinKind::Embedded => "built in",
+        JoinKind::Recording => "recording",
     }
 }
