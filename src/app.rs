@@ -226,10 +226,11 @@ impl App {
                 self.live.hold_feed(true);
                 self.shown.session.read_only = false;
             }
-            // The processes are seen by this viewer itself; the rest belongs to the greeting.
-            Some(
-                FromKeeper::ProcessEnded { .. } | FromKeeper::Hello(_) | FromKeeper::Failed { .. },
-            ) => {}
+            Some(FromKeeper::ProcessEnded { index, exit, ended_ns, .. }) => {
+                self.live.image_ended(index as usize, exit, ended_ns);
+            }
+            // They belong to the greeting.
+            Some(FromKeeper::Hello(_) | FromKeeper::Failed { .. }) => {}
             None => {
                 self.live.lost();
                 self.updates = never();

@@ -56,10 +56,12 @@ pub struct Schedule {
     stop_ns: Option<u64>,
     /// The stop of a trace that somebody starts by hand: so long after that.
     stop_after_start: Option<Duration>,
+    /// What the times above count from; `None` once that is settled.
+    counts_from_ns: Option<u64>,
 }
 
 impl Schedule {
-    /// Both times count from the launch; the stop of a trace that starts paused counts from
+    /// Both times count from the launch, until [`began`](Self::began) knows better; the stop of a trace that starts paused counts from
     /// its start, and is met at the next tick.
     pub fn new(start: Start, stop_after: Option<Duration>, launched_ns: u64) -> Self {
         let at = |delay| launched_ns.saturating_add(nanoseconds(delay));
@@ -71,6 +73,17 @@ impl Schedule {
             },
             stop_ns: stop_after.filter(|_| start != Start::Paused).map(at),
             stop_after_start: stop_after.filter(|_| start == Start::Paused),
+            counts_from_ns: (start != Start::Paused).then_some(launched_ns),
+        }
+    }
+
+    /// The program's own time began then, some milliseconds after the launch: what is due at
+    /// one second is due when its clock shows one second.
+    pub fn began(&mut self, began_ns: u64) {
+        let Some(before) = self.counts_from_ns.take() else { return };
+        let late = began_ns.saturating_sub(before);
+        for due in [&mut self.start_ns, &mut self.stop_ns].into_iter().flatten() {
+            *due = due.saturating_add(late);
         }
     }
 
@@ -142,6 +155,18 @@ mod tests {
         assert!(!tracing_at(1095));
         let intervals = reader.clock().intervals;
         assert_eq!(intervals, [(1051, Some(1060)), (1075, Some(1095))]);
+    }
+
+    #[test]
+    fn times_count_from_the_programs_own_beginning() {
+        let mut schedule = Schedule::new(
+            Start::After(Duration::from_nanos(50)),
+            Some(Duration::from_nanos(90)),
+            1000,
+        );
+        schedule.began(1007);
+        schedule.began(5000);
+        assert_eq!((schedule.start_ns, schedule.stop_ns), (Some(1057), Some(1097)));
     }
 
     #[test]

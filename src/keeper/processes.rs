@@ -66,6 +66,8 @@ pub struct Processes {
     executables_at_ns: u64,
     root: Option<u32>,
     root_end: Option<(Exit, u64)>,
+    /// Ends of images that somebody else saw, until the images are met here.
+    told: HashMap<usize, (Option<Exit>, u64)>,
 }
 
 impl Processes {
@@ -93,6 +95,14 @@ impl Processes {
     /// The launched program was reaped; its last image ended with it.
     pub fn root_ended(&mut self, exit: Exit, now_ns: u64) {
         self.root_end = Some((exit, now_ns));
+    }
+
+    /// Somebody who was there saw the image with this session number end.
+    pub fn ended_elsewhere(&mut self, index: usize, exit: Option<Exit>, at_ns: u64) {
+        match self.images.get_mut(index).and_then(|image| image.end.as_mut()) {
+            Some(end) => *end = End { at_ns, exit: exit.or(end.exit), reading: end.reading.take() },
+            None => _ = self.told.insert(index, (exit, at_ns)),
+        }
     }
 
     /// Finds new images, notices ends, and samples what lives.
@@ -154,6 +164,11 @@ impl Processes {
     fn notice_ends(&mut self, reader: &Reader, now_ns: u64, changes: &mut Changes) {
         let (root, root_end) = (self.root, self.root_end);
         for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
+            if let Some((exit, at)) = self.told.remove(&image.index) {
+                image.finish(reader, at, exit, changes);
+                changes.ended.push(image.index);
+                continue;
+            }
             let is_root = root == Some(image.pid);
             match root_end.filter(|(_, at)| is_root && image.started_ns <= *at) {
                 Some((exit, at)) => image.finish(reader, at, Some(exit), changes),

@@ -99,7 +99,11 @@ impl Watch {
         self.schedule.apply(self.prepared.reader.header(), now);
         self.ticker.is_due(now).then(|| {
             control::advance_tick(self.prepared.reader.header());
-            self.processes.observe(&self.prepared.reader, now)
+            let changes = self.processes.observe(&self.prepared.reader, now);
+            if let Some(first) = self.processes.image(0) {
+                self.schedule.began(first.started_ns());
+            }
+            changes
         })
     }
 

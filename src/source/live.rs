@@ -104,6 +104,11 @@ impl Live {
         self.processes.root_ended(exit, clock::monotonic_ns());
     }
 
+    /// The keeper saw the image of session `index` end.
+    pub fn image_ended(&mut self, index: usize, exit: Option<Exit>, at_ns: u64) {
+        self.processes.ended_elsewhere(index, exit, at_ns);
+    }
+
     /// Nobody answers any more.
     pub fn lost(&mut self) {
         self.connected = false;

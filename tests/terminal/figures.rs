@@ -138,6 +138,8 @@ fn a_late_start_after_a_delay_is_told_exactly() {
     let rows = replaced(&late);
     assert_nothing_grew(&rows, true);
     assert_start_is_marked(&rows, 2.0, 2.0);
+    // To the second that was asked for, not to one before.
+    assert!(rows[0].contains("tracing since 0:02"), "{}", rows[0]);
 }
 
 #[test]

@@ -68,3 +68,26 @@ fn the_second_viewer_looks_on_until_the_first_leaves() {
     second.press("q");
     assert_eq!(second.wait().code(), Some(0));
 }
+
+#[test]
+fn an_ended_program_is_not_older_for_who_joins_later() {
+    let late = Late::built(USUAL, &["1000", "100", "6"]);
+    late.goes_on();
+    let age = |rows: &[String]| {
+        let at = rows[0].find("ended: exit 6")?;
+        rows[0][at..].split_whitespace().nth(3).map(str::to_owned)
+    };
+    let shown = |rows: &[String]| {
+        let row = rows.iter().find(|row| row.contains(" Memory "))?;
+        Some(row[row.find(" Memory ")? + 8..].trim_matches(['─', ' ']).to_owned())
+    };
+    let first = late.terminal.wait_for("ended: exit 6");
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    let second = Terminal::start(USUAL, late.home.memtop([]));
+    second.wait_for(" ended ");
+    second.press("\r");
+    let joined = second.wait_for("ended: exit 6");
+    assert_eq!(age(&joined), age(&first));
+    assert!(shown(&first).is_some_and(|words| words.contains(" shown")));
+    assert_eq!(shown(&joined), shown(&first), "{}", joined.join("\n"));
+}

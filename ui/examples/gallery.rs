@@ -40,7 +40,7 @@ fn scene(name: &str, size: (u16, u16)) -> (Data<'static>, State) {
     match name {
         "events" => (sample::session(), state(Screen::Events)),
         "filter" => {
-            let input = FilterInput { text: ">1K free".to_owned(), error: None };
+            let input = FilterInput { text: ">1K free".to_owned(), error: None, is_old: false };
             (sample::session(), with(Screen::Events, Mode::Filter(input)))
         }
         "output" => (sample::session(), state(Screen::Output)),

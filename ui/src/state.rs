@@ -53,6 +53,8 @@ pub struct FilterInput {
     pub text: String,
     /// Why it cannot be used, once Enter found out.
     pub error: Option<String>,
+    /// The text is the filter in use: what is typed first takes its place.
+    pub is_old: bool,
 }
 
 /// A question and the answer under the cursor.

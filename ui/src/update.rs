@@ -73,8 +73,8 @@ pub fn update(state: &mut State, action: Action, data: &Data) -> Effect {
         Action::Choose => choose(state, data),
         Action::Answer(answer) => answered(state, answer),
         Action::EditFilter => edit_filter(state),
-        Action::Insert(c) => type_filter(state, |text| text.push(c)),
-        Action::Erase => type_filter(state, |text| _ = text.pop()),
+        Action::Insert(c) => type_filter(state, |text| text.push(c), true),
+        Action::Erase => type_filter(state, |text| _ = text.pop(), false),
         Action::StartTyping => start_typing(state, data),
         Action::StopTyping => enter(state, Mode::Browse),
         Action::Type(key) => send_key(state, key, data),
@@ -308,13 +308,18 @@ fn answered(state: &mut State, answer: Answer) -> Effect {
 
 fn edit_filter(state: &mut State) -> Effect {
     let text = state.filter_text.clone();
-    enter(state, Mode::Filter(FilterInput { text, error: None }))
+    let is_old = !text.is_empty();
+    enter(state, Mode::Filter(FilterInput { text, error: None, is_old }))
 }
 
-fn type_filter(state: &mut State, edit: impl FnOnce(&mut String)) -> Effect {
+/// What is typed first takes the place of an old filter; taking back a character edits it.
+fn type_filter(state: &mut State, edit: impl FnOnce(&mut String), replaces: bool) -> Effect {
     let Mode::Filter(input) = &mut state.mode else {
         return Effect::None;
     };
+    if std::mem::take(&mut input.is_old) && replaces {
+        input.text.clear();
+    }
     edit(&mut input.text);
     input.error = None;
     Effect::Redraw
@@ -367,7 +372,7 @@ fn paste(state: &mut State, text: &str, data: &Data) -> Effect {
         }
         (Mode::Filter(_), _) => {
             let line: String = text.chars().filter(|c| !c.is_control()).collect();
-            type_filter(state, |filter| filter.push_str(&line))
+            type_filter(state, |filter| filter.push_str(&line), true)
         }
         _ => Effect::None,
     }

@@ -207,6 +207,13 @@ fn a_filter_is_typed_applied_and_taken_away() {
     assert!(matches!(&state.mode, Mode::Filter(input) if input.error.is_some()));
     let (state, _) = press(Screen::Events, &data, "/free<Enter><Esc>");
     assert!(state.filter.is_empty() && state.filter_text.is_empty());
+    // An old filter gives way to what is typed, and can be edited all the same.
+    let (state, _) = press(Screen::Events, &data, "/free<Enter>/alloc<Enter>");
+    assert_eq!(state.filter_text, "alloc");
+    let (state, _) = press(Screen::Events, &data, "/free<Enter>/<Backspace>x<Enter>");
+    assert_eq!(state.filter_text, "frex");
+    let (state, _) = press(Screen::Events, &data, "/free<Enter>/<Enter>");
+    assert_eq!(state.filter_text, "free");
     let (state, _) = press(Screen::Events, &data, "/free<Esc>");
     assert!(state.filter.is_empty() && state.mode == Mode::Browse);
 }

@@ -101,8 +101,11 @@ fn events() {
     assert_snapshot!("events_80x24", plain(sample::session(), Screen::Events, (80, 24)));
     assert_snapshot!("events_120x40", plain(sample::session(), Screen::Events, (120, 40)));
     assert_snapshot!("events_empty", plain(sample::paused(), Screen::Events, (80, 24)));
-    let input =
-        FilterInput { text: ">q".into(), error: Some("“>q”: a size reads like >1K".into()) };
+    let input = FilterInput {
+        text: ">q".into(),
+        error: Some("“>q”: a size reads like >1K".into()),
+        is_old: false,
+    };
     let frame = in_mode(sample::session(), Screen::Events, Mode::Filter(input), (80, 24));
     assert_snapshot!("events_filter_error", frame);
 }

@@ -158,3 +158,26 @@ fn a_scribbled_session_count_does_no_harm() {
     launch.memory.header().sessions.store(u32::MAX, Relaxed);
     assert_eq!(launch.observe(), Changes::default());
 }
+
+#[test]
+fn an_end_that_somebody_else_saw_is_believed_before_and_after() {
+    let mut launch = Launch::new();
+    let (first, second) = (sleeper(), sleeper());
+    let (first_pid, second_pid) = (first.id(), second.id());
+    launch.claim(first_pid, 1);
+    launch.claim(second_pid, 1);
+    end(first);
+    end(second);
+    let early = clock::monotonic_ns();
+    // Told before it was met here, and after its end was noticed here, too late.
+    launch.processes.ended_elsewhere(0, Some(Exit::Code(4)), early);
+    launch.observe();
+    let end_of = |launch: &Launch, index| {
+        let end = launch.processes.image(index).unwrap().end().unwrap();
+        (end.exit, end.at_ns)
+    };
+    assert_eq!(end_of(&launch, 0), (Some(Exit::Code(4)), early));
+    assert!(end_of(&launch, 1).1 > early);
+    launch.processes.ended_elsewhere(1, None, early);
+    assert_eq!(end_of(&launch, 1), (None, early));
+}

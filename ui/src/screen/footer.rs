@@ -38,9 +38,10 @@ fn prompt(input: &FilterInput, theme: &Theme) -> Line<'static> {
             theme.style(Role::Muted),
         ),
     };
+    let text = if input.is_old { Role::Selected } else { Role::Figure };
     Line::from(vec![
         Span::styled(" /", theme.style(Role::Key)),
-        Span::styled(input.text.clone(), theme.style(Role::Figure)),
+        Span::styled(input.text.clone(), theme.style(text)),
         Span::styled("█", theme.style(Role::Key)),
         rest,
     ])
