@@ -247,7 +247,7 @@ fn zoom_theme_bars_and_processes() {
 fn the_chooser_joins_what_is_selected() {
     let data = sample::session();
     assert_eq!(press(Screen::Chooser, &data, "j<Enter>").1, [Effect::Join(1)]);
-    assert_eq!(press(Screen::Chooser, &data, "jjjjjk<Enter>").1, [Effect::Join(1)]);
+    assert_eq!(press(Screen::Chooser, &data, "jjjjjk<Enter>").1, [Effect::Join(2)]);
     assert_eq!(press(Screen::Chooser, &Data::default(), "<Enter>").1, []);
     assert_eq!(press(Screen::Chooser, &data, "7sp").1, [], "there is no program to act on yet");
 }
