@@ -1,0 +1,49 @@
+//! What a screen can show: plain values, already sorted and cut to what fits.
+//!
+//! The caller fills these structs from its model before each frame (see
+//! [`capacity`](crate::capacity) for how many rows fit); the view only draws them. Times are
+//! seconds since the shown process's session began, sizes are bytes. `None` means *unknown* and is
+//! drawn as `–`, never as zero.
+
+mod chooser;
+mod events;
+mod growth;
+mod header;
+mod notice;
+mod output;
+mod sizes;
+mod timeline;
+
+pub use chooser::*;
+pub use events::*;
+pub use growth::*;
+pub use header::*;
+pub use notice::*;
+pub use output::*;
+pub use sizes::*;
+pub use timeline::*;
+
+/// Everything one frame needs.
+#[derive(Debug, Default)]
+pub struct Data<'a> {
+    /// The honesty bar on top of every screen.
+    pub header: Header,
+    /// The curve of live memory and its tracing window.
+    pub timeline: Timeline,
+    /// The size-class histogram.
+    pub sizes: Sizes,
+    /// What grew since the baseline.
+    pub growth: Growth,
+    /// Sums over the whole window.
+    pub totals: Totals,
+    /// What the window means, in one sentence.
+    pub sentence: Option<String>,
+    /// The live tail of allocations and frees.
+    pub events: Events,
+    /// The program's own terminal.
+    pub output: Output<'a>,
+    /// Programs that can be joined.
+    pub chooser: Chooser,
+    /// A passing message from the engine.
+    pub notice: Option<Notice>,
+}
