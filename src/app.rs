@@ -289,8 +289,12 @@ impl App {
             Effect::Marked(number) => self.shown.model.mark(number),
             Effect::SendInput(bytes) => self.controls.send_input(&bytes),
             Effect::Suspend => self.suspend()?,
-            // Only the chooser joins.
-            Effect::Join(_) => {}
+            // Only the chooser joins; a name is in the state already.
+            Effect::Join(_) | Effect::Named(_) => {}
+            Effect::SaveSnapshot(..) | Effect::LoadSnapshot(_) | Effect::Seek(_) => {
+                let words = "this session keeps no snapshots and no past";
+                self.shown.state.notice = Some(Notice::warning(words));
+            }
             Effect::Quit(leave) => return Ok(Some(self.leave(leave))),
         }
         Ok(None)

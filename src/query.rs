@@ -4,9 +4,9 @@
 use memtop_ui::{
     Capacity, State, capacity,
     data::{
-        Baseline, Data, Event, EventKind, Events, Exactness, Growth, GrowthRow, Header, Interval,
-        Origin, Output, Peak, Point, ProcessChoice, RunState, SizeRow, Sizes, Timeline, Totals,
-        Tracing,
+        Baseline, Data, Event, EventKind, Events, Exactness, Grown, Growth, GrowthBy, GrowthRow,
+        Header, Interval, Origin, Output, Peak, Point, ProcessChoice, RunState, SizeRow, Sizes,
+        Timeline, Totals, Tracing,
     },
 };
 
@@ -212,7 +212,8 @@ fn growth(model: &Model, state: &State, room: Capacity) -> Growth {
     rows.sort_by_key(|row| std::cmp::Reverse((row.delta_bytes, row.delta_blocks)));
     let more = rows.len().saturating_sub(room.growth);
     rows.truncate(room.growth);
-    Growth { since, age_s: then.map(|marked| model.reading.now_s - marked.t_s), rows, more }
+    let age_s = then.map(|marked| model.reading.now_s - marked.t_s);
+    Growth { since, age_s, by: GrowthBy::Size, rows, more }
 }
 
 /// What growth is measured from; the start when the mark is not of this process.
@@ -229,8 +230,7 @@ fn baseline<'a>(model: &'a Model, state: &State) -> (Baseline, Option<&'a model:
 fn growth_row(class: &SizeClass, then: &[SizeClass]) -> GrowthRow {
     let before = then.iter().find(|before| before.min == class.min).copied().unwrap_or_default();
     GrowthRow {
-        min: class.min,
-        max: class.max,
+        what: Grown::Class { min: class.min, max: class.max },
         delta_bytes: class.current_bytes.wrapping_sub(before.current_bytes) as i64,
         delta_blocks: class.current_blocks.wrapping_sub(before.current_blocks) as i64,
         live_bytes: class.current_bytes,

@@ -5,7 +5,7 @@ mod sample;
 
 use crossterm::event::{self, Event};
 use memtop_ui::data::{Data, Output};
-use memtop_ui::state::{Dialog, FilterInput, Mode, Question};
+use memtop_ui::state::{Dialog, Mode, Prompt, Purpose, Question};
 use memtop_ui::theme::{ColorDepth, Glyphs, Palette};
 use memtop_ui::{Screen, State, Theme, draw, pane_size, terminal};
 use ratatui::Terminal;
@@ -40,8 +40,10 @@ fn scene(name: &str, size: (u16, u16)) -> (Data<'static>, State) {
     match name {
         "events" => (sample::session(), state(Screen::Events)),
         "filter" => {
-            let input = FilterInput { text: ">1K free".to_owned(), error: None, is_old: false };
-            (sample::session(), with(Screen::Events, Mode::Filter(input)))
+            let purpose = Purpose::FilterEvents;
+            let prompt =
+                Prompt { purpose, text: ">1K free".to_owned(), error: None, is_old: false };
+            (sample::session(), with(Screen::Events, Mode::Prompt(prompt)))
         }
         "output" => (sample::session(), state(Screen::Output)),
         "typing" => (sample::session(), with(Screen::Output, Mode::Typing)),

@@ -2,6 +2,7 @@
 
 use crossterm::event::KeyEvent;
 
+use crate::data::{DiffSort, SortKey};
 use crate::state::Screen;
 
 /// One wish, independent of the key that expressed it.
@@ -53,10 +54,54 @@ pub enum Action {
     Answer(Answer),
     /// Start typing a filter.
     EditFilter,
-    /// A character of the filter.
+    /// A character of the line being typed.
     Insert(char),
-    /// Take back a character of the filter.
+    /// Take back a character of the line being typed.
     Erase,
+    /// Sum by something else.
+    Regroup,
+    /// Tell growth by site or by size.
+    RegroupGrowth,
+    /// Sort sites by a figure; by the same once more turns the order round.
+    SortSites(SortKey),
+    /// Sort sites by the column before or after.
+    SortColumn(Step),
+    /// Turn the order of rows round.
+    ReverseOrder,
+    /// Sort the diff by a figure; by the same once more turns the order round.
+    SortDiff(DiffSort),
+    /// Let a function count what it called as its own, or not.
+    WithCallees(bool),
+    /// Show the frames of allocators, libraries and the runtime as well, or fold them.
+    AllFrames,
+    /// Show another stack of what was opened.
+    Stack(Step),
+    /// Let the widths of the flame mean something else.
+    NextMeasure,
+    /// Turn the flame over: callers of callees, or callees of callers.
+    Invert,
+    /// Zoom out by a frame.
+    ZoomOutFrame,
+    /// To a node that the search found.
+    Match(Step),
+    /// Show the growth between the chosen moments as a flame.
+    FlameOfGrowth,
+    /// Compare with another moment.
+    PairFrom(Step),
+    /// Look at another moment.
+    PairTo(Step),
+    /// Give a mark a name.
+    NameMark,
+    /// Write a snapshot to a file.
+    SaveSnapshot,
+    /// Read a snapshot from a file.
+    LoadSnapshot,
+    /// Let time go on by itself, or stop it.
+    Play,
+    /// Slower or faster.
+    Speed(Step),
+    /// To another moment.
+    Seek(Seek),
     /// Let the keyboard go to the program.
     StartTyping,
     /// Take the keyboard back.
@@ -76,13 +121,36 @@ pub enum Step {
     Next,
 }
 
-/// A movement in a list or a text.
+/// To a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seek {
+    /// One reading back or on.
+    Tick(Step),
+    /// A column of the picture back or on.
+    Column(Step),
+    /// To the stop before or after.
+    Stop(Step),
+    /// To the highest live bytes.
+    Peak,
+    /// To the next sudden growth.
+    Growth,
+    /// To where tracing began.
+    Start,
+    /// To the present, or the end.
+    End,
+}
+
+/// A movement in a list, a text or a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Motion {
     /// One row up.
     Up,
     /// One row down.
     Down,
+    /// One to the left, in a picture.
+    Left,
+    /// One to the right, in a picture.
+    Right,
     /// One page up.
     PageUp,
     /// One page down.

@@ -2,7 +2,8 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use crate::action::{Action, Answer, Motion, Step};
+use crate::action::{Action, Answer, Motion, Seek, Step};
+use crate::data::{DiffSort, SortKey};
 use crate::state::{Mode, Question, Screen, State};
 
 /// A key with its modifiers. Shift is part of the character, not a modifier.
@@ -19,10 +20,12 @@ pub enum Scope {
     Everywhere,
     /// On one screen.
     On(Screen),
+    /// On the screens about code: sites, a site, flame, snapshots.
+    Code,
     /// On the help page.
     Help,
-    /// While a filter is typed.
-    Filter,
+    /// While a line is typed.
+    Prompt,
     /// While keys go to the program.
     Typing,
     /// While the quit dialog asks.
@@ -38,6 +41,10 @@ pub enum Group {
     Look,
     /// See what changed.
     Compare,
+    /// Sort tables, and decide what their rows are.
+    Sort,
+    /// Go back in time.
+    Time,
     /// Decide what is traced.
     Trace,
     /// Talk to the program.
@@ -50,14 +57,24 @@ pub enum Group {
 
 impl Group {
     /// All groups in the order of the help page.
-    pub const ALL: [Self; 6] =
-        [Self::Look, Self::Compare, Self::Trace, Self::Program, Self::Memtop, Self::Move];
+    pub const ALL: [Self; 8] = [
+        Self::Look,
+        Self::Compare,
+        Self::Sort,
+        Self::Time,
+        Self::Trace,
+        Self::Program,
+        Self::Memtop,
+        Self::Move,
+    ];
 
     /// The heading.
     pub fn title(self) -> &'static str {
         match self {
             Self::Look => "Look around",
             Self::Compare => "See what changed",
+            Self::Sort => "Sort and sum up",
+            Self::Time => "Go back in time",
             Self::Trace => "Decide what is traced",
             Self::Program => "The program",
             Self::Memtop => "memtop itself",
@@ -104,17 +121,62 @@ macro_rules! bindings {
 use KeyCode::{
     BackTab, Backspace, Down, End, Enter, Esc, F, Home, Left, PageDown, PageUp, Right, Tab, Up,
 };
-use Scope::{Clear, Everywhere, Filter, Help, On, Quit, Typing};
+use Scope::{Clear, Code, Everywhere, Help, On, Prompt, Quit, Typing};
 
 /// Every key memtop knows, in the order of footer and help page.
 #[rustfmt::skip]
 pub static BINDINGS: &[Binding] = bindings![
     Look, Everywhere, [ch('1')], Action::Show(Screen::Overview), "overview", "overview: timeline, sizes, growth";
+    Look, Everywhere, [ch('2')], Action::Show(Screen::Sites), "sites", "sites: which code asked for the memory";
+    Look, Everywhere, [ch('3')], Action::Show(Screen::Flame), "flame", "flame: the call tree, as wide as its memory";
+    Look, Everywhere, [ch('4')], Action::Show(Screen::Snapshots), "snapshots", "snapshots: marked moments, and what differs between two of them";
     Look, Everywhere, [ch('7')], Action::Show(Screen::Output), "output", "output: the program's own terminal";
+    Look, Everywhere, [ch('8')], Action::Show(Screen::Time), "time", "time: go back to any moment of the session or the recording";
     Look, Everywhere, [ch('9')], Action::Show(Screen::Events), "events", "events: the live tail of allocations and frees";
     Look, Everywhere, [key(Tab)], Action::NextScreen, "", "next screen";
     Look, Everywhere, [key(BackTab)], Action::PreviousScreen, "", "previous screen";
     Look, On(Screen::Events), [ch('/'), ch('\\')], Action::EditFilter, "filter", "filter events: >1K  <=64  =32  alloc  free  realloc  untracked  a thread's id or name";
+    Look, On(Screen::Sites), [key(Enter)], Action::Choose, "open", "the selected row in full: stack, source lines, history";
+    Look, On(Screen::Snapshots), [key(Enter)], Action::Choose, "open", "the selected row in full";
+    Look, On(Screen::Flame), [key(Enter)], Action::Choose, "zoom", "let the selected frame fill the width";
+    Look, On(Screen::Flame), [key(Backspace)], Action::ZoomOutFrame, "", "zoom out by a frame";
+    Look, On(Screen::Flame), [ch('v')], Action::NextMeasure, "measure", "widths mean live, at peak, allocated, or growth";
+    Look, On(Screen::Flame), [ch('i')], Action::Invert, "invert", "turn the tree over: from the code that asked to its callers";
+    Look, On(Screen::Flame), [ch('n')], Action::Match(Step::Next), "", "to the next frame that matches the filter";
+    Look, On(Screen::Flame), [ch('N')], Action::Match(Step::Previous), "", "to the frame before that matches";
+    Look, On(Screen::Site), [ch(']')], Action::Stack(Step::Next), "other stack", "the next stack of the group, the largest first";
+    Look, On(Screen::Site), [ch('[')], Action::Stack(Step::Previous), "", "the stack before";
+    Look, On(Screen::Site), [key(Backspace)], Action::Back, "back", "back to the table";
+    Look, Code, [ch('/'), ch('\\')], Action::EditFilter, "filter", "filter code: a part of any name  fn:parse  file:dict.c  module:libc  thread:io  size>1M  blocks>1000  delta>0  -word leaves out  * and ? stand for anything";
+    Look, Code, [ch('f')], Action::AllFrames, "all frames", "show the frames of allocators, libraries and the runtime as well, or fold them";
+    Sort, On(Screen::Sites), [ch('m')], Action::Regroup, "group", "sum by site, line, function, file, module, thread";
+    Sort, On(Screen::Sites), [ch('o')], Action::SortSites(SortKey::Live), "", "sort by live bytes of its own; the same key again turns the order round";
+    Sort, On(Screen::Sites), [ch('t')], Action::SortSites(SortKey::WithCallees), "", "sort by live bytes in total, with those of what it called";
+    Sort, On(Screen::Sites), [ch('D')], Action::SortSites(SortKey::DeltaBytes), "", "sort by growth since the baseline";
+    Sort, On(Screen::Sites), [ch('B')], Action::SortSites(SortKey::Blocks), "", "sort by live blocks";
+    Sort, On(Screen::Sites), [ch('a')], Action::SortSites(SortKey::Allocations), "", "sort by allocations";
+    Sort, On(Screen::Sites), [ch('A')], Action::SortSites(SortKey::Allocated), "", "sort by allocated bytes";
+    Sort, On(Screen::Sites), [ch('R')], Action::SortSites(SortKey::PerSecond), "", "sort by allocations per second";
+    Sort, On(Screen::Sites), [ch('Y')], Action::SortSites(SortKey::Temporary), "", "sort by the share of temporary blocks";
+    Sort, On(Screen::Sites), [ch('P')], Action::SortSites(SortKey::AtPeak), "", "sort by live bytes at the peak";
+    Sort, On(Screen::Sites), [key(Right)], Action::SortColumn(Step::Next), "sort", "sort by the next column";
+    Sort, On(Screen::Sites), [key(Left)], Action::SortColumn(Step::Previous), "", "sort by the column before";
+    Sort, On(Screen::Sites), [ch('I')], Action::ReverseOrder, "", "turn the order of rows round";
+    Sort, On(Screen::Snapshots), [ch('m')], Action::Regroup, "group", "sum by site, line, function, file, module, thread";
+    Sort, On(Screen::Snapshots), [ch('o')], Action::WithCallees(false), "", "let a function count what it asked for itself";
+    Sort, On(Screen::Snapshots), [ch('t')], Action::WithCallees(true), "", "let a function count what it called as well";
+    Sort, On(Screen::Snapshots), [ch('D')], Action::SortDiff(DiffSort::Bytes), "", "sort by difference in bytes";
+    Sort, On(Screen::Snapshots), [ch('B')], Action::SortDiff(DiffSort::Blocks), "", "sort by difference in blocks";
+    Sort, On(Screen::Snapshots), [ch('I')], Action::ReverseOrder, "", "turn the order of rows round";
+    Sort, On(Screen::Overview), [ch('m')], Action::RegroupGrowth, "", "tell growth by site or by size";
+    Move, Code, [key(Up), ch('k')], Action::Move(Motion::Up), "", "up";
+    Move, Code, [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
+    Move, Code, [key(PageUp)], Action::Move(Motion::PageUp), "", "a page up";
+    Move, Code, [key(PageDown)], Action::Move(Motion::PageDown), "", "a page down";
+    Move, Code, [key(Home), ch('g')], Action::Move(Motion::Top), "", "to the top";
+    Move, Code, [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the bottom";
+    Move, On(Screen::Flame), [key(Left), ch('h')], Action::Move(Motion::Left), "", "to the left";
+    Move, On(Screen::Flame), [key(Right), ch('l')], Action::Move(Motion::Right), "", "to the right";
     Move, On(Screen::Events), [key(Up), ch('k')], Action::Move(Motion::Up), "", "up";
     Move, On(Screen::Events), [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
     Move, On(Screen::Events), [key(PageUp)], Action::Move(Motion::PageUp), "", "a page up";
@@ -126,6 +188,28 @@ pub static BINDINGS: &[Binding] = bindings![
     Trace, Everywhere, [ch('p')], Action::ToggleTracing, "pause", "pause or resume tracing; frees of traced blocks are still seen";
     Compare, Everywhere, [ch('s')], Action::Mark, "mark", "mark this moment with a number and measure growth from it";
     Compare, Everywhere, [ch('b')], Action::NextBaseline, "baseline", "measure growth from the next mark, or from the start again";
+    Compare, Everywhere, [ch('d')], Action::Show(Screen::Snapshots), "diff", "what differs between two moments";
+    Compare, On(Screen::Snapshots), [ch('[')], Action::PairFrom(Step::Next), "from", "compare with the next moment of the list";
+    Compare, On(Screen::Snapshots), [ch('{')], Action::PairFrom(Step::Previous), "", "compare with the moment before";
+    Compare, On(Screen::Snapshots), [ch(']')], Action::PairTo(Step::Next), "to", "look at the next moment of the list";
+    Compare, On(Screen::Snapshots), [ch('}')], Action::PairTo(Step::Previous), "", "look at the moment before";
+    Compare, On(Screen::Snapshots), [ch('v')], Action::FlameOfGrowth, "flame of Δ", "show the growth as a flame";
+    Compare, On(Screen::Snapshots), [ch('n')], Action::NameMark, "name", "give the mark a name";
+    Compare, On(Screen::Snapshots), [ch('w')], Action::SaveSnapshot, "save", "write the moment to a file";
+    Compare, On(Screen::Snapshots), [ch('L')], Action::LoadSnapshot, "load", "read a moment from a file, of this run or another";
+    Time, On(Screen::Time), [ch(' ')], Action::Play, "play", "let time go on by itself, or stop it";
+    Time, On(Screen::Time), [ch('+')], Action::Speed(Step::Next), "faster", "faster";
+    Time, On(Screen::Time), [ch('-')], Action::Speed(Step::Previous), "slower", "slower";
+    Time, On(Screen::Time), [ch('.'), ch('l')], Action::Seek(Seek::Tick(Step::Next)), "step", "on by a reading";
+    Time, On(Screen::Time), [ch(','), ch('h')], Action::Seek(Seek::Tick(Step::Previous)), "", "back by a reading";
+    Time, On(Screen::Time), [key(Right)], Action::Seek(Seek::Column(Step::Next)), "", "on by a hundredth of the time";
+    Time, On(Screen::Time), [key(Left)], Action::Seek(Seek::Column(Step::Previous)), "", "back by a hundredth";
+    Time, On(Screen::Time), [ch(']')], Action::Seek(Seek::Stop(Step::Next)), "jump", "to the next mark, peak, start, pause or growth";
+    Time, On(Screen::Time), [ch('[')], Action::Seek(Seek::Stop(Step::Previous)), "", "to the one before";
+    Time, On(Screen::Time), [ch('P')], Action::Seek(Seek::Peak), "peak", "to the peak";
+    Time, On(Screen::Time), [ch('n')], Action::Seek(Seek::Growth), "growth", "to the next sudden growth";
+    Time, On(Screen::Time), [key(Home), ch('g')], Action::Seek(Seek::Start), "", "to the start of tracing";
+    Time, On(Screen::Time), [key(End), ch('G')], Action::Seek(Seek::End), "", "to the present, or the end";
     Compare, Everywhere, [ch(' '), ch('Z')], Action::Freeze, "freeze", "hold the tables still, as scrolling events does; header and timeline go on";
     Compare, On(Screen::Overview), [ch('+')], Action::ZoomIn, "zoom", "show less time on the timeline";
     Compare, On(Screen::Overview), [ch('-')], Action::ZoomOut, "", "show more time";
@@ -156,9 +240,9 @@ pub static BINDINGS: &[Binding] = bindings![
     Memtop, Everywhere, [ctrl('l')], Action::Repaint, "", "draw everything anew";
     Memtop, Everywhere, [ctrl('z')], Action::Suspend, "", "suspend memtop; the program goes on";
     Memtop, Everywhere, [ch('q'), ctrl('c')], Action::Quit, "quit", "quit; asks what becomes of a program that still runs";
-    Memtop, Filter, [key(Enter)], Action::Choose, "apply", "use the filter";
-    Memtop, Filter, [key(Esc), ctrl('c')], Action::Back, "cancel", "forget what was typed";
-    Memtop, Filter, [key(Backspace)], Action::Erase, "", "take back a character";
+    Memtop, Prompt, [key(Enter)], Action::Choose, "apply", "use what was typed";
+    Memtop, Prompt, [key(Esc), ctrl('c')], Action::Back, "cancel", "forget what was typed";
+    Memtop, Prompt, [key(Backspace)], Action::Erase, "", "take back a character";
     Memtop, Quit, [ch('d'), ch('q'), ctrl('c')], Action::Answer(Answer::Detach), "detach", "leave; the program goes on";
     Memtop, Quit, [ch('e')], Action::Answer(Answer::EndProgram), "end the program", "leave and end the program";
     Memtop, Quit, [ch('s'), key(Esc)], Action::Answer(Answer::Stay), "stay", "do not leave";
@@ -176,13 +260,18 @@ pub static BINDINGS: &[Binding] = bindings![
 pub fn scopes(state: &State) -> &'static [Scope] {
     match (&state.mode, state.screen) {
         (Mode::Help, _) => &[Help],
-        (Mode::Filter(_), _) => &[Filter],
+        (Mode::Prompt(_), _) => &[Prompt],
         (Mode::Typing, _) => &[Typing],
         (Mode::Asking(dialog), _) => match dialog.question {
             Question::Quit => &[Quit],
             Question::Clear => &[Clear],
         },
         (Mode::Browse, Screen::Overview) => &[On(Screen::Overview), Everywhere],
+        (Mode::Browse, Screen::Sites) => &[On(Screen::Sites), Code, Everywhere],
+        (Mode::Browse, Screen::Site) => &[On(Screen::Site), Code, Everywhere],
+        (Mode::Browse, Screen::Flame) => &[On(Screen::Flame), Code, Everywhere],
+        (Mode::Browse, Screen::Snapshots) => &[On(Screen::Snapshots), Code, Everywhere],
+        (Mode::Browse, Screen::Time) => &[On(Screen::Time), Everywhere],
         (Mode::Browse, Screen::Output) => &[On(Screen::Output), Everywhere],
         (Mode::Browse, Screen::Events) => &[On(Screen::Events), Everywhere],
         (Mode::Browse, Screen::Chooser) => &[On(Screen::Chooser), Everywhere],
@@ -215,7 +304,7 @@ fn lookup(scope: Scope, pressed: Key) -> Option<&'static Binding> {
 fn unbound(mode: &Mode, event: KeyEvent) -> Option<Action> {
     match (mode, event.code) {
         (Mode::Typing, _) => Some(Action::Type(event)),
-        (Mode::Filter(_), KeyCode::Char(c))
+        (Mode::Prompt(_), KeyCode::Char(c))
             if (event.modifiers - KeyModifiers::SHIFT).is_empty() =>
         {
             Some(Action::Insert(c))
@@ -234,7 +323,7 @@ pub fn advertised(state: &State) -> impl Iterator<Item = &'static Binding> {
     };
     let place = |b: &Binding| match (&b.action, b.scope) {
         (Action::Show(_), _) => 0,
-        (_, On(_)) => 1,
+        (_, On(_) | Code) => 1,
         _ => 2,
     };
     (0..3)
@@ -275,10 +364,16 @@ impl Scope {
             Everywhere => "everywhere",
             On(Screen::Chooser) => "chooser",
             On(Screen::Overview) => "overview",
+            On(Screen::Sites) => "sites",
+            On(Screen::Site) => "a site",
+            On(Screen::Flame) => "flame",
+            On(Screen::Snapshots) => "snapshots",
+            On(Screen::Time) => "time",
+            Code => "sites, flame, snapshots",
             On(Screen::Output) => "output",
             On(Screen::Events) => "events",
             Help => "help",
-            Filter => "filter",
+            Prompt => "typing a line",
             Typing => "typing to the program",
             Quit => "quit dialog",
             Clear => "clear dialog",
@@ -376,14 +471,14 @@ mod tests {
         assert!(bound.is_disjoint(&text));
         assert_eq!(
             bound.len() + text.len(),
-            29,
+            51,
             "an action was added: bind it, or count it as text"
         );
     }
 
     #[test]
     fn screens_answer_to_their_digits() {
-        for (digit, screen, _) in crate::state::SCREENS {
+        for &(digit, screen, _) in crate::state::SCREENS {
             let binding = lookup(Everywhere, ch(digit)).unwrap();
             assert_eq!(binding.action, Action::Show(screen));
         }

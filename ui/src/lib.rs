@@ -17,7 +17,7 @@
 //! | module | concept |
 //! | --- | --- |
 //! | [`data`] | what a screen can show |
-//! | [`state`], [`filter`] | what the person chose |
+//! | [`state`], [`choice`], [`cursor`], [`filter`] | what the person chose |
 //! | [`action`], [`keymap`], [`mod@update`] | what can be asked for, by which key, with what effect |
 //! | [`keys`] | keys as bytes, for the program's own terminal |
 //! | [`screen`] | one file a screen |
@@ -40,6 +40,8 @@
 #![forbid(unsafe_code)]
 
 pub mod action;
+pub mod choice;
+pub mod cursor;
 pub mod data;
 pub mod filter;
 pub mod format;
@@ -48,6 +50,7 @@ pub mod keymap;
 pub mod keys;
 pub mod screen;
 pub mod state;
+pub mod symbol;
 pub mod terminal;
 pub mod theme;
 pub mod update;
@@ -80,6 +83,12 @@ pub struct Capacity {
     pub growth: usize,
     /// Rows of [`Data::events`] from the first visible one on; add [`State::events_scroll`].
     pub events: usize,
+    /// Rows of [`Data::sites`].
+    pub sites: usize,
+    /// Rows of the diff in [`Data::snapshots`].
+    pub diff: usize,
+    /// Columns and rows of [`Data::flame`].
+    pub flame: (usize, usize),
 }
 
 /// How many rows fit in the terminal's present size.
@@ -92,5 +101,8 @@ pub fn capacity(data: &Data, state: &State) -> Capacity {
         sizes: rows_in(parts.sizes),
         growth: rows_in(parts.growth),
         events: screen::events::capacity(rows),
+        sites: screen::sites::capacity(rows),
+        diff: screen::snapshots::capacity(body, data),
+        flame: screen::flame::capacity(body),
     }
 }

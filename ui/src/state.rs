@@ -5,7 +5,8 @@
 //! below, never in the view.
 
 use crate::action::Answer;
-use crate::data::{Baseline, Data, Mark, Notice};
+use crate::choice::{CodeChoice, DiffChoice, FlameChoice, Playback, SiteChoice, SitesChoice};
+use crate::data::{Baseline, Data, Mark, Notice, When};
 use crate::filter::Filter;
 use crate::theme::Palette;
 use crate::widget::timeline::Extent;
@@ -17,16 +18,30 @@ pub enum Screen {
     Chooser,
     /// Timeline, sizes, growth.
     Overview,
+    /// Where memory comes from, as a table.
+    Sites,
+    /// One row of that table in full.
+    Site,
+    /// The call tree by weight.
+    Flame,
+    /// Moments, and what differs between two of them.
+    Snapshots,
     /// The program's terminal.
     Output,
+    /// Moments to look at: scrubbing through a session or a recording.
+    Time,
     /// The live tail of allocations and frees.
     Events,
 }
 
 /// Screens in the order of their digits, as Tab visits them.
-pub const SCREENS: [(char, Screen, &str); 3] = [
+pub const SCREENS: &[(char, Screen, &str)] = &[
     ('1', Screen::Overview, "overview"),
+    ('2', Screen::Sites, "sites"),
+    ('3', Screen::Flame, "flame"),
+    ('4', Screen::Snapshots, "snapshots"),
     ('7', Screen::Output, "output"),
+    ('8', Screen::Time, "time"),
     ('9', Screen::Events, "events"),
 ];
 
@@ -38,23 +53,40 @@ pub enum Mode {
     Browse,
     /// To the help page.
     Help,
-    /// To the filter being typed.
-    Filter(FilterInput),
+    /// To a line being typed.
+    Prompt(Prompt),
     /// To the program.
     Typing,
     /// To a question.
     Asking(Dialog),
 }
 
-/// A filter while it is typed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct FilterInput {
+/// A line while it is typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// What it is for.
+    pub purpose: Purpose,
     /// What was typed so far.
     pub text: String,
     /// Why it cannot be used, once Enter found out.
     pub error: Option<String>,
-    /// The text is the filter in use: what is typed first takes its place.
+    /// The text is the one in use, or a proposal: what is typed first takes its place.
     pub is_old: bool,
+}
+
+/// What a typed line is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To narrow the events.
+    FilterEvents,
+    /// To narrow what is shown about code.
+    FilterCode,
+    /// To call the mark of this number something.
+    NameMark(u32),
+    /// To write a snapshot of this moment to a file.
+    Save(When),
+    /// To read a snapshot from a file.
+    Load,
 }
 
 /// A question and the answer under the cursor.
@@ -126,6 +158,18 @@ pub struct State {
     pub filter_text: String,
     /// The same, parsed.
     pub filter: Filter,
+    /// What is shown about code.
+    pub code: CodeChoice,
+    /// The table of sites.
+    pub sites: SitesChoice,
+    /// The site that was opened.
+    pub site: SiteChoice,
+    /// The flame.
+    pub flame: FlameChoice,
+    /// The diff.
+    pub diff: DiffChoice,
+    /// The moment that is looked at, and whether time goes on from there.
+    pub playback: Playback,
     /// Index of the process shown.
     pub process: usize,
     /// The palette in use.
@@ -159,6 +203,12 @@ impl State {
             bars: Bars::default(),
             filter_text: String::new(),
             filter: Filter::default(),
+            code: CodeChoice::default(),
+            sites: SitesChoice::default(),
+            site: SiteChoice::default(),
+            flame: FlameChoice::default(),
+            diff: DiffChoice::default(),
+            playback: Playback::default(),
             process: 0,
             palette: Palette::Dark,
             selected: 0,
@@ -183,8 +233,18 @@ impl State {
         self.extent = self.extent.following(&data.timeline, self.zoom_s);
     }
 
-    /// Brings selections back into lists that became shorter.
+    /// Brings selections back into lists that became shorter, and lets them follow what they
+    /// selected.
+    ///
+    /// To be called before each frame.
     pub fn observe_lengths(&mut self, data: &Data) {
+        match self.screen {
+            Screen::Sites => self.sites.cursor.observe(&data.sites.rows, |row| row.key),
+            Screen::Snapshots => {
+                self.diff.cursor.observe(&data.snapshots.diff.rows, |row| row.key);
+            }
+            _ => {}
+        }
         let last = |len: usize| len.saturating_sub(1);
         self.selected = self.selected.min(last(data.chooser.rows.len()));
         self.process = self.process.min(last(data.header.process.count));

@@ -5,7 +5,7 @@ mod sample;
 
 use insta::assert_snapshot;
 use memtop_ui::data::{Data, Interval, Output};
-use memtop_ui::state::{Dialog, FilterInput, Mode, Question};
+use memtop_ui::state::{Dialog, Mode, Prompt, Purpose, Question};
 use memtop_ui::theme::{ColorDepth, Glyphs, Palette};
 use memtop_ui::widget::timeline::{self, plot_area};
 use memtop_ui::{Screen, State, Theme, capacity, draw, pane_size};
@@ -101,12 +101,13 @@ fn events() {
     assert_snapshot!("events_80x24", plain(sample::session(), Screen::Events, (80, 24)));
     assert_snapshot!("events_120x40", plain(sample::session(), Screen::Events, (120, 40)));
     assert_snapshot!("events_empty", plain(sample::paused(), Screen::Events, (80, 24)));
-    let input = FilterInput {
+    let prompt = Prompt {
+        purpose: Purpose::FilterEvents,
         text: ">q".into(),
         error: Some("“>q”: a size reads like >1K".into()),
         is_old: false,
     };
-    let frame = in_mode(sample::session(), Screen::Events, Mode::Filter(input), (80, 24));
+    let frame = in_mode(sample::session(), Screen::Events, Mode::Prompt(prompt), (80, 24));
     assert_snapshot!("events_filter_error", frame);
 }
 

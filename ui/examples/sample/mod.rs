@@ -25,7 +25,7 @@ pub fn session() -> Data<'static> {
         events: events(),
         output: Output::Elsewhere,
         chooser: chooser(),
-        notice: None,
+        ..Data::default()
     }
 }
 
@@ -112,7 +112,9 @@ fn timeline(now_s: f64) -> Timeline {
         points,
         intervals: vec![Interval { from_s: start, to_s: None }],
         now_s,
-        marks: vec![Mark { number: 1, t_s: 96.0 }, Mark { number: 2, t_s: 140.0 }],
+        marks: [(1, 96.0), (2, 140.0)]
+            .map(|(number, t_s)| Mark { number, t_s, name: None })
+            .to_vec(),
         peak: Some(Peak { bytes: 54_421_094, t_s: 130.2 }),
     }
 }
@@ -161,8 +163,7 @@ fn sizes() -> Sizes {
 
 fn growth() -> Growth {
     let row = |min, max, delta_bytes, delta_blocks, live_bytes| GrowthRow {
-        min,
-        max,
+        what: Grown::Class { min, max },
         delta_bytes,
         delta_blocks,
         live_bytes,
@@ -174,7 +175,7 @@ fn growth() -> Growth {
         row((4 << 20) + 1, 8 << 20, 0, 0, 7_969_177),
         row(1, 16, -14_336, -112, 196_710),
     ];
-    Growth { since: Baseline::Mark(1), age_s: Some(52.0), rows, more: 0 }
+    Growth { since: Baseline::Mark(1), by: GrowthBy::Size, age_s: Some(52.0), rows, more: 0 }
 }
 
 fn totals() -> Totals {

@@ -1,6 +1,6 @@
 //! What grew since the baseline.
 
-use super::Baseline;
+use super::{Baseline, Key, Name};
 
 /// What grew since the baseline, largest growth first.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -9,23 +9,62 @@ pub struct Growth {
     pub since: Baseline,
     /// How long ago that was.
     pub age_s: Option<f64>,
+    /// What the rows are; sizes where there are no stacks, whatever was chosen.
+    pub by: GrowthBy,
     /// The rows that fit.
     pub rows: Vec<GrowthRow>,
     /// How many rows were left out.
     pub more: usize,
 }
 
-/// Growth of one size class.
+/// By what growth is told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum GrowthBy {
+    /// By site.
+    #[default]
+    Site,
+    /// By size class.
+    Size,
+}
+
+impl GrowthBy {
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Site => Self::Size,
+            Self::Size => Self::Site,
+        }
+    }
+}
+
+/// Growth of one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrowthRow {
-    /// Smallest requested size, inclusive.
-    pub min: u64,
-    /// Largest requested size, inclusive.
-    pub max: u64,
+    /// What grew.
+    pub what: Grown,
     /// Change of live bytes.
     pub delta_bytes: i64,
     /// Change of live blocks.
     pub delta_blocks: i64,
     /// Live bytes now.
     pub live_bytes: u64,
+}
+
+/// What grew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grown {
+    /// A size class.
+    Class {
+        /// Smallest requested size, inclusive.
+        min: u64,
+        /// Largest requested size, inclusive.
+        max: u64,
+    },
+    /// A site.
+    Site {
+        /// Which.
+        key: Key,
+        /// How it is called.
+        name: Name,
+    },
 }

@@ -4,23 +4,38 @@
 //! [`capacity`](crate::capacity) for how many rows fit); the view only draws them. Times are
 //! seconds since the shown process's session began, sizes are bytes. `None` means *unknown* and is
 //! drawn as `–`, never as zero.
+//!
+//! What the screen shown does not draw may stay empty: header, timeline and totals are for every
+//! screen, the rest is for the one it is named after.
 
 mod chooser;
 mod events;
+mod flame;
 mod growth;
 mod header;
+mod name;
 mod notice;
 mod output;
+mod site;
+mod sites;
 mod sizes;
+mod snapshots;
+mod time;
 mod timeline;
 
 pub use chooser::*;
 pub use events::*;
+pub use flame::*;
 pub use growth::*;
 pub use header::*;
+pub use name::*;
 pub use notice::*;
 pub use output::*;
+pub use site::*;
+pub use sites::*;
 pub use sizes::*;
+pub use snapshots::*;
+pub use time::*;
 pub use timeline::*;
 
 /// Everything one frame needs.
@@ -44,6 +59,16 @@ pub struct Data<'a> {
     pub output: Output<'a>,
     /// Programs that can be joined.
     pub chooser: Chooser,
+    /// Where memory comes from.
+    pub sites: Sites,
+    /// The site that was opened; `None` when it is not there (any more).
+    pub site: Option<Box<Site>>,
+    /// The call tree.
+    pub flame: Flame,
+    /// Moments, and what differs between two of them.
+    pub snapshots: Snapshots,
+    /// The moments that can be looked at.
+    pub time: Time,
     /// A passing message from the engine.
     pub notice: Option<Notice>,
 }

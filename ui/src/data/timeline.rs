@@ -42,12 +42,14 @@ pub struct Interval {
 }
 
 /// A moment the person marked.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Mark {
     /// Its number, from one.
     pub number: u32,
     /// Its moment.
     pub t_s: f64,
+    /// What the person calls it.
+    pub name: Option<String>,
 }
 
 /// Where growth is measured from.

@@ -8,14 +8,14 @@ use super::Cx;
 use crate::action::Action;
 use crate::data::{Notice, Output, Severity};
 use crate::keymap::{Binding, advertised};
-use crate::state::{FilterInput, Mode};
+use crate::state::{Mode, Prompt, Purpose};
 use crate::theme::{Role, Theme};
 
 /// Draws the footer.
 pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     let notice = cx.state.notice.as_ref().or(cx.data.notice.as_ref());
     let line = match (&cx.state.mode, notice) {
-        (Mode::Filter(input), _) => prompt(input, cx.theme),
+        (Mode::Prompt(input), _) => prompt(input, cx.theme),
         (_, Some(notice)) => words(notice, cx.theme),
         _ => keys(cx, usize::from(area.width)),
     };
@@ -30,21 +30,30 @@ fn words(notice: &Notice, theme: &Theme) -> Line<'static> {
     Line::styled(format!(" {sign} {}", notice.text), theme.style(role))
 }
 
-fn prompt(input: &FilterInput, theme: &Theme) -> Line<'static> {
-    let rest = match &input.error {
+fn prompt(prompt: &Prompt, theme: &Theme) -> Line<'static> {
+    let (begin, hint) = purpose(prompt.purpose);
+    let rest = match &prompt.error {
         Some(error) => Span::styled(format!("   {error}"), theme.style(Role::Warning)),
-        None => Span::styled(
-            "   >1K  free  a thread's id or name   Enter apply  Esc cancel",
-            theme.style(Role::Muted),
-        ),
+        None => Span::styled(format!("   {hint}Enter apply  Esc cancel"), theme.style(Role::Muted)),
     };
-    let text = if input.is_old { Role::Selected } else { Role::Figure };
+    let text = if prompt.is_old { Role::Selected } else { Role::Figure };
     Line::from(vec![
-        Span::styled(" /", theme.style(Role::Key)),
-        Span::styled(input.text.clone(), theme.style(text)),
+        Span::styled(format!(" {begin}"), theme.style(Role::Key)),
+        Span::styled(prompt.text.clone(), theme.style(text)),
         Span::styled("█", theme.style(Role::Key)),
         rest,
     ])
+}
+
+/// How a line begins, and what can be typed there.
+fn purpose(purpose: Purpose) -> (String, &'static str) {
+    match purpose {
+        Purpose::FilterEvents => ("/".to_owned(), ">1K  free  a thread's id or name   "),
+        Purpose::FilterCode => ("/".to_owned(), "name  fn:  file:  size>1M  -word   "),
+        Purpose::NameMark(number) => (format!("name of mark {number}: "), ""),
+        Purpose::Save(_) => ("save the snapshot to: ".to_owned(), ""),
+        Purpose::Load => ("load the snapshot in: ".to_owned(), ""),
+    }
 }
 
 /// As many keys as fit; help and quit always do.

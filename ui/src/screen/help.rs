@@ -59,7 +59,7 @@ fn lines(theme: &Theme, width: usize) -> Vec<Line<'static>> {
 fn is_shown(scope: Scope) -> bool {
     !matches!(
         scope,
-        Scope::Help | Scope::Filter | Scope::Quit | Scope::Clear | Scope::On(Screen::Chooser)
+        Scope::Help | Scope::Prompt | Scope::Quit | Scope::Clear | Scope::On(Screen::Chooser)
     )
 }
 

@@ -3,21 +3,27 @@
 pub mod chooser;
 pub mod dialog;
 pub mod events;
+pub mod flame;
 pub mod footer;
 pub mod header;
 pub mod help;
 pub mod output;
 pub mod overview;
+pub mod site;
+pub mod sites;
+pub mod snapshots;
+pub mod time;
 pub mod too_small;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Span;
 use ratatui::widgets::Clear;
 
 use crate::data::{Baseline, Data, Growth, RunState};
 use crate::format;
 use crate::state::{Mode, Screen, State};
-use crate::theme::Theme;
+use crate::theme::{Role, Theme};
 
 /// What every screen draws from.
 #[derive(Clone, Copy)]
@@ -48,7 +54,12 @@ pub(crate) fn draw(frame: &mut Frame, cx: Cx) {
     match cx.state.screen {
         Screen::Chooser => chooser::draw(frame, body, cx),
         Screen::Overview => overview::draw(frame, body, cx),
+        Screen::Sites => sites::draw(frame, body, cx),
+        Screen::Site => site::draw(frame, body, cx),
+        Screen::Flame => flame::draw(frame, body, cx),
+        Screen::Snapshots => snapshots::draw(frame, body, cx),
         Screen::Output => output::draw(frame, body, cx),
+        Screen::Time => time::draw(frame, body, cx),
         Screen::Events => events::draw(frame, body, cx),
     }
     match &cx.state.mode {
@@ -57,7 +68,7 @@ pub(crate) fn draw(frame: &mut Frame, cx: Cx) {
             help::draw(frame, body, cx);
         }
         Mode::Asking(asked) => dialog::draw(frame, body, cx, *asked),
-        Mode::Browse | Mode::Filter(_) | Mode::Typing => {}
+        Mode::Browse | Mode::Prompt(_) | Mode::Typing => {}
     }
     footer::draw(frame, bottom, cx);
 }
@@ -83,6 +94,30 @@ pub(crate) fn fate_in_short(state: &RunState) -> Option<String> {
         RunState::Disconnected => Some("disconnected".to_owned()),
         state => fate(state),
     }
+}
+
+/// The role of a change.
+pub(crate) fn tendency(delta: i64) -> Role {
+    match delta {
+        0 => Role::Label,
+        1.. => Role::Growing,
+        _ => Role::Freed,
+    }
+}
+
+/// What of a title says that not everything shows, or not the present.
+pub(crate) fn narrowed<'a>(cx: Cx<'a>, filter: &'a str) -> Vec<Span<'a>> {
+    let rule = Span::styled("── ", cx.theme.style(Role::Border));
+    let mut words = Vec::new();
+    if !filter.is_empty() {
+        words.push(rule.clone());
+        words.push(Span::styled(format!("/ {filter} "), cx.theme.style(Role::Key)));
+    }
+    if cx.state.frozen {
+        words.push(rule);
+        words.push(Span::styled("frozen ", cx.theme.style(Role::Warning)));
+    }
+    words
 }
 
 /// Since when growth is measured: `start of tracing`, `mark 1 (0:52 ago)`.

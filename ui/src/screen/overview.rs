@@ -4,8 +4,8 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Cx, fate, since};
-use crate::data::{Data, GrowthRow, RunState, SizeRow, Totals};
+use super::{Cx, fate, since, tendency};
+use crate::data::{Data, Grown, GrowthRow, RunState, SizeRow, Totals};
 use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::state::Bars;
 use crate::theme::{Role, Theme};
@@ -239,7 +239,7 @@ const GROWTH: &[Column<GrowthRow, ()>] = &[
         width: Width::Fixed(11),
         align: Alignment::Right,
         rank: 0,
-        cell: |row, (), _| (format::size_class(row.min, row.max), Some(Role::Label)),
+        cell: |row, (), _| (class(row), Some(Role::Label)),
     },
     Column {
         title: "Δ bytes",
@@ -264,11 +264,10 @@ const GROWTH: &[Column<GrowthRow, ()>] = &[
     },
 ];
 
-fn tendency(delta: i64) -> Role {
-    match delta {
-        0 => Role::Label,
-        1.. => Role::Growing,
-        _ => Role::Freed,
+fn class(row: &GrowthRow) -> String {
+    match &row.what {
+        Grown::Class { min, max } => format::size_class(*min, *max),
+        Grown::Site { name, .. } => name.text.clone(),
     }
 }
 

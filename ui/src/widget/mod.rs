@@ -1,7 +1,9 @@
 //! Reusable drawing, each piece testable alone.
 
 pub mod bar;
+pub mod flame;
 pub mod popup;
+pub mod sorted;
 pub mod table;
 pub mod terminal;
 pub mod timeline;

@@ -57,66 +57,70 @@ pub struct Table<'a, R, C> {
 impl<R, C> Table<'_, R, C> {
     /// Draws a heading and as many `rows` as fit.
     pub fn draw(&self, frame: &mut Frame, area: Rect, theme: &Theme, rows: &[R]) {
-        let columns = self.layout(usize::from(area.width));
-        let heading = self.line(theme, &columns, |column, _| (column.title.to_owned(), None));
+        let columns = layout(self.columns.iter(), usize::from(area.width));
+        let heading = line(theme, &columns, |column, _| (column.title.to_owned(), None));
         let heading = heading.patch_style(theme.style(Role::Label));
         frame.render_widget(heading, Rect { height: area.height.min(1), ..area });
         for (i, row) in rows.iter().enumerate().take(usize::from(area.height).saturating_sub(1)) {
-            let mut line =
-                self.line(theme, &columns, |column, width| (column.cell)(row, self.context, width));
+            let mut cells =
+                line(theme, &columns, |column, width| (column.cell)(row, self.context, width));
             if self.selected == Some(i) {
-                line = self.highlight(line, theme, usize::from(area.width));
+                cells = highlight(cells, theme, usize::from(area.width));
             }
-            frame.render_widget(line, Rect { y: area.y + 1 + i as u16, height: 1, ..area });
+            frame.render_widget(cells, Rect { y: area.y + 1 + i as u16, height: 1, ..area });
         }
     }
+}
 
-    fn highlight<'l>(&self, line: Line<'l>, theme: &Theme, width: usize) -> Line<'l> {
-        let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
-        let text = format!("▸{}", text.strip_prefix(' ').unwrap_or(&text));
-        Line::styled(left(&text, width), theme.style(Role::Selected))
-    }
+/// The selected row says so in shape and in colour.
+pub(super) fn highlight(line: Line<'_>, theme: &Theme, width: usize) -> Line<'static> {
+    let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
+    let text = format!("▸{}", text.strip_prefix(' ').unwrap_or(&text));
+    Line::styled(left(&shorten(&text, width), width), theme.style(Role::Selected))
+}
 
-    /// The columns that fit with their widths.
-    fn layout(&self, room: usize) -> Vec<(&Column<R, C>, usize)> {
-        let mut columns: Vec<&Column<R, C>> = self.columns.iter().collect();
-        let need = |columns: &[&Column<R, C>]| {
-            columns.iter().map(|c| c.width.least() + GAP).sum::<usize>().saturating_sub(GAP)
+/// The columns that fit in `room`, with their widths.
+pub(super) fn layout<'c, R, C>(
+    columns: impl Iterator<Item = &'c Column<R, C>>,
+    room: usize,
+) -> Vec<(&'c Column<R, C>, usize)> {
+    let mut columns: Vec<&Column<R, C>> = columns.collect();
+    let need = |columns: &[&Column<R, C>]| {
+        columns.iter().map(|c| c.width.least() + GAP).sum::<usize>().saturating_sub(GAP)
+    };
+    while need(&columns) > room {
+        let Some(rank) = columns.iter().map(|c| c.rank).max().filter(|rank| *rank > 0) else {
+            break;
         };
-        while need(&columns) > room {
-            let Some(rank) = columns.iter().map(|c| c.rank).max().filter(|rank| *rank > 0) else {
-                break;
-            };
-            columns.retain(|c| c.rank < rank);
-        }
-        let spare = room.saturating_sub(need(&columns));
-        let fills = columns.iter().filter(|c| matches!(c.width, Width::Fill(_))).count();
-        let width = |column: &Column<R, C>| match column.width {
-            Width::Fixed(width) => width,
-            Width::Fill(width) => width + spare / fills.max(1),
-        };
-        columns.into_iter().map(|column| (column, width(column))).collect()
+        columns.retain(|c| c.rank < rank);
     }
+    let spare = room.saturating_sub(need(&columns));
+    let fills = columns.iter().filter(|c| matches!(c.width, Width::Fill(_))).count();
+    let width = |column: &Column<R, C>| match column.width {
+        Width::Fixed(width) => width,
+        Width::Fill(width) => width + spare / fills.max(1),
+    };
+    columns.into_iter().map(|column| (column, width(column))).collect()
+}
 
-    fn line(
-        &self,
-        theme: &Theme,
-        columns: &[(&Column<R, C>, usize)],
-        cell: impl Fn(&Column<R, C>, usize) -> (String, Option<Role>),
-    ) -> Line<'static> {
-        let mut spans = Vec::with_capacity(columns.len() * 2);
-        for (i, (column, width)) in columns.iter().enumerate() {
-            if i > 0 {
-                spans.push(Span::raw(" ".repeat(GAP)));
-            }
-            let (text, role) = cell(column, *width);
-            let text = shorten(&text, *width);
-            let text = match column.align {
-                Alignment::Right => right(&text, *width),
-                _ => left(&text, *width),
-            };
-            spans.push(Span::styled(text, role.map_or_else(Style::new, |r| theme.style(r))));
+/// One line of cells, each in the width of its column.
+pub(super) fn line<R, C>(
+    theme: &Theme,
+    columns: &[(&Column<R, C>, usize)],
+    cell: impl Fn(&Column<R, C>, usize) -> (String, Option<Role>),
+) -> Line<'static> {
+    let mut spans = Vec::with_capacity(columns.len() * 2);
+    for (i, (column, width)) in columns.iter().enumerate() {
+        if i > 0 {
+            spans.push(Span::raw(" ".repeat(GAP)));
         }
-        Line::from(spans)
+        let (text, role) = cell(column, *width);
+        let text = shorten(&text, *width);
+        let text = match column.align {
+            Alignment::Right => right(&text, *width),
+            _ => left(&text, *width),
+        };
+        spans.push(Span::styled(text, role.map_or_else(Style::new, |r| theme.style(r))));
     }
+    Line::from(spans)
 }

@@ -1,14 +1,21 @@
 //! How a wish changes the state, and what it asks of the rest of memtop.
 
+mod code;
+mod flame;
+mod prompt;
+mod time;
+
+pub use time::advance;
+
 use crate::action::{Action, Answer, Motion, Step};
-use crate::data::{Baseline, Data, Mark, Notice, Origin, Output};
-use crate::filter::Filter;
+use crate::cursor::moved;
+use crate::data::{Baseline, Data, Mark, Notice, Origin, Output, Pair, When};
 use crate::keys;
-use crate::state::{Bars, Dialog, FilterInput, Mode, Question, SCREENS, Screen, State};
+use crate::state::{Bars, Dialog, Mode, Question, SCREENS, Screen, State};
 use crate::widget::timeline::zoom;
 
 /// What the caller of [`update`] has to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub enum Effect {
     /// Nothing: the frame is still right.
@@ -27,6 +34,14 @@ pub enum Effect {
     Clear,
     /// Remember the sizes of this moment; the mark is in [`State::marks`] already.
     Marked(u32),
+    /// A mark got a name, or lost it; it is in [`State::marks`] already.
+    Named(u32),
+    /// Write a snapshot of a moment to a file.
+    SaveSnapshot(When, String),
+    /// Read a snapshot from a file and let it be one of the moments.
+    LoadSnapshot(String),
+    /// Let everything be shown as it was at this moment; at none, as it is.
+    Seek(Option<f64>),
     /// Write these bytes to the program's terminal.
     SendInput(Vec<u8>),
     /// Join the program in this row of the chooser.
@@ -72,9 +87,30 @@ pub fn update(state: &mut State, action: Action, data: &Data) -> Effect {
         Action::Move(motion) => go(state, motion, data),
         Action::Choose => choose(state, data),
         Action::Answer(answer) => answered(state, answer),
-        Action::EditFilter => edit_filter(state),
-        Action::Insert(c) => type_filter(state, |text| text.push(c), true),
-        Action::Erase => type_filter(state, |text| _ = text.pop(), false),
+        Action::EditFilter | Action::NameMark | Action::SaveSnapshot | Action::LoadSnapshot => {
+            prompt::open(state, &action, data)
+        }
+        Action::Insert(c) => prompt::edit(state, |text| text.push(c), true),
+        Action::Erase => prompt::edit(state, |text| _ = text.pop(), false),
+        Action::Regroup => code::regroup(state),
+        Action::RegroupGrowth => code::regroup_growth(state),
+        Action::SortSites(by) => code::sort_sites(state, by),
+        Action::SortColumn(step) => code::sort_column(state, step),
+        Action::SortDiff(by) => code::sort_diff(state, by),
+        Action::ReverseOrder => code::reverse_order(state),
+        Action::WithCallees(with) => code::with_callees(state, with),
+        Action::AllFrames => code::all_frames(state),
+        Action::Stack(step) => code::stack(state, step, data),
+        Action::PairFrom(step) => code::pair(state, code::Side::From, step, data),
+        Action::PairTo(step) => code::pair(state, code::Side::To, step, data),
+        Action::NextMeasure => flame::next_measure(state),
+        Action::Invert => flame::invert(state),
+        Action::ZoomOutFrame => flame::zoom_out(state, data),
+        Action::Match(step) => flame::to_match(state, step, data),
+        Action::FlameOfGrowth => flame::of_growth(state),
+        Action::Play => time::play(state, data),
+        Action::Speed(step) => time::speed(state, step),
+        Action::Seek(seek) => time::seek(state, seek, data),
         Action::StartTyping => start_typing(state, data),
         Action::StopTyping => enter(state, Mode::Browse),
         Action::Type(key) => send_key(state, key, data),
@@ -126,15 +162,13 @@ fn back(state: &mut State) -> Effect {
     if state.mode != Mode::Browse {
         return enter(state, Mode::Browse);
     }
-    if state.screen == Screen::Events && !state.filter.is_empty() {
-        state.filter = Filter::default();
-        state.filter_text.clear();
-    } else if state.frozen {
-        return freeze(state);
-    } else {
-        return show(state, Screen::Overview);
+    if state.screen == Screen::Site {
+        return show(state, state.site.opened_from);
     }
-    Effect::Redraw
+    if flame::leave_zoom(state) || prompt::clear_filter(state) {
+        return Effect::Redraw;
+    }
+    if state.frozen { freeze(state) } else { show(state, Screen::Overview) }
 }
 
 fn freeze(state: &mut State) -> Effect {
@@ -150,8 +184,8 @@ fn mark(state: &mut State, data: &Data) -> Effect {
         return Effect::None;
     }
     let number = state.marks.last().map_or(1, |mark| mark.number + 1);
-    state.marks.push(Mark { number, t_s: data.timeline.now_s });
-    state.baseline = Baseline::Mark(number);
+    state.marks.push(Mark { number, t_s: data.timeline.now_s, name: None });
+    measure_from(state, Baseline::Mark(number));
     Effect::Marked(number)
 }
 
@@ -164,8 +198,15 @@ fn next_baseline(state: &mut State) -> Effect {
         Baseline::Start => after(0),
         Baseline::Mark(number) => after(number),
     };
-    state.baseline = next.map_or(Baseline::Start, |mark| Baseline::Mark(mark.number));
+    let next = next.map_or(Baseline::Start, |mark| Baseline::Mark(mark.number));
+    measure_from(state, next);
     Effect::Redraw
+}
+
+/// Growth and the diff begin at the same moment, until the diff is told otherwise.
+fn measure_from(state: &mut State, baseline: Baseline) {
+    state.baseline = baseline;
+    state.diff.pair = Pair { from: baseline.into(), to: When::Now };
 }
 
 fn toggle_bars(state: &mut State) -> Effect {
@@ -239,7 +280,9 @@ fn go(state: &mut State, motion: Motion, data: &Data) -> Effect {
 
 fn go_on_screen(state: &mut State, motion: Motion, data: &Data, page: usize) {
     match state.screen {
-        Screen::Overview => {}
+        Screen::Overview | Screen::Time => {}
+        Screen::Sites | Screen::Site | Screen::Snapshots => code::go(state, motion, data, page),
+        Screen::Flame => flame::go(state, motion, data),
         Screen::Chooser => {
             let last = data.chooser.rows.len().saturating_sub(1);
             state.selected = moved(state.selected, motion, last, page);
@@ -267,19 +310,8 @@ fn reversed(motion: Motion) -> Motion {
         Motion::PageDown => Motion::PageUp,
         Motion::Top => Motion::Bottom,
         Motion::Bottom => Motion::Top,
+        sideways => sideways,
     }
-}
-
-fn moved(at: usize, motion: Motion, last: usize, page: usize) -> usize {
-    match motion {
-        Motion::Up => at.saturating_sub(1),
-        Motion::Down => at + 1,
-        Motion::PageUp => at.saturating_sub(page),
-        Motion::PageDown => at + page,
-        Motion::Top => 0,
-        Motion::Bottom => last,
-    }
-    .min(last)
 }
 
 fn choose(state: &mut State, data: &Data) -> Effect {
@@ -288,10 +320,19 @@ fn choose(state: &mut State, data: &Data) -> Effect {
             let (answer, ..) = dialog.question.answers()[dialog.selected];
             answered(state, answer)
         }
-        Mode::Filter(_) => apply_filter(state),
-        _ if state.screen == Screen::Chooser && state.selected < data.chooser.rows.len() => {
-            Effect::Join(state.selected)
+        Mode::Prompt(_) => prompt::apply(state),
+        _ => choose_on_screen(state, data),
+    }
+}
+
+fn choose_on_screen(state: &mut State, data: &Data) -> Effect {
+    match state.screen {
+        Screen::Chooser if state.selected < data.chooser.rows.len() => Effect::Join(state.selected),
+        Screen::Sites => code::open(state, data.sites.rows.chosen().map(|row| row.key)),
+        Screen::Snapshots => {
+            code::open(state, data.snapshots.diff.rows.chosen().map(|row| row.key))
         }
+        Screen::Flame => flame::zoom_in(state, data),
         _ => Effect::None,
     }
 }
@@ -304,41 +345,6 @@ fn answered(state: &mut State, answer: Answer) -> Effect {
         Answer::Clear => Effect::Clear,
         Answer::Stay => Effect::Redraw,
     }
-}
-
-fn edit_filter(state: &mut State) -> Effect {
-    let text = state.filter_text.clone();
-    let is_old = !text.is_empty();
-    enter(state, Mode::Filter(FilterInput { text, error: None, is_old }))
-}
-
-/// What is typed first takes the place of an old filter; taking back a character edits it.
-fn type_filter(state: &mut State, edit: impl FnOnce(&mut String), replaces: bool) -> Effect {
-    let Mode::Filter(input) = &mut state.mode else {
-        return Effect::None;
-    };
-    if std::mem::take(&mut input.is_old) && replaces {
-        input.text.clear();
-    }
-    edit(&mut input.text);
-    input.error = None;
-    Effect::Redraw
-}
-
-fn apply_filter(state: &mut State) -> Effect {
-    let Mode::Filter(input) = &mut state.mode else {
-        return Effect::None;
-    };
-    match Filter::parse(&input.text) {
-        Ok(filter) => {
-            state.filter_text = input.text.trim().to_owned();
-            state.filter = filter;
-            state.events_scroll = 0;
-            state.mode = Mode::Browse;
-        }
-        Err(error) => input.error = Some(error),
-    }
-    Effect::Redraw
 }
 
 fn start_typing(state: &mut State, data: &Data) -> Effect {
@@ -370,9 +376,9 @@ fn paste(state: &mut State, text: &str, data: &Data) -> Effect {
         (Mode::Typing, Output::Terminal(screen)) => {
             Effect::SendInput(keys::encode_paste(text, screen.bracketed_paste()))
         }
-        (Mode::Filter(_), _) => {
+        (Mode::Prompt(_), _) => {
             let line: String = text.chars().filter(|c| !c.is_control()).collect();
-            type_filter(state, |filter| filter.push_str(&line), true)
+            prompt::edit(state, |text| text.push_str(&line), true)
         }
         _ => Effect::None,
     }

@@ -1,49 +1,33 @@
-//! The filter of the events screen: a few words, all of which must hold.
+//! The filter of the events screen.
 //!
 //! `>1K`, `<=64`, `=32` compare the size; `alloc`, `free`, `realloc` choose the kind; `untracked`
 //! keeps frees of blocks never seen allocated; a bare number is a thread id, any other word a part
-//! of the thread's name.
+//! of the thread's name, as is `thread:` with a part of it.
 
+use super::pattern::Pattern;
+use super::{Comparison, Term, comparison, terms};
 use crate::data::{Event, EventKind};
 
 /// A parsed filter; the default lets everything pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    terms: Vec<Term>,
+    terms: Vec<Term<Test>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Term {
+enum Test {
     Size(Comparison, u64),
     Kind(EventKind),
     Untracked,
     Tid(u32),
-    Thread(String),
+    Thread(Pattern),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparison {
-    Less,
-    AtMost,
-    Equal,
-    AtLeast,
-    More,
-}
-
-/// Longest spelling first, so that `>=` is not read as `>`.
-const COMPARISONS: [(&str, Comparison); 5] = [
-    ("<=", Comparison::AtMost),
-    (">=", Comparison::AtLeast),
-    ("<", Comparison::Less),
-    (">", Comparison::More),
-    ("=", Comparison::Equal),
-];
-
-const WORDS: [(&str, Term); 4] = [
-    ("alloc", Term::Kind(EventKind::Alloc)),
-    ("free", Term::Kind(EventKind::Free)),
-    ("realloc", Term::Kind(EventKind::Realloc)),
-    ("untracked", Term::Untracked),
+const WORDS: [(&str, Test); 4] = [
+    ("alloc", Test::Kind(EventKind::Alloc)),
+    ("free", Test::Kind(EventKind::Free)),
+    ("realloc", Test::Kind(EventKind::Realloc)),
+    ("untracked", Test::Untracked),
 ];
 
 impl Filter {
@@ -60,8 +44,7 @@ impl Filter {
     /// # Errors
     /// A sentence that names the word which is no filter.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let terms = text.split_whitespace().map(term).collect::<Result<_, _>>()?;
-        Ok(Self { terms })
+        Ok(Self { terms: terms(text, test)? })
     }
 
     /// Whether everything passes.
@@ -71,62 +54,34 @@ impl Filter {
 
     /// Whether `event` passes.
     pub fn matches(&self, event: &Event) -> bool {
-        self.terms.iter().all(|term| term.matches(event))
+        self.terms.iter().all(|term| term.test.holds(event) != term.negated)
     }
 }
 
-impl Term {
-    fn matches(&self, event: &Event) -> bool {
+impl Test {
+    fn holds(&self, event: &Event) -> bool {
         match self {
             Self::Size(comparison, size) => comparison.holds(event.size, *size),
             Self::Kind(kind) => event.kind == *kind,
             Self::Untracked => event.untracked,
             Self::Tid(tid) => event.tid == *tid,
-            Self::Thread(part) => {
-                event.thread.as_ref().is_some_and(|name| name.to_lowercase().contains(part))
-            }
+            Self::Thread(part) => event.thread.as_ref().is_some_and(|name| part.matches(name)),
         }
     }
 }
 
-impl Comparison {
-    fn holds(self, left: u64, right: u64) -> bool {
-        match self {
-            Self::Less => left < right,
-            Self::AtMost => left <= right,
-            Self::Equal => left == right,
-            Self::AtLeast => left >= right,
-            Self::More => left > right,
-        }
+fn test(word: &str) -> Result<Test, String> {
+    let bare = word.strip_prefix("size").filter(|rest| rest.starts_with(['<', '=', '>']));
+    if let Some(compared) = comparison(bare.unwrap_or(word), word) {
+        return compared.map(|(comparison, size)| Test::Size(comparison, size));
     }
-}
-
-fn term(word: &str) -> Result<Term, String> {
-    for (sign, comparison) in COMPARISONS {
-        if let Some(rest) = word.strip_prefix(sign) {
-            let size = size(rest).ok_or_else(|| format!("“{word}”: a size reads like {sign}1K"))?;
-            return Ok(Term::Size(comparison, size));
-        }
+    if let Some((_, test)) = WORDS.into_iter().find(|(name, _)| *name == word) {
+        return Ok(test);
     }
-    if let Some((_, term)) = WORDS.into_iter().find(|(name, _)| *name == word) {
-        return Ok(term);
-    }
-    Ok(word.parse().map_or_else(|_| Term::Thread(word.to_lowercase()), Term::Tid))
-}
-
-/// `64`, `1K`, `1.5MiB`: bytes, in powers of 1024 whatever the spelling.
-fn size(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let shift = match text[digits.len()..].to_ascii_lowercase().as_str() {
-        "" | "b" => 0,
-        "k" | "kb" | "kib" => 10,
-        "m" | "mb" | "mib" => 20,
-        "g" | "gb" | "gib" => 30,
-        "t" | "tb" | "tib" => 40,
-        _ => return None,
-    };
-    let number: f64 = digits.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0)?;
-    Some((number * (1u64 << shift) as f64) as u64)
+    Ok(match word.strip_prefix("thread:") {
+        Some(name) => Test::Thread(Pattern::new(name)),
+        None => word.parse().map_or_else(|_| Test::Thread(Pattern::new(word)), Test::Tid),
+    })
 }
 
 #[cfg(test)]
@@ -165,6 +120,7 @@ mod tests {
         assert!(!passes("alloc"));
         assert!(!passes("untracked"));
         assert!(!passes("free main"));
+        assert!(passes("-alloc thread:worker size=32") && !passes("-worker"));
     }
 
     #[test]

@@ -1,0 +1,146 @@
+//! One site, or one group of sites, in full.
+
+use super::{Figures, Key, Name, Place, SizeRow};
+
+/// Everything about what was opened.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Site {
+    /// What was opened.
+    pub key: Key,
+    /// How it is called.
+    pub name: Name,
+    /// Its numbers.
+    pub figures: Figures,
+    /// Live bytes of the whole process, which shares are shares of.
+    pub process_live_bytes: u64,
+    /// The stack shown; the largest comes first.
+    pub stack: Stack,
+    /// Position of the stack shown among those of the group.
+    pub stack_index: usize,
+    /// How many stacks the group has; 1 for a site.
+    pub stacks: usize,
+    /// The source around the selected frame.
+    pub source: Source,
+    /// Live bytes over time; empty while there is no history.
+    pub history: Vec<Moment>,
+    /// Live blocks by size class; `None` where sizes are not known by site.
+    pub sizes: Option<Vec<SizeRow>>,
+    /// Who asked, most live bytes first; `None` where threads are not known by site.
+    pub threads: Option<Vec<ThreadShare>>,
+    /// How long its blocks lived; `None` where nobody measured.
+    pub lifetimes: Option<Lifetimes>,
+    /// What a colleague would say about it.
+    pub sentence: Option<String>,
+}
+
+/// A stack, innermost frame first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stack {
+    /// What is to be seen of it.
+    pub entries: Vec<StackEntry>,
+    /// Frames are missing at the outer end: the limit on frames was met.
+    pub cut: bool,
+}
+
+/// A line of a stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StackEntry {
+    /// A call.
+    Frame(Frame),
+    /// Calls that are not the program's own, folded.
+    Folded {
+        /// How many.
+        frames: usize,
+        /// Of what: `allocator`, `standard library`, `runtime`.
+        what: &'static str,
+    },
+}
+
+/// A call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// The function and its place.
+    pub name: Name,
+    /// The file name of the program or library it is in.
+    pub module: Option<String>,
+    /// The compiler put it into its caller.
+    pub inlined: bool,
+    /// Belongs to an allocator, a library or the runtime; seen only when all frames are.
+    pub plumbing: bool,
+}
+
+/// Source lines around a call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Source {
+    /// Nothing is selected that could have any.
+    #[default]
+    None,
+    /// The lines.
+    Lines {
+        /// The path they were read from.
+        file: String,
+        /// Number of the first line.
+        first: u32,
+        /// The lines without their ends.
+        lines: Vec<String>,
+        /// The line of the call.
+        at: u32,
+    },
+    /// The file cannot be shown, with the reason in words.
+    Unreadable {
+        /// The path as the compiler noted it.
+        file: String,
+        /// The reason.
+        why: String,
+    },
+}
+
+/// Live bytes at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Moment {
+    /// When.
+    pub t_s: f64,
+    /// Live bytes.
+    pub live_bytes: u64,
+}
+
+/// What a thread asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ThreadShare {
+    /// Its name, or its number.
+    pub name: String,
+    /// Live bytes.
+    pub live_bytes: u64,
+    /// Allocations.
+    pub allocations: u64,
+}
+
+/// How long blocks lived.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Lifetimes {
+    /// Freed blocks by how long they lived, in ascending order.
+    pub freed: Vec<Lifetime>,
+    /// Age of the oldest live block, seconds.
+    pub oldest_live_s: Option<f64>,
+    /// From a sample of the blocks, not from all.
+    pub sampled: bool,
+}
+
+/// Blocks that lived about as long.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Lifetime {
+    /// At most so long, seconds; infinite for the last.
+    pub up_to_s: f64,
+    /// How many blocks.
+    pub blocks: u64,
+}
+
+impl Place {
+    /// The source file, if there is one.
+    pub fn file(&self) -> Option<&str> {
+        match self {
+            Self::Source { file, .. } => Some(file),
+            _ => None,
+        }
+    }
+}
