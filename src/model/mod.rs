@@ -8,8 +8,13 @@
 //! - rates, marks, sites and events belong to the shown process; choosing another starts them over;
 //! - what a program did is never forgotten when it ends or the connection is lost.
 
+pub mod diff;
 pub mod events;
+mod figures;
+pub mod frame;
+pub mod grouping;
 pub mod names;
+pub mod pattern;
 pub mod rates;
 pub mod sites;
 pub mod state;
@@ -17,8 +22,12 @@ pub mod window;
 
 use std::collections::BTreeMap;
 
+pub use diff::{Change, Difference, Tally};
 pub use events::{Event, EventKind, EventLog};
+pub use frame::{Frame, NoPlumbing, Place, Plumbing, Scope};
+pub use grouping::{Group, GroupId, Grouping, Groups};
 pub use names::{Function, Names};
+pub use pattern::{Filter, Purpose, Term};
 pub use rates::{Counters, PerSecond, Rates};
 pub use sites::{
     Location, LocationId, Module, ModuleId, Node, NodeId, SiteFigures, Sites, SitesUpdate, Stack,

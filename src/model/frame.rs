@@ -1,0 +1,181 @@
+//! What a place in code is called, with what is known of it: the words of every table.
+//!
+//! A location may stand for several [`Frame`]s, where the compiler inlined calls. Which of a
+//! stack's frames is *the site* is decided here as well: the innermost one that is not
+//! plumbing, that is, code that allocates only on behalf of its caller.
+
+use std::{fmt, sync::Arc};
+
+use super::{Function, LocationId, Module, Names, Sites, StackId};
+
+/// Decides which functions are plumbing.
+pub trait Plumbing {
+    /// Whether memory asked for by this function is better shown at its caller.
+    fn folds(&self, function: &Function, module: Option<&Module>) -> bool;
+}
+
+/// Without a table every function stands for itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoPlumbing;
+
+impl Plumbing for NoPlumbing {
+    fn folds(&self, _: &Function, _: Option<&Module>) -> bool {
+        false
+    }
+}
+
+/// A frame, or the part of one that a group has in common. What is not known, or differs
+/// within the group, is `None`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Frame {
+    /// Function, demangled.
+    pub function: Option<Arc<str>>,
+    /// Source file.
+    pub file: Option<Arc<str>>,
+    /// Line of the call.
+    pub line: Option<u32>,
+    /// Path of the program or library.
+    pub module: Option<Arc<str>>,
+    /// Address in the module's file, or in memory without a module.
+    pub address: Option<u64>,
+}
+
+/// One line of text, the same for the same code in another run: the key of a group.
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.place();
+        match (self.function.as_deref(), place.as_deref()) {
+            (Some(function), Some(place)) => write!(f, "{function} {place}"),
+            (one, other) => f.write_str(one.or(other).unwrap_or(UNKNOWN)),
+        }
+    }
+}
+
+/// What stands for code of which nothing is known.
+const UNKNOWN: &str = "(unknown)";
+
+impl Frame {
+    /// Where it is, as exactly as is known: `dict.c:312`, `dict.c`, `libfoo.so+0x1139`,
+    /// `libfoo.so`, `0x7f0000001139`.
+    pub fn place(&self) -> Option<String> {
+        if let Some(file) = &self.file {
+            return Some(match self.line {
+                Some(line) => format!("{file}:{line}"),
+                None => file.to_string(),
+            });
+        }
+        match (self.module.as_deref(), self.address) {
+            (Some(module), Some(address)) => Some(format!("{}+{address:#x}", base(module))),
+            (Some(module), None) => Some(module.to_owned()),
+            (None, address) => address.map(|address| format!("{address:#x}")),
+        }
+    }
+}
+
+/// A path without its folders.
+pub fn base(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The functions at a location that was not looked up, or has no name.
+static NAMELESS: std::sync::LazyLock<[Function; 1]> = std::sync::LazyLock::new(Default::default);
+
+/// One of the functions at a location.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// The location.
+    pub location: LocationId,
+    /// Index among its functions, innermost first.
+    pub inlined: usize,
+}
+
+/// Stacks, their names, and what is plumbing among them.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    /// The stacks.
+    pub sites: &'a Sites,
+    /// What their locations are called.
+    pub names: &'a Names,
+    /// What is plumbing.
+    pub plumbing: &'a dyn Plumbing,
+}
+
+impl<'a> Scope<'a> {
+    /// The functions at a location, innermost first; at least one, without a name if need be.
+    pub fn functions(&self, location: LocationId) -> &'a [Function] {
+        self.names.get(location).unwrap_or(&*NAMELESS)
+    }
+
+    /// The innermost function at a location that is not plumbing.
+    pub fn first_own(&self, location: LocationId) -> Option<usize> {
+        let module = self.sites.module_of(location);
+        let functions = self.functions(location);
+        functions.iter().position(|function| !self.plumbing.folds(function, module))
+    }
+
+    /// Every function of a stack, innermost first.
+    pub fn places(&self, stack: StackId) -> impl Iterator<Item = Place> + use<'a> {
+        let scope = *self;
+        self.sites.frames(stack).flat_map(move |location| scope.places_at(location))
+    }
+
+    /// The functions at one location, innermost first.
+    pub fn places_at(&self, location: LocationId) -> impl Iterator<Item = Place> + use<> {
+        (0..self.functions(location).len()).map(move |inlined| Place { location, inlined })
+    }
+
+    /// The site: the innermost function that is not plumbing; the innermost one of a stack
+    /// that is nothing else; `None` for a stack without frames.
+    pub fn site(&self, stack: StackId) -> Option<Place> {
+        let own = |location| Some(Place { location, inlined: self.first_own(location)? });
+        let innermost = || Some(Place { location: self.sites.frames(stack).next()?, inlined: 0 });
+        self.sites.frames(stack).find_map(own).or_else(innermost)
+    }
+
+    /// Whether a function is plumbing.
+    pub fn is_plumbing(&self, place: Place) -> bool {
+        let function = self.functions(place.location).get(place.inlined);
+        let module = self.sites.module_of(place.location);
+        function.is_some_and(|function| self.plumbing.folds(function, module))
+    }
+
+    /// All that is known of a place.
+    pub fn frame(&self, place: Place) -> Frame {
+        let function = self.functions(place.location).get(place.inlined);
+        let location = self.sites.locations.get(place.location.0 as usize);
+        let module = self.sites.module_of(place.location);
+        Frame {
+            function: function.filter(|f| !f.name.is_empty()).map(|f| f.name.clone()),
+            file: function.and_then(|f| f.file.clone()),
+            line: function.and_then(|f| f.line),
+            module: module.map(|module| String::from_utf8_lossy(&module.path).into()),
+            address: location.map(|location| location.address),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(function: &str, file: &str, line: u32) -> Frame {
+        let known = |text: &str| (!text.is_empty()).then(|| Arc::from(text));
+        Frame {
+            function: known(function),
+            file: known(file),
+            line: (line != 0).then_some(line),
+            module: Some("/usr/lib/libfoo.so".into()),
+            address: Some(0x1139),
+        }
+    }
+
+    #[test]
+    fn a_frame_is_written_as_exactly_as_it_is_known() {
+        assert_eq!(frame("dictAdd", "dict.c", 312).to_string(), "dictAdd dict.c:312");
+        assert_eq!(frame("dictAdd", "dict.c", 0).to_string(), "dictAdd dict.c");
+        assert_eq!(frame("", "", 0).to_string(), "libfoo.so+0x1139");
+        let jitted = Frame { module: None, ..frame("", "", 0) };
+        assert_eq!(jitted.to_string(), "0x1139");
+        assert_eq!(Frame::default().to_string(), "(unknown)");
+    }
+}

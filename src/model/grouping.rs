@@ -1,0 +1,374 @@
+//! Sites summed up by what they have in common, kept current at the cost of what changed.
+//!
+//! [`Groups`] knows the group of each stack, so a changed figure moves one sum of its own and
+//! the sums of its callers. Names come later than stacks, and a stack moves to another group
+//! when they do; then the groups are built anew beside the old ones, some thousand stacks at
+//! a time ([`super::tables`]), because finding the group of a stack is the expensive part.
+//!
+//! Always holds, for the stacks taken in so far:
+//!
+//! - each belongs to one group, or the filter leaves it out;
+//! - Σ own figures of the groups = Σ figures of the stacks that pass;
+//! - a group counts a stack once in `with_callees`, however often it recurs in it.
+
+use std::collections::HashMap;
+
+use super::{
+    Filter, Frame, LocationId, Place, Scope, SiteFigures, StackId, diff::Tally, pattern::Matched,
+};
+
+/// By what sites are summed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Grouping {
+    /// Each stack by itself.
+    Stack,
+    /// By the line of code, and its function, that asked.
+    #[default]
+    Site,
+    /// By its function.
+    Function,
+    /// By its source file.
+    File,
+    /// By its program or library.
+    Module,
+}
+
+impl Grouping {
+    /// What of a frame a group has in common; what names it.
+    pub fn label(self, frame: &Frame) -> Frame {
+        let Frame { function, file, line, module, address } = frame.clone();
+        let nothing = Frame::default();
+        match self {
+            Self::Stack | Self::Site if function.is_none() && file.is_none() => {
+                Frame { module, address, ..nothing }
+            }
+            Self::Stack | Self::Site if file.is_none() => Frame { function, module, ..nothing },
+            Self::Stack | Self::Site => Frame { function, file, line, ..nothing },
+            Self::Function if function.is_some() => Frame { function, ..nothing },
+            Self::File if file.is_some() => Frame { file, ..nothing },
+            Self::Function | Self::File | Self::Module => Frame { module, ..nothing },
+        }
+    }
+
+    /// Whether a group can call another, so that figures with callees differ from its own.
+    pub fn has_callees(self) -> bool {
+        self != Self::Stack
+    }
+}
+
+/// Position of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupId(pub u32);
+
+/// A group without its figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Group {
+    /// A place that belongs to it; `None` for stacks without frames.
+    pub place: Option<Place>,
+    /// The first of its own stacks; `None` while it is only a caller.
+    pub first: Option<StackId>,
+    /// How many stacks are its own.
+    pub stacks: u32,
+}
+
+/// Groups of stacks and their sums.
+#[derive(Debug, Default)]
+pub struct Groups {
+    by: Grouping,
+    filter: Filter,
+    groups: Vec<Group>,
+    own: Vec<SiteFigures>,
+    with_callees: Vec<u64>,
+    by_label: HashMap<Frame, GroupId>,
+    locations: Vec<Option<AtLocation>>,
+    of_stack: Vec<Option<GroupId>>,
+    /// The stack that a group last counted, to count it once; see [`Groups::count_callers`].
+    counted: Vec<u32>,
+    serial: u32,
+}
+
+/// What was found out about a location.
+#[derive(Debug, Clone, Default)]
+struct AtLocation {
+    /// Groups of its functions that are not plumbing, innermost first.
+    groups: Box<[(Place, GroupId)]>,
+    /// What the filter matches in the first of them.
+    site: Matched,
+    /// What it matches in any function here.
+    any: Matched,
+}
+
+impl Groups {
+    /// No groups yet.
+    pub fn new(by: Grouping, filter: Filter) -> Self {
+        Self { by, filter, ..Self::default() }
+    }
+
+    /// All stacks at once.
+    pub fn of(scope: Scope<'_>, by: Grouping, filter: Filter) -> Self {
+        let mut groups = Self::new(by, filter);
+        groups.extend(scope, usize::MAX);
+        groups
+    }
+
+    /// By what it groups.
+    pub fn by(&self) -> Grouping {
+        self.by
+    }
+
+    /// What it leaves out.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// How many stacks it has taken in.
+    pub fn covered(&self) -> usize {
+        self.of_stack.len()
+    }
+
+    /// Takes in at most `most` further stacks; whether any are left.
+    pub fn extend(&mut self, scope: Scope<'_>, most: usize) -> bool {
+        let all = scope.sites.stacks.len();
+        let until = self.covered().saturating_add(most).min(all);
+        for stack in self.covered()..until {
+            self.take_in(scope, StackId(stack as u32));
+        }
+        until < all
+    }
+
+    /// The figures of a stack change from `old` to `new`.
+    pub fn change(
+        &mut self,
+        scope: Scope<'_>,
+        stack: StackId,
+        old: &SiteFigures,
+        new: &SiteFigures,
+    ) {
+        let Some(Some(group)) = self.of_stack.get(stack.0 as usize).copied() else {
+            return;
+        };
+        self.own[group.0 as usize].replace(old, new);
+        if old.current_bytes != new.current_bytes {
+            let delta = new.current_bytes.wrapping_sub(old.current_bytes);
+            self.count_callers(scope, stack, group, delta);
+        }
+    }
+
+    /// How many groups there are.
+    pub fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// All groups.
+    pub fn ids(&self) -> impl Iterator<Item = GroupId> + use<> {
+        (0..self.groups.len() as u32).map(GroupId)
+    }
+
+    /// A group of this one.
+    pub fn get(&self, group: GroupId) -> Group {
+        self.groups[group.0 as usize]
+    }
+
+    /// What its own stacks come to.
+    pub fn own(&self, group: GroupId) -> &SiteFigures {
+        &self.own[group.0 as usize]
+    }
+
+    /// Live bytes that it or anything it called asked for.
+    pub fn with_callees(&self, group: GroupId) -> u64 {
+        match self.by.has_callees() {
+            true => self.with_callees[group.0 as usize],
+            false => self.own(group).current_bytes,
+        }
+    }
+
+    /// The group of a stack; `None` for one that is left out or not known.
+    pub fn of_stack(&self, stack: StackId) -> Option<GroupId> {
+        *self.of_stack.get(stack.0 as usize)?
+    }
+
+    /// The group of a place, if it is not plumbing.
+    pub fn of_place(&self, place: Place) -> Option<GroupId> {
+        if self.by == Grouping::Stack {
+            return None;
+        }
+        let here = self.locations.get(place.location.0 as usize)?.as_ref()?;
+        let found = here.groups.iter().find(|(at, _)| *at == place).or(here.groups.first());
+        found.map(|(_, group)| *group)
+    }
+
+    /// Its own stacks.
+    pub fn stacks_of(&self, group: GroupId) -> impl Iterator<Item = StackId> {
+        let stacks = self.of_stack.iter().enumerate();
+        stacks.filter(move |(_, of)| **of == Some(group)).map(|(at, _)| StackId(at as u32))
+    }
+
+    /// What it is called.
+    pub fn label(&self, scope: Scope<'_>, group: GroupId) -> Frame {
+        let place = self.get(group).place;
+        place.map(|place| self.by.label(&scope.frame(place))).unwrap_or_default()
+    }
+
+    /// Live figures of the groups at another moment, by group, of which `tally` tells those of
+    /// each stack.
+    pub fn at(&self, tally: impl Fn(StackId) -> Tally) -> Vec<Tally> {
+        let mut sums = vec![Tally::default(); self.groups.len()];
+        for (at, group) in self.of_stack.iter().enumerate() {
+            if let Some(group) = group {
+                sums[group.0 as usize].add(tally(StackId(at as u32)));
+            }
+        }
+        sums
+    }
+
+    fn take_in(&mut self, scope: Scope<'_>, stack: StackId) {
+        let group = self.find(scope, stack);
+        self.of_stack.push(group);
+        let Some(group) = group else {
+            return;
+        };
+        let entry = &mut self.groups[group.0 as usize];
+        entry.first.get_or_insert(stack);
+        entry.stacks += 1;
+        if self.by.has_callees() {
+            scope.sites.frames(stack).for_each(|caller| _ = self.look_at(scope, caller));
+        }
+        if let Some(figures) = scope.sites.figures.get(stack.0 as usize) {
+            self.own[group.0 as usize].add(figures);
+            self.count_callers(scope, stack, group, figures.current_bytes);
+        }
+    }
+
+    /// The group of a stack that is new; `None` if the filter leaves it out.
+    fn find(&mut self, scope: Scope<'_>, stack: StackId) -> Option<GroupId> {
+        let mut site = None;
+        let mut any = Matched::default();
+        for location in scope.sites.frames(stack) {
+            let here = self.look_at(scope, location);
+            any = any.or(here.any);
+            if let (None, Some(first)) = (site, here.groups.first()) {
+                site = Some((*first, here.site));
+            }
+            if site.is_some() && !self.filter.all_frames {
+                break;
+            }
+        }
+        let (place, group, matched) = match site {
+            Some(((place, group), matched)) => (Some(place), Some(group), matched),
+            None => self.without_own_code(scope, stack),
+        };
+        let matched = if self.filter.all_frames { any } else { matched };
+        if !self.filter.passes(matched) {
+            return None;
+        }
+        match group {
+            Some(group) if self.by != Grouping::Stack => Some(group),
+            _ => Some(self.add(place)),
+        }
+    }
+
+    /// A stack that is plumbing through and through is shown at its innermost frame.
+    fn without_own_code(
+        &mut self,
+        scope: Scope<'_>,
+        stack: StackId,
+    ) -> (Option<Place>, Option<GroupId>, Matched) {
+        let place = scope.site(stack);
+        let frame = place.map(|place| scope.frame(place)).unwrap_or_default();
+        let matched = self.filter.matched(&frame);
+        let group = self.named(self.by.label(&frame), place);
+        (place, group, matched)
+    }
+
+    /// The group that a label names; none where each stack is its own.
+    fn named(&mut self, label: Frame, place: Option<Place>) -> Option<GroupId> {
+        if self.by == Grouping::Stack {
+            return None;
+        }
+        if let Some(group) = self.by_label.get(&label) {
+            return Some(*group);
+        }
+        let group = self.add(place);
+        self.by_label.insert(label, group);
+        Some(group)
+    }
+
+    fn add(&mut self, place: Option<Place>) -> GroupId {
+        self.groups.push(Group { place, first: None, stacks: 0 });
+        self.own.push(SiteFigures::default());
+        if self.by.has_callees() {
+            self.with_callees.push(0);
+            self.counted.push(0);
+        }
+        GroupId(self.groups.len() as u32 - 1)
+    }
+
+    fn look_at(&mut self, scope: Scope<'_>, location: LocationId) -> &AtLocation {
+        let at = location.0 as usize;
+        if at >= self.locations.len() {
+            self.locations.resize(at + 1, None);
+        }
+        if self.locations[at].is_none() {
+            self.locations[at] = Some(self.learn(scope, location));
+        }
+        self.locations[at].get_or_insert_default()
+    }
+
+    fn learn(&mut self, scope: Scope<'_>, location: LocationId) -> AtLocation {
+        let own = scope.places_at(location).filter(|place| !scope.is_plumbing(*place));
+        let own: Vec<Place> = own.collect();
+        let site = own.first().map(|place| self.filter.matched(&scope.frame(*place)));
+        let mut group = |place: &Place| {
+            let label = self.by.label(&scope.frame(*place));
+            // Where each stack is a group, the id is not used, only that there is one.
+            (*place, self.named(label, Some(*place)).unwrap_or(GroupId(u32::MAX)))
+        };
+        let groups = own.iter().map(&mut group).collect();
+        let any = if self.filter.all_frames {
+            self.filter.matched_at(scope, location)
+        } else {
+            Matched::default()
+        };
+        AtLocation { groups, site: site.unwrap_or_default(), any }
+    }
+
+    /// Adds `delta` live bytes of a stack of `own` to every group in its chain of callers.
+    fn count_callers(&mut self, scope: Scope<'_>, stack: StackId, own: GroupId, delta: u64) {
+        if !self.by.has_callees() {
+            return;
+        }
+        self.begin_count();
+        count(&mut self.with_callees, &mut self.counted, self.serial, own, delta);
+        for location in scope.sites.frames(stack) {
+            let here = self.locations.get(location.0 as usize).and_then(Option::as_ref);
+            for (_, group) in here.iter().flat_map(|here| &here.groups) {
+                count(&mut self.with_callees, &mut self.counted, self.serial, *group, delta);
+            }
+        }
+    }
+
+    /// From here on every group may count once more.
+    fn begin_count(&mut self) {
+        self.serial = self.serial.wrapping_add(1);
+        if self.serial == 0 {
+            self.counted.fill(0);
+            self.serial = 1;
+        }
+    }
+}
+
+fn count(sums: &mut [u64], counted: &mut [u32], serial: u32, group: GroupId, delta: u64) {
+    let at = group.0 as usize;
+    if counted[at] != serial {
+        counted[at] = serial;
+        sums[at] = sums[at].wrapping_add(delta);
+    }
+}
+
+#[cfg(test)]
+mod tests;
