@@ -7,8 +7,9 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
+use crate::model::{Term, diff};
 pub use value::{ProcessChoice, StartAt, parse_duration, parse_size};
-pub(crate) use value::{split_unit, unit_bytes};
+pub(crate) use value::{parse_moment, split_unit, unit_bytes};
 
 /// How often the dashboard and the recording look, unless `--tick` says otherwise.
 pub const DEFAULT_TICK: Duration = Duration::from_millis(100);
@@ -50,8 +51,7 @@ pub enum Command {
     Replay(ReplayOptions),
     /// Print what a recording says, for people or as JSON.
     Report(ReportOptions),
-    /// Compare two recordings.
-    #[command(hide = true)]
+    /// Compare two recordings, or two moments of one.
     Diff(DiffOptions),
     /// Write a recording in another tool's format.
     #[command(hide = true)]
@@ -177,13 +177,16 @@ pub struct ReportOptions {
     /// The moment: `end`, or `peak` (live figures and size classes as they were at the peak).
     #[arg(long, value_name = "WHEN", default_value = "end", value_parser = value::parse_moment)]
     pub at: Moment,
-    /// Group by: `size` or `thread`, largest first; `site`, `function`, `file` and `module`
-    /// need stacks.
+    /// Group by `site` (the line that asked, allocator functions left aside), `function`, `file`,
+    /// `module`, `stack`, `thread` or `size`, largest first.
     #[arg(long, value_enum, value_name = "KEY", hide_possible_values = true)]
     pub by: Option<GroupBy>,
-    /// Only the N largest size classes and threads; in JSON, the N largest groups of --by.
+    /// Only the N largest rows of each table; in JSON, the N largest groups of --by.
     #[arg(long, value_name = "N")]
     pub top: Option<usize>,
+    /// Which sites to look at.
+    #[command(flatten)]
+    pub filter: FilterOptions,
     /// The process: a PID (its last image), or `sum` of all [default: the launched program].
     #[arg(long, value_name = "PID|sum", value_parser = value::parse_process)]
     pub process: Option<ProcessChoice>,
@@ -196,20 +199,67 @@ pub struct ReportOptions {
     pub fail_if: Option<String>,
 }
 
+/// Which sites to look at: shared by report and diff.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FilterOptions {
+    /// Only sites like PATTERN; several: like any of them.
+    ///
+    /// A word is a part of a name; fn:, file:, module: and thread: say of which. With * or ? the
+    /// whole name must look like it, as in fn:parse_* or file:*/net/*.c; file:*/dict.c:312 is one
+    /// line.
+    #[arg(long, value_name = "PATTERN", value_parser = Term::parse)]
+    pub include: Vec<Term>,
+    /// No sites like PATTERN.
+    #[arg(long, value_name = "PATTERN", value_parser = Term::parse)]
+    pub exclude: Vec<Term>,
+    /// Try the patterns on every frame of a stack, and not only on its site.
+    #[arg(long)]
+    pub all_frames: bool,
+}
+
 /// `memtop diff`.
 #[derive(Debug, Clone, Args)]
 pub struct DiffOptions {
-    /// The recording to start from, as FILE or FILE@WHEN.
+    /// The recording to start from: FILE, FILE@peak.
+    #[arg(value_name = "A[@WHEN]")]
     pub a: OsString,
-    /// The recording to compare with it, as FILE or FILE@WHEN.
+    /// The recording to compare with it.
+    #[arg(value_name = "B[@WHEN]")]
     pub b: OsString,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
-    /// Group by.
-    #[arg(long, value_enum, value_name = "KEY")]
+    /// Compare by `site` (the line that asked), `function`, `file`, `module`, `stack`, `thread` or
+    /// `size` [default: site; size without stacks].
+    #[arg(long, value_enum, value_name = "KEY", hide_possible_values = true)]
     pub by: Option<GroupBy>,
-    /// Exit 3 when this holds.
+    /// Let a function, file or module count what it called as its own.
+    #[arg(long)]
+    pub with_callees: bool,
+    /// Sort by growth in `bytes` or `blocks`.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        default_value = "bytes",
+        hide_possible_values = true
+    )]
+    pub sort: DiffSort,
+    /// Only the N groups that changed most.
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+    /// Which sites to look at.
+    #[command(flatten)]
+    pub filter: FilterOptions,
+    /// The process on both sides: a PID (its last image), or `sum` of all [default: the launched
+    /// program].
+    #[arg(long, value_name = "PID|sum", value_parser = value::parse_process)]
+    pub process: Option<ProcessChoice>,
+    /// Exit 3 when this holds, as in `totals.bytes_delta > 10%` or `states.new.groups > 0`.
+    ///
+    /// FIELD OP VALUE, joined by `and` and `or`, as for report. FIELD is a number of the JSON diff,
+    /// by its path; groups.0 is the one that grew most. VALUE may be a percentage: of the figure
+    /// at A.
     #[arg(long, value_name = "EXPR")]
     pub fail_if: Option<String>,
 }
@@ -257,7 +307,7 @@ pub enum Moment {
 /// What a report is grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum GroupBy {
-    /// Allocation site.
+    /// The line that asked, allocator functions left aside.
     Site,
     /// Function.
     Function,
@@ -265,10 +315,45 @@ pub enum GroupBy {
     File,
     /// Program or library.
     Module,
+    /// Stack, as a whole.
+    Stack,
     /// Thread.
     Thread,
     /// Size class.
     Size,
+}
+
+impl GroupBy {
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Site => "site",
+            Self::Function => "function",
+            Self::File => "file",
+            Self::Module => "module",
+            Self::Stack => "stack",
+            Self::Thread => "thread",
+            Self::Size => "size",
+        }
+    }
+}
+
+/// What a diff is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffSort {
+    /// Bytes.
+    Bytes,
+    /// Blocks.
+    Blocks,
+}
+
+impl From<DiffSort> for diff::By {
+    fn from(sort: DiffSort) -> Self {
+        match sort {
+            DiffSort::Bytes => Self::Bytes,
+            DiffSort::Blocks => Self::Blocks,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -320,7 +405,7 @@ mod tests {
     fn what_is_not_built_is_not_in_the_help() {
         let mut command = Cli::command();
         let help = command.render_long_help().to_string();
-        for absent in ["attach", "replay", "diff", "export", "doctor", "keeper", "dump"] {
+        for absent in ["attach", "replay", "export", "doctor", "keeper", "dump"] {
             assert!(!help.contains(absent), "{absent}");
         }
         let run = command.find_subcommand_mut("run").expect("run");

@@ -31,12 +31,12 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
             launch::record(&options)
         }
         Some(Command::Report(options)) => report::run(&options).map(|()| ExitCode::SUCCESS),
+        Some(Command::Diff(options)) => report::diff::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Dump(options)) => dump(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Demo(options)) => launch::demo(&options),
         Some(Command::Keeper(options)) => Ok(server::main(&options.arguments).into()),
         Some(Command::Attach(_)) => not_built("memtop attach"),
         Some(Command::Replay(_)) => not_built("memtop replay"),
-        Some(Command::Diff(_)) => not_built("memtop diff"),
         Some(Command::Export(_)) => not_built("memtop export"),
         Some(Command::Doctor) => not_built("memtop doctor"),
     }
@@ -65,6 +65,14 @@ fn dump(options: &DumpOptions) -> Result<(), Error> {
 pub(crate) fn print(text: &[u8]) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text).and_then(|()| out.flush());
+    unless_nobody_reads(written.map_err(to_stdout))
+}
+
+/// Writes one JSON object and a line feed to stdout, as it is made: it may be long.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from);
+    let written = written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
     unless_nobody_reads(written.map_err(to_stdout))
 }
 

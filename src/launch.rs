@@ -199,7 +199,8 @@ pub fn demo(options: &DemoOptions) -> Result<ExitCode, Error> {
         return show_launched(&launch);
     }
     let tree = record::watch(&launch)?;
-    let report = report::build(&tree.into(), &report::Choice::default());
+    let recording = tree.into();
+    let report = report::build(&recording, &report::Choice::default());
     let report = report.map_err(|missing| Error::Usage(missing.to_string()))?;
     let text = report::text(&report, &report::Choice::default(), report::Look::of_stdout());
     commands::print(text.as_bytes())?;

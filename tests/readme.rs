@@ -1,7 +1,11 @@
 //! The README says what is: its tables of keys and options are made from the program's own.
 //! `MEMTOP_BLESS=1 cargo test --test readme` writes them anew.
 
-use std::{env, fs, path::Path};
+use std::{
+    env, fs,
+    path::Path,
+    process::{Command, Output},
+};
 
 use clap::CommandFactory;
 use memtop::cli::Cli;
@@ -36,6 +40,41 @@ fn the_keys_are_those_of_the_program() {
 #[test]
 fn the_options_are_those_of_the_program() {
     assert_section("options", &options());
+}
+
+/// The example of a budget runs as it stands, and does what the text around it says.
+#[test]
+fn the_gate_lets_a_good_run_pass_and_stops_a_greedy_one() {
+    let text = fs::read_to_string(readme()).unwrap();
+    let (_, gate) = text.split_once("<!-- gate:begin -->\n```sh\n").expect("the example");
+    let (gate, _) = gate.split_once("```\n<!-- gate:end -->").expect("the end of the example");
+    let folder = env::temp_dir().join(format!("memtop-gate-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let path = Path::new(env!("CARGO_BIN_EXE_memtop")).parent().unwrap().to_owned();
+    let others = env::var_os("PATH").unwrap_or_default();
+    let path = env::join_paths([path].into_iter().chain(env::split_paths(&others))).unwrap();
+    let shell = |script: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-euc", script]).current_dir(&folder).env("PATH", &path).env("HOME", &folder);
+        shell.output().unwrap()
+    };
+    // The program under test: a table of so many entries.
+    let program = r#"
+        cc -O1 -o server -x c - <<'END'
+        #include <stdlib.h>
+        int main(void) { void *kept = malloc(ENTRIES * 64); return kept == NULL; }
+END"#;
+    let build = |entries: u32| shell(&program.replace("ENTRIES", &entries.to_string()));
+    assert!(build(100_000).status.success());
+    assert!(shell("memtop record --quiet -o good.memtop -- ./server --selftest").status.success());
+    let said = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let passed = shell(gate);
+    assert_eq!(passed.status.code(), Some(0), "{}", said(&passed));
+    assert!(build(110_000).status.success());
+    let stopped = shell(gate);
+    assert_eq!(stopped.status.code(), Some(3), "{}", said(&stopped));
+    assert!(said(&stopped).contains("totals.peak_bytes_delta is 640000"), "{}", said(&stopped));
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 /// Every option that is in the help of a command, with the first sentence about it.

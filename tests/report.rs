@@ -10,12 +10,12 @@ use std::{
 
 use memtop::{
     cli::{GroupBy, ProcessChoice},
-    model::TreeState,
+    model::{Filter, Purpose, Term, TreeState},
     recording::Recording,
     report::{self, Choice, Look},
 };
 use proptest::prelude::*;
-use sample::{any::trees, launch, recording};
+use sample::{any::trees, code, launch, recording};
 use serde_json::Value;
 
 /// A file in the target folder, for this test alone.
@@ -164,6 +164,7 @@ fn what_cannot_be_had_is_wrong_usage() {
     let path = file("usage.memtop", &recording(&launch()));
     for (arguments, words) in [
         (&["report", "--by", "site"][..], "--by site needs stacks"),
+        (&["report", "--by", "size", "--exclude", "x"], "--by size has neither"),
         (&["report", "--by", "colour"], "invalid value 'colour'"),
         (&["report", "--at", "12.5"], "--at SECONDS is not built yet"),
         (&["report", "--at", "noon"], "write end, peak"),
@@ -171,7 +172,7 @@ fn what_cannot_be_had_is_wrong_usage() {
         (&["report", "--fail-if", "totals.peek > 1"], "no field 'totals.peek'"),
         (&["report", "--fail-if", "totals.frees >"], "'' is no value"),
         (&["report", "--colour"], "unexpected argument"),
-        (&["diff", "b"], "memtop diff is not built yet"),
+        (&["export", "--format", "pprof", "-o", "x"], "memtop export is not built yet"),
     ] {
         let output = memtop(arguments, &path);
         assert_eq!(code(&output), 2, "{arguments:?}");
@@ -245,7 +246,11 @@ fn a_dump_shows_the_records() {
 }
 
 fn text(choice: &Choice) -> String {
-    let recording = Recording::from(launch());
+    text_of(launch(), choice)
+}
+
+fn text_of(tree: TreeState, choice: &Choice) -> String {
+    let recording = Recording::from(tree);
     let report = report::build(&recording, choice).expect("a report");
     report::text(&report, choice, Look::Plain)
 }
@@ -265,6 +270,51 @@ fn the_text_at_the_peak() {
 fn the_text_of_a_sum() {
     let choice = Choice { process: Some(ProcessChoice::Sum), top: Some(2), ..Choice::default() };
     insta::assert_snapshot!(text(&choice));
+}
+
+#[test]
+fn sites_are_in_the_json() {
+    let recording = Recording::from(code::alone(code::early()));
+    let choice = Choice { by: Some(GroupBy::Function), ..Choice::default() };
+    let json = |choice: &Choice| {
+        let report = report::build(&recording, choice).expect("a report");
+        serde_json::from_str::<Value>(&report::json(&report)).expect("JSON")
+    };
+    let end = json(&choice);
+    let site = &end["sites"][0];
+    assert_eq!(site["current_bytes"], 18_000_000);
+    assert_eq!(site["at_peak_blocks"], 70_000);
+    assert_eq!(site["temporary"], 6_000);
+    let frame = &site["frames"][0];
+    assert_eq!(frame["function"], "dictAdd");
+    assert_eq!(frame["file"], "src/dict.c");
+    assert_eq!(frame["line"], 312);
+    assert_eq!(frame["module"], "/usr/bin/redis-server");
+    assert_eq!(frame["address"], "0x1030");
+    assert_eq!(site["frames"][3]["function"], "main");
+    let nameless = &end["sites"][4]["frames"][0];
+    assert_eq!((&nameless["function"], &nameless["address"]), (&Value::Null, &"0x9f".into()));
+    assert_eq!(end["exactness"]["frames_unresolved"], 1);
+    assert_eq!(end["exactness"]["stacks_cut"], 1);
+    assert_eq!(end["groups"][0]["key"], "dictAdd");
+    assert_eq!(end["groups"][0]["with_callees_bytes"], 18_000_000);
+    let main = end["groups"].as_array().and_then(|all| all.iter().find(|one| one["key"] == "main"));
+    assert_eq!(main.expect("a caller")["with_callees_bytes"], 21_130_000);
+    let peak = json(&Choice { at_peak: true, ..choice });
+    assert_eq!(peak["sites"][0]["current_bytes"], 20_000_000);
+    assert_eq!(peak["groups"][0]["current_blocks"], 70_000);
+}
+
+#[test]
+fn the_text_says_where_it_comes_from() {
+    let tree = || code::alone(code::early());
+    insta::assert_snapshot!(text_of(tree(), &Choice::default()));
+    let by = |by| Choice { by: Some(by), top: Some(3), ..Choice::default() };
+    insta::assert_snapshot!(text_of(tree(), &by(GroupBy::File)));
+    let filter =
+        Filter::new(vec![(Purpose::Include, Term::parse("fn:sds*").expect("a term"))], false);
+    let choice = Choice { filter: filter.expect("one term"), ..by(GroupBy::Stack) };
+    insta::assert_snapshot!(text_of(tree(), &choice));
 }
 
 #[test]
@@ -294,7 +344,7 @@ proptest! {
         let processes = [None, Some(ProcessChoice::Sum), Some(ProcessChoice::Pid(pid))];
         for process in processes {
             for by in [None, Some(GroupBy::Size), Some(GroupBy::Thread)] {
-                let choice = Choice { at_peak, by, top, process };
+                let choice = Choice { at_peak, by, top, process, ..Choice::default() };
                 if let Ok(report) = report::build(&recording, &choice) {
                     prop_assert!(report::json(&report).len() > 2);
                     prop_assert!(!report::text(&report, &choice, Look::Coloured).is_empty());

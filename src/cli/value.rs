@@ -114,7 +114,7 @@ pub(super) fn parse_tick(text: &str) -> Result<Duration, String> {
     range.contains(&tick).then_some(tick).ok_or_else(explain)
 }
 
-pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
+pub(crate) fn parse_moment(text: &str) -> Result<Moment, String> {
     let explain = || "write end, peak, or seconds since the start as in 12.5".to_owned();
     match text {
         "end" => Ok(Moment::End),

@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc};
 use super::{Function, LocationId, Module, Names, Sites, StackId};
 
 /// Decides which functions are plumbing.
-pub trait Plumbing {
+pub trait Plumbing: fmt::Debug + Sync {
     /// Whether memory asked for by this function is better shown at its caller.
     fn folds(&self, function: &Function, module: Option<&Module>) -> bool;
 }
@@ -90,7 +90,7 @@ pub struct Place {
 }
 
 /// Stacks, their names, and what is plumbing among them.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
     /// The stacks.
     pub sites: &'a Sites,

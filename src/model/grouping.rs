@@ -72,10 +72,11 @@ pub struct Group {
 }
 
 /// Groups of stacks and their sums.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Groups {
     by: Grouping,
     filter: Filter,
+    weight: fn(&SiteFigures) -> u64,
     groups: Vec<Group>,
     own: Vec<SiteFigures>,
     with_callees: Vec<u64>,
@@ -99,9 +100,26 @@ struct AtLocation {
 }
 
 impl Groups {
-    /// No groups yet.
+    /// No groups yet. Figures with callees will be of live bytes.
     pub fn new(by: Grouping, filter: Filter) -> Self {
-        Self { by, filter, ..Self::default() }
+        Self {
+            by,
+            filter,
+            weight: |figures| figures.current_bytes,
+            groups: Vec::new(),
+            own: Vec::new(),
+            with_callees: Vec::new(),
+            by_label: HashMap::new(),
+            locations: Vec::new(),
+            of_stack: Vec::new(),
+            counted: Vec::new(),
+            serial: 0,
+        }
+    }
+
+    /// Lets figures with callees be of something else. To be chosen before stacks come.
+    pub fn weighing(self, weight: fn(&SiteFigures) -> u64) -> Self {
+        Self { weight, ..self }
     }
 
     /// All stacks at once.
@@ -148,8 +166,8 @@ impl Groups {
             return;
         };
         self.own[group.0 as usize].replace(old, new);
-        if old.current_bytes != new.current_bytes {
-            let delta = new.current_bytes.wrapping_sub(old.current_bytes);
+        let delta = (self.weight)(new).wrapping_sub((self.weight)(old));
+        if delta != 0 {
             self.count_callers(scope, stack, group, delta);
         }
     }
@@ -179,11 +197,11 @@ impl Groups {
         &self.own[group.0 as usize]
     }
 
-    /// Live bytes that it or anything it called asked for.
+    /// Live bytes, or what was chosen to be weighed, that it or anything it called asked for.
     pub fn with_callees(&self, group: GroupId) -> u64 {
         match self.by.has_callees() {
             true => self.with_callees[group.0 as usize],
-            false => self.own(group).current_bytes,
+            false => (self.weight)(self.own(group)),
         }
     }
 
@@ -240,7 +258,7 @@ impl Groups {
         }
         if let Some(figures) = scope.sites.figures.get(stack.0 as usize) {
             self.own[group.0 as usize].add(figures);
-            self.count_callers(scope, stack, group, figures.current_bytes);
+            self.count_callers(scope, stack, group, (self.weight)(figures));
         }
     }
 

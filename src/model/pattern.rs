@@ -54,10 +54,10 @@ impl Term {
         let prefix = PARTS.iter().find_map(|(word, part)| Some((*part, text.strip_prefix(word)?)));
         let (part, mut pattern) = prefix.unwrap_or((Part::Any, text));
         let mut line = None;
-        if let (Part::File, Some((file, number))) = (part, pattern.rsplit_once(':')) {
-            if let Ok(number) = number.parse() {
-                (pattern, line) = (file, Some(number));
-            }
+        if let (Part::File, Some((file, number))) = (part, pattern.rsplit_once(':'))
+            && let Ok(number) = number.parse()
+        {
+            (pattern, line) = (file, Some(number));
         }
         if pattern.is_empty() {
             return Err(format!(

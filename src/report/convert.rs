@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::json::{
-    Census, Exactness, Exit, Inherited, Interval, Point, Process, Sections, SizeClass, Target,
-    Thread, Totals, Untracked, Window,
+use super::{
+    json::{
+        Census, Exactness, Exit, Inherited, Interval, Point, Process, Sections, Sites, SizeClass,
+        Target, Thread, Totals, Untracked, Window,
+    },
+    sites,
 };
-use crate::model::{self, ProcessState};
+use crate::model::{self, Filter, ProcessState};
 
 pub(super) fn seconds(time: Duration) -> f64 {
     time.as_secs_f64()
@@ -18,8 +21,8 @@ pub(super) fn words(command: &[Vec<u8>]) -> Vec<String> {
     command.iter().map(word).collect()
 }
 
-impl Process {
-    pub(super) fn new(process: &ProcessState, sections: Sections) -> Self {
+impl<'a> Process<'a> {
+    pub(super) fn new(process: &ProcessState, sections: Sections<'a>) -> Self {
         let identity = &process.identity;
         Self {
             pid: identity.pid,
@@ -32,15 +35,16 @@ impl Process {
     }
 }
 
-impl Sections {
-    /// The figures of one process at its end.
-    pub(super) fn at_end(process: &ProcessState) -> Self {
+impl<'a> Sections<'a> {
+    /// The figures of one process at its end; of its sites those that pass the filter.
+    pub(super) fn at_end(process: &'a ProcessState, filter: &Filter) -> Self {
         let classes = process.size_classes.iter().map(SizeClass::from);
         Self {
             totals: Some(Totals::from(&process.totals)),
             untracked: Some(Untracked::from(&process.untracked)),
             inherited: Some(Inherited::from(&process.inherited)),
-            exactness: Some(Exactness::from(&process.exactness)),
+            exactness: Some(exactness(process)),
+            sites: Sites::at_end(process, filter),
             size_classes: Some(classes.collect()),
             threads: Some(process.threads.iter().map(Thread::from).collect()),
             sentence: Some(model::window_sentence(process)),
@@ -49,8 +53,9 @@ impl Sections {
     }
 
     /// The figures of one process at its byte peak.
-    pub(super) fn at_peak(process: &ProcessState) -> Self {
-        let mut sections = Self::at_end(process);
+    pub(super) fn at_peak(process: &'a ProcessState, filter: &Filter) -> Self {
+        let mut sections = Self::at_end(process, filter);
+        sections.sites = Sites::at_peak(process, filter);
         if let Some(totals) = &mut sections.totals {
             totals.current_bytes = process.totals.peak_bytes;
             totals.current_blocks = process.totals.peak_blocks;
@@ -66,7 +71,7 @@ impl Sections {
     }
 
     /// What is known of a process whose figures were cut off.
-    pub(super) fn unknown(process: &ProcessState) -> Self {
+    pub(super) fn unknown(process: &'a ProcessState) -> Self {
         Self {
             target: Target::from(&process.identity),
             window: Window::from(&process.window),
@@ -75,7 +80,7 @@ impl Sections {
             inherited: None,
             exactness: None,
             size_classes: None,
-            sites: [],
+            sites: Sites::default(),
             threads: None,
             timeline: process.timeline.iter().map(Point::from).collect(),
             sentence: None,
@@ -173,6 +178,17 @@ impl From<&model::Exactness> for Exactness {
             tracer_bytes: exactness.tracer_bytes,
             ns_per_event: exactness.ns_per_event,
         }
+    }
+}
+
+/// How far off the figures may be; about stacks, what they themselves say.
+fn exactness(process: &ProcessState) -> Exactness {
+    let exactness = Exactness::from(&process.exactness);
+    let counted = sites::exactness(process);
+    Exactness {
+        frames_unresolved: exactness.frames_unresolved.or(counted.map(|counted| counted.0)),
+        stacks_cut: exactness.stacks_cut.or(counted.map(|counted| counted.1)),
+        ..exactness
     }
 }
 

@@ -60,6 +60,12 @@ impl Expression {
         Ok(Self { alternatives })
     }
 
+    /// Whether any field of it is within the part `name` of the report.
+    pub fn asks_for(&self, name: &str) -> bool {
+        let fields = self.alternatives.iter().flatten().map(|comparison| &comparison.field);
+        fields.into_iter().any(|field| field.split('.').any(|part| part == name))
+    }
+
     /// Decides it over `report`. `percent_of` is what a field's percentages are of.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::{
     text::after,
 };
 
-pub(super) fn totals(page: &mut Page, report: &Report, choice: &Choice) {
+pub(super) fn totals(page: &mut Page, report: &Report<'_>, choice: &Choice) {
     let sections = &report.sections;
     page.title("Totals", "requested bytes, unless it says usable");
     let Some(totals) = &sections.totals else {
@@ -27,7 +27,7 @@ pub(super) fn totals(page: &mut Page, report: &Report, choice: &Choice) {
     }
 }
 
-fn without_totals(page: &mut Page, report: &Report) {
+fn without_totals(page: &mut Page, report: &Report<'_>) {
     page.line("  The recording was cut before the figures were written.");
     if let Some(last) = report.sections.timeline.last() {
         let (live, at) = (bytes(last.current_bytes), clock(last.t_s));
@@ -121,10 +121,30 @@ pub(super) fn exactness(page: &mut Page, exactness: &Exactness) {
             "  {dropped} events were dropped from the feed; no figure depends on them."
         ));
     }
+    for note in about_stacks(exactness) {
+        page.line(&format!("  {note}"));
+    }
     let cost = exactness.ns_per_event.map(|ns| format!(" and took {ns:.0} ns a call"));
     let held = bytes(exactness.tracer_bytes);
     let cost = cost.unwrap_or_default();
     page.painted(Role::Muted, &format!("  The tracer held {held} in the program{cost}."));
+}
+
+/// What is not known about sites, in words.
+fn about_stacks(exactness: &Exactness) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(places) = exactness.frames_unresolved.filter(|places| *places > 0) {
+        let places = thousands(places);
+        notes.push(format!(
+            "{places} places in code have no name: there are no symbols for them, and module and offset stand in."
+        ));
+    }
+    if let Some(cut) = exactness.stacks_cut.filter(|cut| *cut > 0) {
+        let cut = thousands(cut);
+        notes
+            .push(format!("{cut} stacks are cut at their outer end: the limit on frames was met."));
+    }
+    notes
 }
 
 /// What is not exact, in words.

@@ -8,24 +8,26 @@
 
 use serde::Serialize;
 
+pub use super::sites::Sites;
+
 /// The number of this contract.
 pub const SCHEMA: u32 = 1;
 
 /// The one object that is printed.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct Report<'a> {
     /// [`SCHEMA`].
     pub schema: u32,
     /// About the file.
     pub recording: Source,
     /// Of the chosen process, or of all of them.
     #[serde(flatten)]
-    pub sections: Sections,
+    pub sections: Sections<'a>,
     /// With `--by`: its groups, most live bytes first, cut by `--top`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<Group>>,
     /// Every process image, in order of their start.
-    pub processes: Vec<Process>,
+    pub processes: Vec<Process<'a>>,
     /// Which of them the sections are of; `None` for a sum.
     #[serde(skip)]
     pub chosen: Option<usize>,
@@ -44,7 +46,7 @@ pub struct Source {
 
 /// One process image.
 #[derive(Debug, Clone, Serialize)]
-pub struct Process {
+pub struct Process<'a> {
     /// Process id.
     pub pid: u32,
     /// 0 for the first image of this pid, one more for every exec.
@@ -57,12 +59,12 @@ pub struct Process {
     pub ended_s: Option<f64>,
     /// All of its figures.
     #[serde(flatten)]
-    pub sections: Sections,
+    pub sections: Sections<'a>,
 }
 
 /// What is said of one process, or of a sum.
 #[derive(Debug, Clone, Serialize)]
-pub struct Sections {
+pub struct Sections<'a> {
     /// Who it is.
     pub target: Target,
     /// When it was traced.
@@ -77,8 +79,9 @@ pub struct Sections {
     pub exactness: Option<Exactness>,
     /// By requested size, smallest first, empty ones omitted; null where unknown.
     pub size_classes: Option<Vec<SizeClass>>,
-    /// By allocation site; empty without stacks.
-    pub sites: [(); 0],
+    /// By stack, most live bytes first; empty without stacks. With `--at peak` live is what was
+    /// at the peak.
+    pub sites: Sites<'a>,
     /// By thread; ended ones in one row with tid 0.
     pub threads: Option<Vec<Thread>>,
     /// Oldest sample first; empty for a sum.
@@ -86,6 +89,14 @@ pub struct Sections {
     /// The window in a sentence, for the text.
     #[serde(skip)]
     pub sentence: Option<String>,
+}
+
+impl Sections<'_> {
+    /// Whether stacks were captured; a program that allocated nothing needs none.
+    pub(super) fn knows_sites(&self) -> bool {
+        let captured = self.exactness.is_some_and(|exactness| exactness.stacks_cut.is_some());
+        captured || self.totals.is_some_and(|totals| totals.allocations == 0)
+    }
 }
 
 /// The program.
@@ -211,9 +222,9 @@ pub struct Exactness {
     pub lost_records: u64,
     /// Blocks counted but not tracked.
     pub unattributed_blocks: u64,
-    /// Null without stacks.
+    /// Places in code without a name; null without stacks.
     pub frames_unresolved: Option<u64>,
-    /// Null without stacks.
+    /// Stacks whose outer frames are missing; null without stacks.
     pub stacks_cut: Option<u64>,
     /// The tracer's own memory in the program.
     pub tracer_bytes: u64,
@@ -253,6 +264,17 @@ pub struct Thread {
     pub allocated_bytes: u64,
 }
 
+impl Thread {
+    /// Thread id and name, or `ended`.
+    pub(super) fn key(&self) -> String {
+        match (self.tid, &self.name) {
+            (0, _) => "ended".to_owned(),
+            (tid, Some(name)) => format!("{tid} {name}"),
+            (tid, None) => tid.to_string(),
+        }
+    }
+}
+
 /// One sample.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Point {
@@ -271,12 +293,14 @@ pub struct Point {
 /// One group of `--by`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Group {
-    /// `17-32` (sizes), or thread id and name, or `ended`.
+    /// `dictAdd dict.c:312` (sites), a name or path, `17-32` (sizes), thread id and name, `ended`.
     pub key: String,
     /// Live bytes; null where unknown.
     pub current_bytes: Option<i64>,
     /// Live blocks; null where unknown.
     pub current_blocks: Option<u64>,
+    /// Live bytes of it and all it called; null where nothing calls anything.
+    pub with_callees_bytes: Option<u64>,
     /// Allocations.
     pub allocations: u64,
     /// Their bytes.

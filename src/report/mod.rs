@@ -4,11 +4,15 @@
 //! Both forms are made from one [`Report`], so the text never says anything else than the
 //! JSON does.
 
+mod code;
 mod convert;
+pub mod diff;
 mod expression;
 mod figures;
 pub mod json;
+mod origins;
 mod paint;
+mod sites;
 mod sum;
 mod tables;
 mod text;
@@ -22,20 +26,23 @@ pub use text::render as text;
 
 use crate::{
     Error,
-    cli::{GroupBy, Moment, ProcessChoice, ReportOptions},
+    cli::{FilterOptions, GroupBy, Moment, ProcessChoice, ReportOptions},
     commands,
-    model::{ProcessState, TreeState},
+    model::{Filter, ProcessState, Purpose, TreeState},
     recording::{self, Recording},
 };
+use code::CodeGroup;
 use json::{Group, Process, Sections, SizeClass, Source, Thread};
 
 /// What of a recording to show.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Choice {
     /// At the byte peak of each process, instead of its end.
     pub at_peak: bool,
-    /// Group by size or thread.
+    /// Group by this.
     pub by: Option<GroupBy>,
+    /// Sites to look at.
+    pub filter: Filter,
     /// Only the largest rows.
     pub top: Option<usize>,
     /// Which process; the launched program if not said.
@@ -72,16 +79,16 @@ pub fn run(options: &ReportOptions) -> Result<(), Error> {
     let condition = options.fail_if.as_deref().map(parse_condition).transpose()?;
     let recording = recording::open(&options.file)?;
     let report = build(&recording, &choice).map_err(|missing| error(missing, &options.file))?;
+    check_stacks(&report, options.by)?;
     let expression = options.fail_if.as_deref().unwrap_or_default();
     let decided = condition.map_or(Ok(()), |condition| check(&condition, expression, &report));
     if let Err(Error::Usage(_)) = decided {
         return decided;
     }
-    let printed = match options.json {
-        true => json(&report),
-        false => text(&report, &choice, Look::of_stdout()),
-    };
-    commands::print(printed.as_bytes())?;
+    match options.json {
+        true => commands::print_json(&report)?,
+        false => commands::print(text(&report, &choice, Look::of_stdout()).as_bytes())?,
+    }
     if options.json && recording.cut {
         let file = options.file.display();
         eprintln!("memtop: {file} was cut; showing what stands before");
@@ -89,27 +96,51 @@ pub fn run(options: &ReportOptions) -> Result<(), Error> {
     decided
 }
 
+/// Refuses to group by code where no stacks were captured.
+fn check_stacks(report: &Report<'_>, by: Option<GroupBy>) -> Result<(), Error> {
+    match by.filter(|by| code::grouping(*by).is_some() && !report.sections.knows_sites()) {
+        None => Ok(()),
+        Some(by) => Err(Error::Usage(format!(
+            "--by {} needs stacks, and this recording has none; use --by size or --by thread",
+            by.word()
+        ))),
+    }
+}
+
 /// What the options choose, if it can be had.
 fn choice(options: &ReportOptions) -> Result<Choice, Error> {
-    if matches!(options.at, Moment::At(_)) {
-        return Err(Error::NotBuilt {
-            what: "memtop report --at SECONDS".to_owned(),
-            instead: "use --at end or --at peak, or the timeline in --json",
-        });
+    let filter = filter(&options.filter, options.by)?;
+    let (by, top, process) = (options.by, options.top, options.process);
+    let choice = Choice { by, filter, top, process, ..Choice::default() };
+    at(options.at, "memtop report --at SECONDS", choice)
+}
+
+/// The same choice, at a moment; `what` is how that was asked for.
+fn at(moment: Moment, what: &str, choice: Choice) -> Result<Choice, Error> {
+    match moment {
+        Moment::At(_) => Err(Error::NotBuilt {
+            what: what.to_owned(),
+            instead: "use the end or the peak, or the timeline in the JSON report",
+        }),
+        Moment::Peak if choice.process == Some(ProcessChoice::Sum) => {
+            let message = "the peak and --process sum do not go together: processes peak at \
+                           different moments; choose one process, or the end";
+            Err(Error::Usage(message.to_owned()))
+        }
+        moment => Ok(Choice { at_peak: moment == Moment::Peak, ..choice }),
     }
-    let at_peak = options.at == Moment::Peak;
-    if at_peak && options.process == Some(ProcessChoice::Sum) {
-        let message = "--at peak and --process sum do not go together: processes peak at \
-                       different moments; choose one process, or --at end";
+}
+
+/// The filter of `--include` and `--exclude`, where `--by` leaves something to filter.
+fn filter(options: &FilterOptions, by: Option<GroupBy>) -> Result<Filter, Error> {
+    let given = options.include.iter().map(|term| (Purpose::Include, term.clone()));
+    let terms: Vec<_> =
+        given.chain(options.exclude.iter().map(|term| (Purpose::Exclude, term.clone()))).collect();
+    if by == Some(GroupBy::Size) && !terms.is_empty() {
+        let message = "--include and --exclude choose sites or threads; --by size has neither";
         return Err(Error::Usage(message.to_owned()));
     }
-    if let Some(by) = options.by.filter(|by| !matches!(by, GroupBy::Size | GroupBy::Thread)) {
-        let name = format!("{by:?}").to_lowercase();
-        return Err(Error::Usage(format!(
-            "--by {name} needs stacks, and none are recorded yet; use --by size or --by thread"
-        )));
-    }
-    Ok(Choice { at_peak, by: options.by, top: options.top, process: options.process })
+    Filter::new(terms, options.all_frames).map_err(Error::Usage)
 }
 
 fn error(missing: Missing, path: &Path) -> Error {
@@ -129,9 +160,12 @@ fn wrong_condition(text: &str, why: &str) -> Error {
     Error::Usage(format!("--fail-if '{text}': {why}"))
 }
 
-fn check(condition: &Expression, text: &str, report: &Report) -> Result<(), Error> {
-    let facts = serde_json::to_value(report).unwrap_or_default();
-    let verdict = condition.evaluate(&facts, |_| None);
+fn check(condition: &Expression, text: &str, report: &Report<'_>) -> Result<(), Error> {
+    verdict(condition.evaluate(&facts(condition, report), |_| None), text)
+}
+
+/// What a condition, written as `text`, comes to.
+fn verdict(verdict: Result<Verdict, String>, text: &str) -> Result<(), Error> {
     let expression = text.to_owned();
     match verdict.map_err(|why| wrong_condition(text, &why))? {
         Verdict::NotMet => Ok(()),
@@ -140,11 +174,28 @@ fn check(condition: &Expression, text: &str, report: &Report) -> Result<(), Erro
     }
 }
 
+/// What a condition is decided over. Sites can be very many, and hardly ever matter.
+fn facts(condition: &Expression, report: &Report<'_>) -> serde_json::Value {
+    let mut report = report.clone();
+    if !condition.asks_for("sites") {
+        let all = report.processes.iter_mut().map(|process| &mut process.sections);
+        for sections in all.chain([&mut report.sections]) {
+            sections.sites = sections.sites.emptied();
+        }
+    }
+    facts_of(&report)
+}
+
+fn facts_of(printed: &impl serde::Serialize) -> serde_json::Value {
+    // Every key is a string and every number finite or null: this cannot fail.
+    serde_json::to_value(printed).unwrap_or_default()
+}
+
 /// Makes the report of `recording`.
 ///
 /// # Errors
 /// When the recording does not hold what is chosen.
-pub fn build(recording: &Recording, choice: &Choice) -> Result<Report, Missing> {
+pub fn build<'a>(recording: &'a Recording, choice: &Choice) -> Result<Report<'a>, Missing> {
     let tree = &recording.tree;
     let parts = all_sections(recording, choice);
     let chosen = choose(tree, choice.process)?;
@@ -160,7 +211,7 @@ pub fn build(recording: &Recording, choice: &Choice) -> Result<Report, Missing> 
             complete: !recording.cut,
             launched_at_s: tree.launched_at.as_secs_f64(),
         },
-        groups: choice.by.and_then(|by| groups(&sections, by, choice.top)),
+        groups: choice.by.and_then(|by| groups(&sections, by, choice)),
         sections,
         processes: processes.map(|(process, part)| Process::new(process, part)).collect(),
         chosen,
@@ -168,21 +219,21 @@ pub fn build(recording: &Recording, choice: &Choice) -> Result<Report, Missing> 
 }
 
 /// As one JSON object and a line feed.
-pub fn json(report: &Report) -> String {
+pub fn json(report: &Report<'_>) -> String {
     // Every key is a string and every number finite or null: this cannot fail.
     let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
     text.push('\n');
     text
 }
 
-fn all_sections(recording: &Recording, choice: &Choice) -> Vec<Sections> {
+fn all_sections<'a>(recording: &'a Recording, choice: &Choice) -> Vec<Sections<'a>> {
     let tree = &recording.tree;
     let root = root(tree);
-    let sections = |(index, process): (usize, &ProcessState)| {
+    let sections = |(index, process): (usize, &'a ProcessState)| {
         let mut sections = match choice.at_peak {
             _ if recording.without_state.contains(&index) => Sections::unknown(process),
-            true => Sections::at_peak(process),
-            false => Sections::at_end(process),
+            true => Sections::at_peak(process, &choice.filter),
+            false => Sections::at_end(process, &choice.filter),
         };
         if root == Some(index) {
             let exit = tree.exit.map(json::Exit::from);
@@ -231,16 +282,40 @@ fn last_image(tree: &TreeState, pid: u32) -> Result<usize, Missing> {
 }
 
 /// The groups of `--by`, most live bytes first.
-fn groups(sections: &Sections, by: GroupBy, top: Option<usize>) -> Option<Vec<Group>> {
+fn groups(sections: &Sections<'_>, by: GroupBy, choice: &Choice) -> Option<Vec<Group>> {
+    let mut groups = match code::grouping(by) {
+        Some(by) => {
+            code::groups(&sections.sites, by, &choice.filter).iter().map(code_group).collect()
+        }
+        None => other_groups(sections, by, &choice.filter)?,
+    };
+    groups.truncate(choice.top.unwrap_or(usize::MAX));
+    Some(groups)
+}
+
+fn other_groups(sections: &Sections<'_>, by: GroupBy, filter: &Filter) -> Option<Vec<Group>> {
     let mut groups: Vec<Group> = match by {
-        GroupBy::Thread => sections.threads.as_ref()?.iter().map(thread_group).collect(),
+        GroupBy::Thread => {
+            let threads = sections.threads.as_ref()?.iter().map(thread_group);
+            threads.filter(|group| filter.passes(filter.matched_thread(&group.key))).collect()
+        }
         _ => sections.size_classes.as_ref()?.iter().map(size_group).collect(),
     };
     groups.sort_by(|a, b| {
         (b.current_bytes, b.allocated_bytes).cmp(&(a.current_bytes, a.allocated_bytes))
     });
-    groups.truncate(top.unwrap_or(usize::MAX));
     Some(groups)
+}
+
+fn code_group(group: &CodeGroup<'_>) -> Group {
+    Group {
+        key: group.key.clone(),
+        current_bytes: i64::try_from(group.figures.current_bytes).ok(),
+        current_blocks: Some(group.figures.current_blocks),
+        with_callees_bytes: Some(group.with_callees),
+        allocations: group.figures.allocations,
+        allocated_bytes: group.figures.allocated_bytes,
+    }
 }
 
 fn size_group(class: &SizeClass) -> Group {
@@ -248,21 +323,18 @@ fn size_group(class: &SizeClass) -> Group {
         key: format!("{}-{}", class.min, class.max),
         current_bytes: i64::try_from(class.current_bytes).ok(),
         current_blocks: Some(class.current_blocks),
+        with_callees_bytes: None,
         allocations: class.allocations,
         allocated_bytes: class.allocated_bytes,
     }
 }
 
 fn thread_group(thread: &Thread) -> Group {
-    let key = match (thread.tid, &thread.name) {
-        (0, _) => "ended".to_owned(),
-        (tid, Some(name)) => format!("{tid} {name}"),
-        (tid, None) => tid.to_string(),
-    };
     Group {
-        key,
+        key: thread.key(),
         current_bytes: thread.current_bytes,
         current_blocks: None,
+        with_callees_bytes: None,
         allocations: thread.allocations,
         allocated_bytes: thread.allocated_bytes,
     }

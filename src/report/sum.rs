@@ -1,7 +1,7 @@
 //! All processes of a launch as one.
 //!
 //! Live, allocated and freed figures, size classes, untracked and inherited blocks add up,
-//! each process image taken at its own end. What does not add up is null: a peak (processes
+//! each process image taken at its own end; its sites are those of every process. What does not add up is null: a peak (processes
 //! peak at different moments, so the sum of their peaks is only an upper bound, given as
 //! `totals.peak_at_most_bytes`), times and windows (each process has a clock of its own),
 //! the cost of a call, and the timeline.
@@ -11,15 +11,15 @@ use std::collections::BTreeMap;
 use super::{
     convert::words,
     json::{
-        Census, Exactness, Exit, Inherited, Sections, SizeClass, Target, Thread, Totals, Untracked,
-        Window,
+        Census, Exactness, Exit, Inherited, Sections, Sites, SizeClass, Target, Thread, Totals,
+        Untracked, Window,
     },
 };
 use crate::model::TreeState;
 
 /// The sum of `parts`, the sections of all processes of `tree`. Where one of them is
 /// unknown, the sum is.
-pub(super) fn sum(tree: &TreeState, parts: &[Sections]) -> Sections {
+pub(super) fn sum<'a>(tree: &TreeState, parts: &[Sections<'a>]) -> Sections<'a> {
     let totals = parts.iter().map(|part| part.totals.as_ref());
     let untracked = parts.iter().map(|part| part.untracked.as_ref());
     let inherited = parts.iter().map(|part| part.inherited.as_ref());
@@ -36,7 +36,7 @@ pub(super) fn sum(tree: &TreeState, parts: &[Sections]) -> Sections {
         inherited: fold(inherited, add_inherited),
         exactness: fold(exactness, add_exactness),
         size_classes: add_size_classes(parts),
-        sites: [],
+        sites: Sites::together(parts.iter().map(|part| &part.sites)),
         threads: add_threads(parts),
         timeline: Vec::new(),
         sentence: None,
@@ -81,7 +81,7 @@ fn add_untracked(sum: &mut Untracked, part: &Untracked) {
 }
 
 /// The older heaps together, if each of them was counted.
-fn with_census(sum: Untracked, parts: &[Sections]) -> Untracked {
+fn with_census(sum: Untracked, parts: &[Sections<'_>]) -> Untracked {
     let census = parts.iter().map(|part| part.untracked.as_ref()?.census.as_ref());
     Untracked { census: fold(census, add_census).filter(|_| !parts.is_empty()), ..sum }
 }
@@ -105,9 +105,17 @@ fn add_exactness(sum: &mut Exactness, part: &Exactness) {
     add(&mut sum.lost_records, part.lost_records);
     add(&mut sum.unattributed_blocks, part.unattributed_blocks);
     add(&mut sum.tracer_bytes, part.tracer_bytes);
+    sum.frames_unresolved = either(sum.frames_unresolved, part.frames_unresolved);
+    sum.stacks_cut = either(sum.stacks_cut, part.stacks_cut);
 }
 
-fn add_size_classes(parts: &[Sections]) -> Option<Vec<SizeClass>> {
+/// A process without stacks has none to add.
+fn either(sum: Option<u64>, part: Option<u64>) -> Option<u64> {
+    let both = sum.zip(part).map(|(sum, part)| sum.saturating_add(part));
+    both.or(sum).or(part)
+}
+
+fn add_size_classes(parts: &[Sections<'_>]) -> Option<Vec<SizeClass>> {
     let mut classes = BTreeMap::<(u64, u64), SizeClass>::new();
     for part in parts {
         for class in part.size_classes.as_ref()? {
@@ -128,7 +136,7 @@ fn add_size_class(sum: &mut SizeClass, part: &SizeClass) {
 }
 
 /// All threads that still had a row of their own, then all ended ones in one.
-fn add_threads(parts: &[Sections]) -> Option<Vec<Thread>> {
+fn add_threads(parts: &[Sections<'_>]) -> Option<Vec<Thread>> {
     let mut threads = Vec::new();
     let mut ended: Option<Thread> = None;
     for part in parts {

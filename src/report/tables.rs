@@ -9,6 +9,7 @@ use memtop_ui::format::{
 use super::{
     Choice, Report,
     json::{Exit, Process, SizeClass, Thread},
+    origins::origins,
     paint::{Page, Role, bar, printable},
     text::{command_line, signal_words},
 };
@@ -18,13 +19,16 @@ const BYTES: usize = 11;
 const COUNT: usize = 14;
 const BAR: usize = 20;
 
-/// Sizes and threads, or the one asked for by `--by`. With `--by` or `--top` the largest
-/// come first.
-pub(super) fn breakdown(page: &mut Page, report: &Report, choice: &Choice) {
-    if choice.by != Some(GroupBy::Thread) {
+/// Sites, sizes and threads, or what `--by` asks for. With `--by` or `--top` the largest come
+/// first.
+pub(super) fn breakdown(page: &mut Page, report: &Report<'_>, choice: &Choice) {
+    if !matches!(choice.by, Some(GroupBy::Size | GroupBy::Thread)) {
+        origins(page, report, choice);
+    }
+    if matches!(choice.by, None | Some(GroupBy::Size)) {
         sizes(page, report.sections.size_classes.as_deref(), choice);
     }
-    if choice.by != Some(GroupBy::Size) {
+    if matches!(choice.by, None | Some(GroupBy::Thread)) {
         threads(page, report.sections.threads.as_deref(), choice);
     }
 }
@@ -93,7 +97,13 @@ fn threads(page: &mut Page, threads: Option<&[Thread]>, choice: &Choice) {
     let figures =
         [right("live", BYTES), right("allocated", BYTES + 1), right("allocations", COUNT)];
     page.painted(Role::Muted, &format!("{columns}{}", figures.concat()));
-    let (rows, left_out) = largest(threads, choice, |t| (t.current_bytes, t.allocated_bytes));
+    let named =
+        |thread: &&Thread| choice.filter.passes(choice.filter.matched_thread(&thread.key()));
+    let threads: Vec<Thread> = match choice.by {
+        Some(GroupBy::Thread) => threads.iter().filter(named).cloned().collect(),
+        _ => threads.to_vec(),
+    };
+    let (rows, left_out) = largest(&threads, choice, |t| (t.current_bytes, t.allocated_bytes));
     for thread in &rows {
         page.line(&thread_row(thread));
     }
@@ -116,7 +126,7 @@ fn thread_row(thread: &Thread) -> String {
 }
 
 /// Every process image, children under their parents.
-pub(super) fn processes(page: &mut Page, report: &Report) {
+pub(super) fn processes(page: &mut Page, report: &Report<'_>) {
     page.title("Processes", "one row for each image: fork and exec begin a new one");
     let columns = [right("pid", 9), right("gen", 5), right("parent", 9)].concat();
     let figures = [right("peak", BYTES), right("live", BYTES)].concat();
@@ -129,7 +139,7 @@ pub(super) fn processes(page: &mut Page, report: &Report) {
     }
 }
 
-fn process_row(process: &Process, ended: &str, depth: usize) -> String {
+fn process_row(process: &Process<'_>, ended: &str, depth: usize) -> String {
     let totals = process.sections.totals.as_ref();
     format!(
         "{}{}{}{}{}   {}{}{}",
@@ -145,7 +155,7 @@ fn process_row(process: &Process, ended: &str, depth: usize) -> String {
 }
 
 /// How an image ended; by `exec` if another one of `images` took its place.
-fn ended(process: &Process, images: &HashSet<(u32, u32)>) -> String {
+fn ended(process: &Process<'_>, images: &HashSet<(u32, u32)>) -> String {
     let next = (process.pid, process.generation.saturating_add(1));
     match (process.sections.target.exit, process.ended_s) {
         (Some(Exit::Code(code)), _) => format!("exit {code}"),
@@ -158,7 +168,7 @@ fn ended(process: &Process, images: &HashSet<(u32, u32)>) -> String {
 
 /// Depth and index of every process image, parents before children. What a hostile file
 /// makes a circle of stands at the top.
-fn tree_order(processes: &[Process]) -> Vec<(usize, usize)> {
+fn tree_order(processes: &[Process<'_>]) -> Vec<(usize, usize)> {
     let images = grouped(processes.iter().enumerate().map(|(at, process)| (process.pid, at)));
     let parents = processes.iter().rev();
     let children = grouped(parents.filter_map(|child| Some((child.parent?, child.pid))));

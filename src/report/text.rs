@@ -11,7 +11,7 @@ use super::{
 use crate::model::window::moment;
 
 /// The text of `report`; `choice` is what it was made with.
-pub fn render(report: &Report, choice: &Choice, look: Look) -> String {
+pub fn render(report: &Report<'_>, choice: &Choice, look: Look) -> String {
     let mut page = Page::new(look);
     headline(&mut page, report, choice);
     figures::totals(&mut page, report, choice);
@@ -33,7 +33,7 @@ pub(super) fn command_line(words: &[String]) -> String {
     }
 }
 
-fn headline(page: &mut Page, report: &Report, choice: &Choice) {
+fn headline(page: &mut Page, report: &Report<'_>, choice: &Choice) {
     let target = &report.sections.target;
     let process = report.chosen.and_then(|chosen| report.processes.get(chosen));
     let program = page.paint(Role::Title, &command_line(&target.command));
@@ -56,7 +56,7 @@ fn headline(page: &mut Page, report: &Report, choice: &Choice) {
     }
 }
 
-fn notes(page: &mut Page, report: &Report, choice: &Choice) {
+fn notes(page: &mut Page, report: &Report<'_>, choice: &Choice) {
     if !report.recording.complete {
         let note = "This recording was cut: it is damaged, still being written, or its writer \
                     was killed.\nWhat stands before the cut is shown; what came later is missing.";
@@ -68,7 +68,7 @@ fn notes(page: &mut Page, report: &Report, choice: &Choice) {
 }
 
 /// `exit 0 after 3:12`.
-fn ending(exit: Option<Exit>, process: Option<&Process>) -> String {
+fn ending(exit: Option<Exit>, process: Option<&Process<'_>>) -> String {
     let how = match exit {
         Some(exit) => exit_words(exit),
         None if process.is_some_and(|process| process.ended_s.is_some()) => "ended".to_owned(),
@@ -86,7 +86,7 @@ pub(super) fn after(seconds: f64) -> String {
 }
 
 /// `exit 0`, `killed by signal 9 (KILL: out of memory?)`.
-fn exit_words(exit: Exit) -> String {
+pub(super) fn exit_words(exit: Exit) -> String {
     match exit {
         Exit::Code(code) => format!("exit {code}"),
         Exit::Signal(9) => "killed by signal 9 (KILL: out of memory?)".to_owned(),

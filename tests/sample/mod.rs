@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod any;
+pub mod code;
 
 use std::time::Duration;
 

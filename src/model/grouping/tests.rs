@@ -9,6 +9,7 @@ use crate::model::{
 };
 
 /// Functions whose name begins with `alloc` are plumbing.
+#[derive(Debug)]
 struct Alloc;
 
 impl Plumbing for Alloc {

@@ -1,0 +1,202 @@
+//! `memtop diff`: what differs between two recordings, or two moments of one, and whether
+//! that keeps a budget.
+//!
+//! Ids mean nothing in another run, so the sides are compared by names: a site is the same
+//! when its function, file and line are.
+
+pub mod json;
+mod text;
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+pub use text::render as text;
+
+use super::{
+    Choice, Look, Missing, Report, code, error, facts_of, filter, other_groups, parse_condition,
+    verdict,
+};
+use crate::{
+    Error,
+    cli::{DiffOptions, GroupBy, Moment, parse_moment},
+    commands,
+    model::{
+        Filter, Tally,
+        diff::{self, By, Difference},
+    },
+    recording,
+};
+use json::{Diff, Group, Side};
+
+/// A recording and a moment of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moments {
+    /// The file.
+    pub file: PathBuf,
+    /// The moment.
+    pub at: Moment,
+}
+
+impl Moments {
+    /// Reads `FILE` or `FILE@WHEN`. A file that is there under the whole name is meant.
+    ///
+    /// # Errors
+    /// When WHEN is no moment.
+    pub fn parse(text: &OsStr) -> Result<Self, Error> {
+        let whole = Self { file: text.into(), at: Moment::End };
+        let bytes = text.as_bytes();
+        let at = bytes.iter().rposition(|byte| *byte == b'@').filter(|_| !whole.file.exists());
+        let Some(at) = at else {
+            return Ok(whole);
+        };
+        let when = String::from_utf8_lossy(&bytes[at + 1..]);
+        let wrong = |why| Error::Usage(format!("{}: {why}", text.to_string_lossy()));
+        Ok(Self {
+            file: OsStr::from_bytes(&bytes[..at]).into(),
+            at: parse_moment(&when).map_err(wrong)?,
+        })
+    }
+
+    /// `end`, `peak`.
+    fn word(&self) -> String {
+        match self.at {
+            Moment::End => "end".to_owned(),
+            Moment::Peak => "peak".to_owned(),
+            Moment::At(at) => at.as_secs_f64().to_string(),
+        }
+    }
+}
+
+/// How to compare.
+#[derive(Debug, Clone, Default)]
+pub struct Comparison {
+    /// By what; by site where stacks were captured, else by size.
+    pub by: Option<GroupBy>,
+    /// Sites to look at.
+    pub filter: Filter,
+    /// A group counts what it called as its own.
+    pub with_callees: bool,
+    /// How groups are sorted.
+    pub sort: By,
+}
+
+/// The command: reads, compares, prints, and checks `--fail-if`.
+///
+/// # Errors
+/// When options ask for what cannot be had, a file cannot be read, or the condition is met.
+pub fn run(options: &DiffOptions) -> Result<(), Error> {
+    let condition = options.fail_if.as_deref().map(parse_condition).transpose()?;
+    let comparison = Comparison {
+        by: options.by,
+        filter: filter(&options.filter, options.by)?,
+        with_callees: options.with_callees,
+        sort: options.sort.into(),
+    };
+    let (a, b) = (Moments::parse(&options.a)?, Moments::parse(&options.b)?);
+    let (recording_a, recording_b) = (recording::open(&a.file)?, recording::open(&b.file)?);
+    let choice = |moments: &Moments| choice(moments, options, &comparison);
+    let report_a = report(&recording_a, &choice(&a)?, &a.file)?;
+    let report_b = report(&recording_b, &choice(&b)?, &b.file)?;
+    let mut diff = build((&a, &report_a), (&b, &report_b), &comparison)?;
+    let expression = options.fail_if.as_deref().unwrap_or_default();
+    let decided = condition.map_or(Ok(()), |condition| {
+        let facts = facts_of(&diff);
+        let whole = |field: &str| percent_of(&facts, field);
+        verdict(condition.evaluate(&facts, whole), expression)
+    });
+    if let Err(Error::Usage(_)) = decided {
+        return decided;
+    }
+    if options.json {
+        diff.keep_most(options.top.unwrap_or(usize::MAX));
+        commands::print_json(&diff)?;
+    } else {
+        commands::print(text(&diff, options.top, Look::of_stdout()).as_bytes())?;
+    }
+    decided
+}
+
+fn choice(moments: &Moments, options: &DiffOptions, how: &Comparison) -> Result<Choice, Error> {
+    let choice = Choice { by: how.by, process: options.process, ..Choice::default() };
+    super::at(moments.at, "memtop diff FILE@SECONDS", choice)
+}
+
+fn report<'a>(
+    recording: &'a recording::Recording,
+    choice: &Choice,
+    file: &Path,
+) -> Result<Report<'a>, Error> {
+    super::build(recording, choice).map_err(|missing: Missing| error(missing, file))
+}
+
+/// What a percentage of a delta is of: the figure at A.
+fn percent_of(facts: &serde_json::Value, field: &str) -> Option<f64> {
+    let pointer = format!("/{}_a", field.strip_suffix("_delta")?.replace('.', "/"));
+    facts.pointer(&pointer)?.as_f64()
+}
+
+/// Compares two reports.
+///
+/// # Errors
+/// When a side does not hold what they are to be compared by.
+pub fn build(
+    (at_a, a): (&Moments, &Report<'_>),
+    (at_b, b): (&Moments, &Report<'_>),
+    how: &Comparison,
+) -> Result<Diff, Error> {
+    let by = how.by.unwrap_or(match a.sections.sites.is_empty() && b.sections.sites.is_empty() {
+        true => GroupBy::Size,
+        false => GroupBy::Site,
+    });
+    let held = |at: &Moments, side| {
+        held(side, by, how).ok_or_else(|| Error::NothingToShow {
+            path: at.file.clone(),
+            why: format!("it cannot be compared by {}: it does not hold that", by.word()),
+        })
+    };
+    let mut rows = diff::compare(&held(at_a, a)?, &held(at_b, b)?);
+    diff::sort(&mut rows, how.sort);
+    let blocks_known = by != GroupBy::Thread && !how.with_callees;
+    let group = |row: &Difference<String>| Group::new(row, blocks_known);
+    Ok(Diff {
+        schema: super::json::SCHEMA,
+        a: Side::new(at_a, a),
+        b: Side::new(at_b, b),
+        by: by.word(),
+        totals: json::totals(a.sections.totals.as_ref(), b.sections.totals.as_ref()),
+        states: json::states(&rows, blocks_known),
+        groups: rows.iter().map(group).collect(),
+    })
+}
+
+/// What a side holds by key; `None` where it is not known.
+fn held(report: &Report<'_>, by: GroupBy, how: &Comparison) -> Option<BTreeMap<String, Tally>> {
+    let sections = &report.sections;
+    let mut held = BTreeMap::<String, Tally>::new();
+    match code::grouping(by) {
+        Some(by) => {
+            sections.knows_sites().then_some(())?;
+            for group in code::groups(&sections.sites, by, &how.filter) {
+                let figures = &group.figures;
+                let tally = match how.with_callees {
+                    false => Tally::new(figures.current_bytes, figures.current_blocks),
+                    true => Tally::new(group.with_callees, 0),
+                };
+                held.insert(group.key, tally);
+            }
+            held.retain(|_, tally| !tally.is_empty());
+        }
+        None => {
+            for group in other_groups(sections, by, &how.filter)? {
+                let blocks = group.current_blocks.unwrap_or(0);
+                let tally = Tally { bytes: group.current_bytes?, ..Tally::new(0, blocks) };
+                held.entry(group.key).or_default().add(tally);
+            }
+        }
+    }
+    Some(held)
+}

@@ -1,0 +1,274 @@
+//! The diff of two recordings, from what they hold to what is printed and the exit code.
+
+mod sample;
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use memtop::{
+    cli::{GroupBy, Moment, ProcessChoice},
+    model::{Filter, Purpose, Term, TreeState},
+    recording::Recording,
+    report::{
+        self, Choice, Look,
+        diff::{self, Comparison, Moments, json::Diff},
+    },
+};
+use proptest::prelude::*;
+use sample::{any::trees, code};
+use serde_json::Value;
+
+fn moments(name: &str, at: Moment) -> Moments {
+    Moments { file: PathBuf::from(name), at }
+}
+
+fn compare(a: &TreeState, b: &TreeState, how: &Comparison) -> Diff {
+    compare_at(Moment::End, a, b, how).expect("both sides hold it")
+}
+
+fn compare_at(
+    at: Moment,
+    a: &TreeState,
+    b: &TreeState,
+    how: &Comparison,
+) -> Result<Diff, memtop::Error> {
+    let (a, b) = (Recording::from(a.clone()), Recording::from(b.clone()));
+    let choice = Choice { at_peak: at == Moment::Peak, ..Choice::default() };
+    let (a, b) = (report::build(&a, &choice), report::build(&b, &choice));
+    let (a, b) = (a.expect("a report"), b.expect("a report"));
+    diff::build((&moments("a.memtop", at), &a), (&moments("b.memtop", at), &b), how)
+}
+
+fn by(by: GroupBy) -> Comparison {
+    Comparison { by: Some(by), ..Comparison::default() }
+}
+
+fn early_and_late(how: &Comparison) -> Diff {
+    compare(&code::alone(code::early()), &code::alone(code::late()), how)
+}
+
+fn rows(diff: &Diff) -> Vec<(&str, &str, i64, Option<i64>)> {
+    let groups = diff.groups.iter();
+    groups.map(|one| (one.key.as_str(), one.state, one.bytes_delta, one.blocks_delta)).collect()
+}
+
+#[test]
+fn sites_are_compared_by_their_names() {
+    assert_eq!(
+        rows(&early_and_late(&Comparison::default())),
+        [
+            ("dictAdd src/dict.c:312", "grown", 12_000_000, Some(31_022)),
+            ("aeMain src/ae.c:514", "new", 612_000, Some(12)),
+            ("libnameless.so+0x9f", "same", 0, Some(0)),
+            ("loadConfig src/config.c:88", "shrunk", -10_000, Some(-1)),
+            ("sdsnewlen src/sds.c:91", "shrunk", -40_000, Some(-1)),
+        ]
+    );
+}
+
+#[test]
+fn every_grouping_has_its_keys() {
+    let first = |grouping| {
+        let diff = early_and_late(&by(grouping));
+        let group = &diff.groups[0];
+        (group.key.clone(), group.bytes_delta)
+    };
+    assert_eq!(first(GroupBy::Function), ("dictAdd".into(), 12_000_000));
+    assert_eq!(first(GroupBy::File), ("src/dict.c".into(), 12_000_000));
+    assert_eq!(first(GroupBy::Module), ("/usr/bin/redis-server".into(), 12_562_000));
+    let stack = "dictAdd src/dict.c:312 ‹ readQuery src/networking.c:2643 ‹ \
+                 aeMain src/ae.c:514 ‹ main src/server.c:7001";
+    assert_eq!(first(GroupBy::Stack), (stack.into(), 12_000_000));
+    assert_eq!(first(GroupBy::Size).1, 0);
+    let threads = early_and_late(&by(GroupBy::Thread));
+    assert_eq!(threads.groups[0].blocks_a, None);
+}
+
+#[test]
+fn a_function_can_count_what_it_called() {
+    let diff = early_and_late(&Comparison { with_callees: true, ..by(GroupBy::Function) });
+    assert_eq!(
+        rows(&diff)[..3],
+        [
+            ("aeMain", "grown", 12_612_000, None),
+            ("main", "grown", 12_562_000, None),
+            ("dictAdd", "grown", 12_000_000, None),
+        ]
+    );
+}
+
+#[test]
+fn the_peaks_are_compared_too() {
+    let (a, b) = (code::alone(code::early()), code::alone(code::late()));
+    let diff = compare_at(Moment::Peak, &a, &b, &Comparison::default()).expect("sites");
+    assert_eq!(diff.groups[0].bytes_delta, 10_000_000);
+    assert_eq!(diff.totals["peak_bytes_delta"], 0);
+}
+
+#[test]
+fn filters_choose_the_sites() {
+    let how = |purpose, text: &str| {
+        let term = Term::parse(text).expect("a term");
+        let filter = Filter::new(vec![(purpose, term)], false).expect("one term");
+        Comparison { filter, ..Comparison::default() }
+    };
+    let found = |how| early_and_late(&how).groups.len();
+    assert_eq!(found(how(Purpose::Include, "fn:dict*")), 1);
+    assert_eq!(found(how(Purpose::Exclude, "fn:dict*")), 4);
+}
+
+#[test]
+fn the_json_keeps_the_contract() {
+    let json = serde_json::to_value(early_and_late(&Comparison::default())).expect("JSON");
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["a"]["file"], "a.memtop");
+    assert_eq!(json["b"]["at"], "end");
+    assert_eq!(json["by"], "site");
+    assert_eq!(json["totals"]["bytes_delta"], 12_000_000);
+    assert_eq!(json["totals"]["blocks_delta"], 31_000);
+    assert_eq!(json["totals"]["peak_bytes_delta"], 0);
+    assert_eq!(json["states"]["new"]["groups"], 1);
+    assert_eq!(json["states"]["shrunk"]["bytes_delta"], -50_000);
+    let group = &json["groups"][1];
+    for (field, value) in [
+        ("key", Value::from("aeMain src/ae.c:514")),
+        ("state", "new".into()),
+        ("bytes_a", 0.into()),
+        ("bytes_b", 612_000.into()),
+        ("bytes_delta", 612_000.into()),
+        ("blocks_a", 0.into()),
+        ("blocks_b", 12.into()),
+        ("blocks_delta", 12.into()),
+    ] {
+        assert_eq!(group[field], value, "{field}");
+    }
+}
+
+#[test]
+fn the_text() {
+    let diff = early_and_late(&Comparison::default());
+    insta::assert_snapshot!(diff::text(&diff, None, Look::Plain));
+}
+
+#[test]
+fn the_text_is_cut_to_what_changed_most() {
+    let text = diff::text(&early_and_late(&Comparison::default()), Some(2), Look::Plain);
+    assert!(text.contains("dictAdd") && text.contains("aeMain") && !text.contains("sdsnewlen"));
+    assert!(text.contains("… and 2 that changed less"), "{text}");
+}
+
+#[test]
+fn without_stacks_sizes_are_compared() {
+    let (a, b) = (sample::launch(), sample::launch());
+    assert_eq!(compare(&a, &b, &Comparison::default()).by, "size");
+    let error = compare_at(Moment::End, &a, &b, &by(GroupBy::Site)).expect_err("no stacks");
+    assert!(error.to_string().contains("cannot be compared by site"), "{error}");
+    let with = code::alone(code::late());
+    assert!(compare_at(Moment::End, &a, &with, &Comparison::default()).is_err());
+}
+
+/// `memtop diff` over two files of these trees.
+fn command(name: &str, a: &TreeState, b: &TreeState, arguments: &[&str]) -> Output {
+    let file = |side: &str, tree| {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{side}.memtop"));
+        fs::write(&path, sample::recording(tree)).expect("a temporary file");
+        path
+    };
+    let (a, b) = (file("a", a), file("b", b));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memtop"));
+    command.arg("diff").arg(a).arg(b).args(arguments).output().expect("memtop runs")
+}
+
+fn grown() -> TreeState {
+    let mut tree = sample::launch();
+    let server = &mut tree.processes[0];
+    server.totals.current_bytes += 4_900_000;
+    server.size_classes[0].current_bytes += 4_900_000;
+    server.size_classes[0].current_blocks += 306_250;
+    tree
+}
+
+#[test]
+fn a_budget_decides_the_exit_code() {
+    let decide = |condition: &str| {
+        let output = command(
+            "budget",
+            &sample::launch(),
+            &grown(),
+            &["--by", "size", "--fail-if", condition],
+        );
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said, !output.stdout.is_empty())
+    };
+    for (condition, code, words) in [
+        ("totals.bytes_delta > 9%", 3, "totals.bytes_delta is 4900000"),
+        ("totals.bytes_delta > 11%", 0, ""),
+        ("totals.bytes_delta > 4M and states.grown.groups == 1", 3, "states.grown.groups is 1"),
+        ("groups.0.bytes_delta > 1000%", 3, "groups.0.bytes_delta is 4900000"),
+        ("states.new.groups > 0", 0, ""),
+        ("totals.usable_bytes_delta > 0 and totals.bytes_delta > 1G", 0, ""),
+    ] {
+        let (found, said, printed) = decide(condition);
+        assert_eq!(found, Some(code), "{condition}: {said}");
+        assert!(said.contains(words) && printed, "{condition}: {said}");
+    }
+    let (found, said, printed) = decide("totals.bytes_a > 10%");
+    assert_eq!((found, printed), (Some(2), false), "{said}");
+    let (found, said, _) = decide("totals.bites_delta > 1");
+    assert!(found == Some(2) && said.contains("no 'bites_delta'"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_had_is_wrong_usage_or_said() {
+    let tree = sample::launch();
+    for (arguments, code, words) in [
+        (&["--by", "site"][..], 1, "cannot be compared by site"),
+        (&["--by", "size", "--include", "x"], 2, "--by size has neither"),
+        (&["--process", "7"], 2, "it has 4242, 4300"),
+        (&["--include", "fn:"], 2, "has no pattern"),
+    ] {
+        let output = command("usage", &tree, &tree, arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_moment_stands_behind_an_at_sign() {
+    let parse = |text: &str| Moments::parse(text.as_ref());
+    assert_eq!(parse("a@peak").expect("a moment"), moments("a", Moment::Peak));
+    assert_eq!(parse("b@x@end").expect("a moment"), moments("b@x", Moment::End));
+    assert_eq!(parse("c").expect("a moment"), moments("c", Moment::End));
+    assert!(parse("c@noon").is_err());
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("odd@peak");
+    fs::write(&path, b"").expect("a temporary file");
+    let odd = Moments::parse(path.as_os_str()).expect("the file is there");
+    assert_eq!((odd.file, odd.at), (path, Moment::End));
+}
+
+proptest! {
+    /// Whatever the files say, comparing them ends, and nothing differs from itself.
+    #[test]
+    fn any_two_trees_can_be_compared(a in trees(), b in trees()) {
+        for process in [None, Some(ProcessChoice::Sum)] {
+            let choice = Choice { process, ..Choice::default() };
+            let (ra, rb) = (Recording::from(a.clone()), Recording::from(b.clone()));
+            let (Ok(ra), Ok(rb)) = (report::build(&ra, &choice), report::build(&rb, &choice)) else {
+                continue;
+            };
+            let at = moments("x", Moment::End);
+            for grouping in [GroupBy::Size, GroupBy::Thread] {
+                if let Ok(diff) = diff::build((&at, &ra), (&at, &rb), &by(grouping)) {
+                    prop_assert!(!diff::text(&diff, None, Look::Coloured).is_empty());
+                }
+                if let Ok(same) = diff::build((&at, &ra), (&at, &ra), &by(grouping)) {
+                    prop_assert!(same.groups.iter().all(|group| group.state == "same"));
+                }
+            }
+        }
+    }
+}
