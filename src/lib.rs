@@ -20,6 +20,7 @@ pub mod error;
 pub mod keeper;
 pub mod launch;
 pub mod model;
+pub mod procfs;
 pub mod query;
 pub mod recording;
 pub mod report;

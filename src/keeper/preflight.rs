@@ -7,6 +7,7 @@
 
 mod elf;
 mod refusal;
+mod running;
 mod search;
 
 use std::{
@@ -18,6 +19,7 @@ use std::{
 };
 
 pub use refusal::{Reason, Refusal};
+pub use running::{Untraceable, by_environment, why_untraced};
 
 use crate::sys::file::{self, Credentials};
 

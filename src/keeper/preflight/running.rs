@@ -1,0 +1,110 @@
+//! Why a process that runs is not traced, although its parent is.
+
+use std::{fs, path::PathBuf};
+
+use super::{Reason, check_elf};
+use crate::sys::file;
+
+/// The reasons, in the words of the process tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Untraceable {
+    /// Statically linked: no loader, no probe.
+    Static,
+    /// It gained privileges by exec.
+    Privileged,
+    /// For another architecture.
+    Foreign,
+    /// Linked to musl.
+    Musl,
+    /// Built with a sanitizer.
+    Sanitized,
+    /// Its environment names no probe.
+    Environment,
+    /// It belongs to somebody else, or cannot be looked at.
+    Hidden,
+    /// Nothing speaks against it: it has not allocated yet.
+    Quiet,
+}
+
+impl Untraceable {
+    /// Few words, as in `not traced: static`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Privileged => "gained privileges",
+            Self::Foreign => "another architecture",
+            Self::Musl => "linked to musl",
+            Self::Sanitized => "has a sanitizer",
+            Self::Environment => "environment emptied",
+            Self::Hidden => "another user's",
+            Self::Quiet => "has not allocated",
+        }
+    }
+}
+
+/// Looks at the file that a process executes and at the environment it was started with.
+pub fn why_untraced(pid: u32) -> Untraceable {
+    let program = PathBuf::from(format!("/proc/{pid}/exe"));
+    // The link cannot be followed by who may not look at the process, and then its file says
+    // nothing about it.
+    if fs::read_link(&program).is_err() {
+        return Untraceable::Hidden;
+    }
+    match check_elf(&program, &file::credentials()) {
+        Err(reason) => of_reason(&reason),
+        Ok(_) => by_environment(pid),
+    }
+}
+
+/// What its environment says of a process whose file can be traced.
+pub fn by_environment(pid: u32) -> Untraceable {
+    match is_prepared(pid) {
+        Some(false) => Untraceable::Environment,
+        _ => Untraceable::Quiet,
+    }
+}
+
+fn of_reason(reason: &Reason) -> Untraceable {
+    match reason {
+        Reason::Static { .. } => Untraceable::Static,
+        Reason::Privileged { .. } => Untraceable::Privileged,
+        Reason::Foreign { .. } => Untraceable::Foreign,
+        Reason::Musl { .. } => Untraceable::Musl,
+        Reason::Sanitized { .. } => Untraceable::Sanitized,
+        _ => Untraceable::Hidden,
+    }
+}
+
+/// Whether it was started with a probe and a session in its environment. A program may write
+/// over it later, but only over the values: an emptied one is empty.
+fn is_prepared(pid: u32) -> Option<bool> {
+    // In the middle of an exec there is neither, which says nothing yet.
+    fs::read(format!("/proc/{pid}/cmdline")).ok().filter(|line| !line.is_empty())?;
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let has = |name: &[u8]| environment.split(|&byte| byte == 0).any(|one| one.starts_with(name));
+    Some(has(b"LD_PRELOAD=") && has(b"MEMTOP_SESSION="))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_process_without_the_probe_in_its_environment_is_told() {
+        let mut sleep = Command::new("/bin/sleep").arg("60").env_clear().spawn().unwrap();
+        let mut prepared = Command::new("/bin/sleep")
+            .arg("60")
+            .env("LD_PRELOAD", "")
+            .env("MEMTOP_SESSION", "x")
+            .spawn()
+            .unwrap();
+        assert_eq!(why_untraced(sleep.id()), Untraceable::Environment);
+        assert_eq!(why_untraced(prepared.id()), Untraceable::Quiet);
+        for child in [&mut sleep, &mut prepared] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!(why_untraced(sleep.id()), Untraceable::Hidden);
+    }
+}

@@ -1,0 +1,157 @@
+//! Children of traced processes that are not traced themselves, and why.
+//!
+//! A traced process may start programs into which the probe cannot come: static ones, set-user-ID
+//! ones, ones of another architecture, or ones whose environment was emptied. They are part of
+//! the tree all the same, and whoever looks at the tree must see them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
+
+use crate::{
+    keeper::preflight::{self, Untraceable},
+    sys::process,
+};
+
+/// A process of the tree that is not traced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untraced {
+    /// Process id.
+    pub pid: u32,
+    /// Process id of the parent, which may be untraced too.
+    pub parent: u32,
+    /// Its command line, or its name where it has none.
+    pub command: Vec<Vec<u8>>,
+    /// Why, as far as its file and its environment tell.
+    pub reason: Untraceable,
+    /// Resident bytes; `None` once it has ended.
+    pub resident: Option<u64>,
+    /// It was seen before and is gone now.
+    pub ended: bool,
+    /// Device and inode of its file: another one means another program.
+    executable: Option<(u64, u64)>,
+}
+
+/// Processes kept, and looked at in one go; a tree of more is cut.
+const MOST: usize = 1024;
+
+/// All that were seen since the beginning.
+#[derive(Debug, Default)]
+pub struct Children(BTreeMap<u32, Untraced>);
+
+impl Children {
+    /// Looks at the children of all processes in `traced`, and at theirs.
+    pub fn observe(&mut self, traced: &BTreeSet<u32>) {
+        let mut seen = BTreeSet::new();
+        let mut next: Vec<u32> = traced.iter().copied().collect();
+        while let Some(parent) = next.pop() {
+            for pid in children_of(parent) {
+                if !traced.contains(&pid) && seen.len() < MOST && seen.insert(pid) {
+                    self.meet(pid, parent);
+                    next.push(pid);
+                }
+            }
+        }
+        self.0.retain(|pid, _| !traced.contains(pid));
+        for (_, child) in self.0.iter_mut().filter(|(pid, _)| !seen.contains(pid)) {
+            child.ended = true;
+            child.resident = None;
+        }
+        // Who never allocated and has ended was a shell's fork, of no interest to anybody.
+        self.0.retain(|_, child| !(child.ended && child.reason == Untraceable::Quiet));
+        while self.0.len() > MOST {
+            self.0.pop_first();
+        }
+    }
+
+    /// Those seen, by process id.
+    pub fn all(&self) -> impl Iterator<Item = &Untraced> {
+        self.0.values()
+    }
+
+    fn meet(&mut self, pid: u32, parent: u32) {
+        let executable = process::executable(pid);
+        let known = self.0.get_mut(&pid).filter(|known| known.executable == executable);
+        match known {
+            Some(known) => {
+                if known.reason == Untraceable::Quiet {
+                    known.reason = preflight::by_environment(pid);
+                }
+                known.parent = parent;
+                known.resident = process::resident_bytes(pid);
+                known.ended = false;
+            }
+            None => {
+                let child = Untraced {
+                    pid,
+                    parent,
+                    command: command(pid),
+                    reason: preflight::why_untraced(pid),
+                    resident: process::resident_bytes(pid),
+                    ended: false,
+                    executable,
+                };
+                self.0.insert(pid, child);
+            }
+        }
+    }
+}
+
+/// Children of all threads of a process.
+fn children_of(pid: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    let numbers = |list: String| {
+        list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()
+    };
+    lists.flat_map(numbers).collect()
+}
+
+fn command(pid: u32) -> Vec<Vec<u8>> {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let text = bytes.strip_suffix(&[0]).unwrap_or(&bytes);
+    if text.is_empty() {
+        return process::thread_name(pid, pid).map(String::into_bytes).into_iter().collect();
+    }
+    text.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn children_are_seen_and_remembered_after_their_end() {
+        let mut shell = Command::new("/bin/sh")
+            .args(["-c", "env -i sleep 60 & echo $!; wait"])
+            .stdout(Stdio::piped())
+            .env("LD_PRELOAD", "/nonexistent/memtop-probe.so")
+            .env("MEMTOP_SESSION", "x")
+            .spawn()
+            .unwrap();
+        let traced = BTreeSet::from([shell.id()]);
+        let mut children = Children::default();
+        let find = |children: &Children| {
+            let is_sleep = |one: &&Untraced| one.command.first().is_some_and(|c| c == b"sleep");
+            children.all().find(is_sleep).cloned()
+        };
+        let found = loop {
+            children.observe(&traced);
+            if let Some(found) = find(&children) {
+                break found;
+            }
+        };
+        assert_eq!((found.parent, found.ended), (shell.id(), false));
+        assert_eq!(found.reason, Untraceable::Environment);
+        assert!(found.resident.is_some());
+        process::signal(found.pid, libc::SIGKILL).unwrap();
+        shell.wait().unwrap();
+        children.observe(&traced);
+        let found = find(&children).unwrap();
+        assert!(found.ended && found.resident.is_none());
+        children.observe(&BTreeSet::from([found.pid]));
+        assert_eq!(find(&children), None, "it turned out to be traced");
+    }
+}
