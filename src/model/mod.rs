@@ -12,19 +12,22 @@ pub mod diff;
 pub mod events;
 mod figures;
 pub mod frame;
+pub mod gap;
 pub mod grouping;
 pub mod names;
 pub mod pattern;
 pub mod rates;
 pub mod sites;
 pub mod state;
+pub mod tree;
 pub mod window;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 pub use diff::{Change, Difference, Tally};
 pub use events::{Event, EventKind, EventLog};
 pub use frame::{Frame, NoPlumbing, Place, Plumbing, Scope};
+pub use gap::{Gap, gap_sentence};
 pub use grouping::{Group, GroupId, Grouping, Groups};
 pub use names::{Function, Names};
 pub use pattern::{Filter, Purpose, Term};
@@ -37,6 +40,7 @@ pub use state::{
     Census, Entry, Exactness, Exit, Identity, Inherited, Interval, Point, ProcessState, SizeClass,
     ThreadState, Totals, TreeState, Untracked, Window,
 };
+pub use tree::{Sums, Traced, TreeRow};
 pub use window::window_sentence;
 
 /// What a source says at a tick.
@@ -56,6 +60,10 @@ pub struct Reading {
     pub timeline: Vec<Point>,
     /// Its events since the last reading, oldest first.
     pub events: Vec<Event>,
+    /// What its resident memory consists of, when that was looked at.
+    pub gap: Option<Gap>,
+    /// All processes in order of their start, then those that are not traced.
+    pub tree: Arc<Vec<Arc<TreeRow>>>,
     /// Whether new blocks are recorded now.
     pub tracing: bool,
     /// How the program ended, once it has.

@@ -27,8 +27,10 @@ pub struct Untraced {
     pub reason: Untraceable,
     /// Resident bytes; `None` once it has ended.
     pub resident: Option<u64>,
-    /// It was seen before and is gone now.
-    pub ended: bool,
+    /// When it was met, `CLOCK_MONOTONIC` nanoseconds.
+    pub met_ns: u64,
+    /// When it was seen to be gone.
+    pub ended_ns: Option<u64>,
     /// Device and inode of its file: another one means another program.
     executable: Option<(u64, u64)>,
 }
@@ -42,24 +44,24 @@ pub struct Children(BTreeMap<u32, Untraced>);
 
 impl Children {
     /// Looks at the children of all processes in `traced`, and at theirs.
-    pub fn observe(&mut self, traced: &BTreeSet<u32>) {
+    pub fn observe(&mut self, traced: &BTreeSet<u32>, now_ns: u64) {
         let mut seen = BTreeSet::new();
         let mut next: Vec<u32> = traced.iter().copied().collect();
         while let Some(parent) = next.pop() {
             for pid in children_of(parent) {
                 if !traced.contains(&pid) && seen.len() < MOST && seen.insert(pid) {
-                    self.meet(pid, parent);
+                    self.meet(pid, parent, now_ns);
                     next.push(pid);
                 }
             }
         }
         self.0.retain(|pid, _| !traced.contains(pid));
         for (_, child) in self.0.iter_mut().filter(|(pid, _)| !seen.contains(pid)) {
-            child.ended = true;
+            child.ended_ns.get_or_insert(now_ns);
             child.resident = None;
         }
         // Who never allocated and has ended was a shell's fork, of no interest to anybody.
-        self.0.retain(|_, child| !(child.ended && child.reason == Untraceable::Quiet));
+        self.0.retain(|_, child| !(child.ended_ns.is_some() && child.reason == Untraceable::Quiet));
         while self.0.len() > MOST {
             self.0.pop_first();
         }
@@ -70,7 +72,7 @@ impl Children {
         self.0.values()
     }
 
-    fn meet(&mut self, pid: u32, parent: u32) {
+    fn meet(&mut self, pid: u32, parent: u32, now_ns: u64) {
         let executable = process::executable(pid);
         let known = self.0.get_mut(&pid).filter(|known| known.executable == executable);
         match known {
@@ -80,7 +82,7 @@ impl Children {
                 }
                 known.parent = parent;
                 known.resident = process::resident_bytes(pid);
-                known.ended = false;
+                known.ended_ns = None;
             }
             None => {
                 let child = Untraced {
@@ -89,7 +91,8 @@ impl Children {
                     command: command(pid),
                     reason: preflight::why_untraced(pid),
                     resident: process::resident_bytes(pid),
-                    ended: false,
+                    met_ns: now_ns,
+                    ended_ns: None,
                     executable,
                 };
                 self.0.insert(pid, child);
@@ -138,20 +141,21 @@ mod tests {
             children.all().find(is_sleep).cloned()
         };
         let found = loop {
-            children.observe(&traced);
+            children.observe(&traced, 1);
             if let Some(found) = find(&children) {
                 break found;
             }
         };
-        assert_eq!((found.parent, found.ended), (shell.id(), false));
+        assert_eq!((found.parent, found.ended_ns), (shell.id(), None));
         assert_eq!(found.reason, Untraceable::Environment);
         assert!(found.resident.is_some());
         process::signal(found.pid, libc::SIGKILL).unwrap();
         shell.wait().unwrap();
-        children.observe(&traced);
+        children.observe(&traced, 2);
+        children.observe(&traced, 3);
         let found = find(&children).unwrap();
-        assert!(found.ended && found.resident.is_none());
-        children.observe(&BTreeSet::from([found.pid]));
+        assert_eq!((found.ended_ns, found.resident), (Some(2), None));
+        children.observe(&BTreeSet::from([found.pid]), 4);
         assert_eq!(find(&children), None, "it turned out to be traced");
     }
 }

@@ -21,6 +21,7 @@ use crate::{
         processes::{Image, Processes},
     },
     model::{Event, EventKind, Exit, ImageName, Point, ProcessState, Reading, SitesUpdate},
+    source::surroundings::Surroundings,
     sys::clock,
 };
 
@@ -48,6 +49,7 @@ pub struct Live {
     reads: u32,
     /// Sessions that have ended and whose last events were taken.
     emptied: BTreeSet<usize>,
+    surroundings: Surroundings,
 }
 
 impl Live {
@@ -80,6 +82,7 @@ impl Live {
             drained: Vec::new(),
             reads: 0,
             emptied: BTreeSet::new(),
+            surroundings: Surroundings::default(),
         }
     }
 
@@ -133,14 +136,20 @@ impl Live {
         self.reads = self.reads.wrapping_add(1);
         let events = self.events(shown);
         let image = self.processes.images().get(shown);
+        let state = image.and_then(|image| self.state(image));
+        let gap = image.zip(state.as_ref());
+        let gap = gap.and_then(|(image, state)| self.surroundings.gap(image, state));
+        let tree = self.surroundings.tree(&self.processes, &self.reader);
         Reading {
             now_s: image.map_or(0.0, |image| image.lived_ns(now_ns) as f64 / 1e9),
             images: self.processes.images().iter().map(|image| self.name(image)).collect(),
             shown,
-            state: image.and_then(|image| self.state(image)),
+            state,
             sites: SitesUpdate::default(),
             timeline: image.map(|image| self.timeline(image).to_vec()).unwrap_or_default(),
             events,
+            gap,
+            tree,
             tracing: control::is_tracing(self.reader.header()),
             exit: self.exit,
             connected: self.connected,

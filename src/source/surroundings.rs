@@ -1,0 +1,148 @@
+//! What a live session knows beside its figures: what resident memory consists of, and the tree
+//! of processes with those that are not traced. Both are looked at seldom enough to cost nothing.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use memtop_probe::session::reader::Reader;
+
+use crate::{
+    keeper::processes::{Image, Processes},
+    model::{Gap, ProcessState, Sums, Traced, TreeRow, gap},
+    procfs::{
+        Paced,
+        children::{Children, Untraced},
+        group, mappings,
+    },
+    sys::{clock, process},
+};
+
+/// Between two looks at the mappings.
+const MAPPINGS_EVERY: Duration = Duration::from_secs(2);
+/// Between two looks at the tree.
+const TREE_EVERY: Duration = Duration::from_millis(500);
+
+/// All rows of the tree, shared so that a reading costs no copy.
+pub type Tree = Arc<Vec<Arc<TreeRow>>>;
+
+/// Keeps what was seen last.
+#[derive(Debug)]
+pub struct Surroundings {
+    mappings: Paced,
+    gap: Option<(usize, Gap)>,
+    tree: Paced,
+    children: Children,
+    rows: Tree,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self {
+            mappings: Paced::new(MAPPINGS_EVERY),
+            gap: None,
+            tree: Paced::new(TREE_EVERY),
+            children: Children::default(),
+            rows: Tree::default(),
+        }
+    }
+}
+
+impl Surroundings {
+    /// What the resident memory of the shown image consists of; after its end, what it last did.
+    pub fn gap(&mut self, image: &Image, state: &ProcessState) -> Option<Gap> {
+        if self.gap.is_some_and(|(index, _)| index != image.index) {
+            self.gap = None;
+            self.mappings = Paced::new(MAPPINGS_EVERY);
+        }
+        if image.end().is_none() {
+            let look =
+                || mappings::read(image.pid).map(|found| (found, group::limit_of(image.pid)));
+            if let Some((found, group)) = self.mappings.run(clock::monotonic_ns, look).flatten() {
+                self.gap = Some((image.index, gap::gap(state, &found, group)));
+            }
+        }
+        self.gap.map(|(_, gap)| gap)
+    }
+
+    /// All processes in order of their start, those that are not traced at the end.
+    pub fn tree(&mut self, processes: &Processes, reader: &Reader) -> Tree {
+        let (children, before) = (&mut self.children, &self.rows);
+        let look = || rows(processes, reader, children, before);
+        if let Some(rows) = self.tree.run(clock::monotonic_ns, look) {
+            self.rows = Arc::new(rows);
+        }
+        Arc::clone(&self.rows)
+    }
+}
+
+fn rows(
+    processes: &Processes,
+    reader: &Reader,
+    children: &mut Children,
+    before: &[Arc<TreeRow>],
+) -> Vec<Arc<TreeRow>> {
+    let images = processes.images();
+    let alive = images.iter().filter(|image| image.end().is_none());
+    let alive: BTreeSet<u32> = alive.map(|image| image.pid).collect();
+    children.observe(&alive, clock::monotonic_ns());
+    let mut rows: Vec<Arc<TreeRow>> = Vec::with_capacity(images.len());
+    for (position, image) in images.iter().enumerate() {
+        // What has ended says the same for ever.
+        let known = before.get(position).filter(|row| is_final(row, image));
+        let row =
+            known.cloned().or_else(|| traced(position, image, processes, reader).map(Arc::new));
+        rows.extend(row);
+    }
+    let launched_ns = reader.clock().created_ns;
+    rows.extend(children.all().map(|child| Arc::new(untraced(child, launched_ns))));
+    rows
+}
+
+fn is_final(row: &TreeRow, image: &Image) -> bool {
+    image.end().is_some() && row.ended.is_some() && row.pid == image.pid
+}
+
+fn traced(
+    position: usize,
+    image: &Image,
+    processes: &Processes,
+    reader: &Reader,
+) -> Option<TreeRow> {
+    let state = processes.state(image, reader)?;
+    let inherited = &state.inherited;
+    let runs = state.identity.ended.is_none();
+    let resident = runs.then(|| process::resident_bytes(image.pid)).flatten();
+    Some(TreeRow {
+        pid: image.pid,
+        generation: image.generation,
+        parent: state.identity.parent,
+        command: state.identity.command,
+        started: state.identity.started,
+        ended: state.identity.ended,
+        exit: state.identity.exit,
+        resident: resident.map(|all| all.saturating_sub(state.exactness.tracer_bytes)),
+        traced: Traced::Yes(Sums {
+            position,
+            entry: state.identity.entry,
+            live_bytes: state.totals.current_bytes,
+            peak_bytes: state.totals.peak_bytes,
+            allocations: state.totals.allocations,
+            allocated_bytes: state.totals.allocated_bytes,
+            inherited_bytes: inherited.bytes.saturating_sub(inherited.freed_bytes),
+            threads: state.threads.iter().filter(|thread| thread.tid != 0).count(),
+        }),
+    })
+}
+
+fn untraced(child: &Untraced, launched_ns: u64) -> TreeRow {
+    let since_launch = |at: u64| Duration::from_nanos(at.saturating_sub(launched_ns));
+    TreeRow {
+        pid: child.pid,
+        parent: Some(child.parent),
+        command: child.command.clone(),
+        started: since_launch(child.met_ns),
+        ended: child.ended_ns.map(since_launch),
+        resident: child.resident,
+        traced: Traced::No(child.reason),
+        ..TreeRow::default()
+    }
+}
