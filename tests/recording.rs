@@ -8,6 +8,9 @@ use memtop::recording::{self, MAGIC, ReadError, Recording, read_tree};
 use proptest::{collection::vec, prelude::*};
 use sample::{any::trees, launch, recording};
 
+/// Bytes behind the end frame, which nothing but speed depends on.
+const TRAILER: usize = 16;
+
 fn read(bytes: &[u8]) -> Recording {
     read_tree(bytes).expect("a recording")
 }
@@ -25,7 +28,7 @@ fn a_launch_is_read_as_it_was_written() {
     let read = read(&bytes);
     assert_eq!(read.tree, tree);
     assert!(!read.cut);
-    assert_eq!(read.good_bytes, bytes.len() as u64);
+    assert_eq!(read.good_bytes, (bytes.len() - TRAILER) as u64);
 }
 
 /// `MEMTOP_BLESS=1` writes the files anew; a released one never changes.
@@ -49,7 +52,7 @@ fn the_first_format_stays_readable() {
 fn a_file_cut_at_any_byte_opens_up_to_the_cut() {
     let bytes = recording(&launch());
     assert!(matches!(read_tree(&b""[..]), Err(ReadError::Empty)));
-    for length in 1..bytes.len() {
+    for length in 1..bytes.len() - TRAILER {
         match read_tree(&bytes[..length]) {
             Err(error) => assert!(length < 12 && matches!(error, ReadError::TooShort)),
             Ok(cut) => {
@@ -65,7 +68,8 @@ fn a_file_cut_at_any_byte_opens_up_to_the_cut() {
 fn what_stands_before_the_cut_is_kept() {
     let tree = launch();
     let bytes = recording(&tree);
-    let cut = read(&bytes[..bytes.len() - 1]);
+    assert!(!read(&bytes[..bytes.len() - TRAILER]).cut);
+    let cut = read(&bytes[..bytes.len() - TRAILER - 1]);
     assert!(cut.cut);
     assert_eq!(cut.tree, tree);
 }
@@ -73,7 +77,7 @@ fn what_stands_before_the_cut_is_kept() {
 #[test]
 fn no_flipped_bit_goes_unnoticed() {
     let bytes = recording(&launch());
-    for index in 0..bytes.len() {
+    for index in 0..bytes.len() - TRAILER {
         for bit in 0..8 {
             let mut damaged = bytes.clone();
             damaged[index] ^= 1 << bit;
@@ -170,7 +174,7 @@ proptest! {
     }
 
     #[test]
-    fn any_payload_is_read_without_panic(frames in vec((0_u8..10, vec(any::<u8>(), 0..40)), 0..6)) {
+    fn any_payload_is_read_without_panic(frames in vec((0_u8..26, vec(any::<u8>(), 0..40)), 0..6)) {
         let frames: Vec<_> = frames.iter().map(|(kind, payload)| frame(*kind, payload)).collect();
         let bytes = file(&frames);
         let _ = read_tree(&bytes[..]);

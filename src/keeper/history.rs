@@ -22,7 +22,7 @@ impl History {
         let stride = self.stride.max(1);
         match self.points.last_mut() {
             Some(last) if self.merged < stride => {
-                *last = merge(last, &sample);
+                *last = last.merged_with(&sample);
                 self.merged += 1;
             }
             _ => self.begin(sample),
@@ -39,7 +39,7 @@ impl History {
 
     fn halve(&mut self) {
         let pair = |two: &[Point]| match two {
-            [first, second] => merge(first, second),
+            [first, second] => first.merged_with(second),
             _ => two[0],
         };
         self.points = self.points.chunks(2).map(pair).collect();
@@ -49,15 +49,6 @@ impl History {
     /// All points, oldest first. The last one may still take samples up.
     pub fn points(&self) -> &[Point] {
         &self.points
-    }
-}
-
-/// The state at the later moment, and the highest of both.
-fn merge(first: &Point, second: &Point) -> Point {
-    Point {
-        max_bytes: first.max_bytes.max(second.max_bytes),
-        rss_bytes: second.rss_bytes.or(first.rss_bytes),
-        ..*second
     }
 }
 

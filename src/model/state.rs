@@ -251,3 +251,15 @@ pub struct Point {
     /// Usable bytes of untracked frees so far.
     pub untracked_freed_bytes: u64,
 }
+
+impl Point {
+    /// This and a later one as one: the state at the later moment, and the highest of both.
+    #[must_use]
+    pub fn merged_with(&self, later: &Self) -> Self {
+        Self {
+            max_bytes: self.max_bytes.max(later.max_bytes),
+            rss_bytes: later.rss_bytes.or(self.rss_bytes),
+            ..*later
+        }
+    }
+}

@@ -2,13 +2,16 @@
 //! stays within [`MAX_HELD_BYTES`].
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     io::Read,
     mem::{size_of, size_of_val, take},
 };
 
-use super::{Frame, MAX_HELD_BYTES, ReadError, Reader, VERSION};
-use crate::model::{Identity, Interval, Point, ProcessState, SizeClass, ThreadState, TreeState};
+use super::{Frame, MAX_HELD_BYTES, ReadError, Reader, Snapshot, Ticks, VERSION};
+use crate::model::{
+    Function, Identity, Interval, Location, LocationId, Module, Names, Node, Point, ProcessState,
+    SiteFigures, SitesUpdate, SizeClass, Stack, ThreadState, TreeState,
+};
 
 /// A recording, read.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -44,6 +47,7 @@ pub fn read_tree<R: Read>(input: R) -> Result<Recording, ReadError> {
     while let Some(frame) = reader.next_frame()? {
         assembly.add(frame)?;
     }
+    assembly.finish();
     Ok(Recording {
         without_state: assembly.without_state(),
         tree: assembly.tree,
@@ -58,17 +62,28 @@ pub fn read_tree<R: Read>(input: R) -> Result<Recording, ReadError> {
 struct Assembly {
     tree: TreeState,
     positions: HashMap<u64, usize>,
-    with_state: HashSet<usize>,
+    /// Beside each process of the tree.
+    partial: Vec<Partial>,
     held_bytes: usize,
+}
+
+/// What is known of a process image beside what the tree holds.
+#[derive(Default)]
+struct Partial {
+    has_state: bool,
+    /// The point of the last tick.
+    point: Point,
+    /// Points of ticks whose timeline frame has not come.
+    recent: Vec<Point>,
 }
 
 impl Assembly {
     fn add(&mut self, frame: Frame) -> Result<(), ReadError> {
         self.held_bytes = self.held_bytes.saturating_add(weight(&frame));
+        self.apply(frame);
         if self.held_bytes > MAX_HELD_BYTES {
             return Err(ReadError::TooLarge);
         }
-        self.apply(frame);
         Ok(())
     }
 
@@ -82,71 +97,158 @@ impl Assembly {
             Frame::Exit { image: None, exit, .. } => self.tree.exit = exit,
             Frame::Window { image, .. }
             | Frame::State { image, .. }
+            | Frame::Along { image, .. }
             | Frame::Timeline { image, .. }
+            | Frame::Modules { image, .. }
+            | Frame::Stacks { image, .. }
+            | Frame::Symbols { image, .. }
+            | Frame::Cells { image, .. }
+            | Frame::Ticks { image, .. }
             | Frame::Exit { image: Some(image), .. } => self.update(image, frame),
-            Frame::End { .. } | Frame::Skipped { .. } => {}
+            Frame::Mark { .. }
+            | Frame::Gap(_)
+            | Frame::Index { .. }
+            | Frame::End { .. }
+            | Frame::Skipped { .. } => {}
         }
     }
 
     fn introduce(&mut self, image: u64, identity: Identity) {
         self.positions.insert(image, self.tree.processes.len());
         self.tree.processes.push(ProcessState { identity, ..ProcessState::default() });
+        self.partial.push(Partial::default());
     }
 
     fn update(&mut self, image: u64, frame: Frame) {
         let Some(&position) = self.positions.get(&image) else {
             return;
         };
-        let Some(process) = self.tree.processes.get_mut(position) else {
+        let (Some(process), Some(partial)) =
+            (self.tree.processes.get_mut(position), self.partial.get_mut(position))
+        else {
             return;
         };
-        if matches!(frame, Frame::State { .. }) {
-            self.with_state.insert(position);
-            // A later state replaces the earlier one: only one of them is held.
-            self.held_bytes = self.held_bytes.saturating_sub(figures_weight(process));
+        let before = figures_weight(process);
+        update(process, partial, frame);
+        // Later figures replace the earlier ones: only one of them is held.
+        self.held_bytes = self.held_bytes.saturating_sub(before) + figures_weight(process);
+    }
+
+    /// Ticks behind the last timeline frame are part of the timeline too.
+    fn finish(&mut self) {
+        for (process, partial) in self.tree.processes.iter_mut().zip(&mut self.partial) {
+            process.timeline.append(&mut partial.recent);
         }
-        update(process, frame);
     }
 
     fn without_state(&self) -> Vec<usize> {
-        let all = 0..self.tree.processes.len();
-        all.filter(|at| !self.with_state.contains(at)).collect()
+        let all = self.partial.iter().enumerate();
+        all.filter(|(_, partial)| !partial.has_state).map(|(at, _)| at).collect()
     }
 }
 
 /// What a frame says about its image.
-fn update(process: &mut ProcessState, frame: Frame) {
+fn update(process: &mut ProcessState, partial: &mut Partial, frame: Frame) {
     match frame {
         Frame::Window { window, .. } => process.window = window,
-        Frame::Timeline { mut points, .. } => process.timeline.append(&mut points),
+        Frame::Timeline { mut points, .. } => {
+            partial.recent.clear();
+            process.timeline.append(&mut points);
+        }
         Frame::Exit { ended, exit, .. } => {
             process.identity.ended = ended;
             process.identity.exit = exit;
         }
-        Frame::State { state, .. } => {
-            *process = ProcessState {
-                identity: take(&mut process.identity),
-                window: take(&mut process.window),
-                timeline: take(&mut process.timeline),
-                ..*state
-            };
+        Frame::State { state, .. } => set_figures(process, partial, *state),
+        Frame::Along { state, at, .. } => {
+            set_figures(process, partial, *state);
+            partial.point = Point { at, ..Point::default() };
+        }
+        Frame::Ticks { ticks, .. } => add_ticks(process, partial, ticks),
+        dictionary => update_sites(process, dictionary),
+    }
+}
+
+fn set_figures(process: &mut ProcessState, partial: &mut Partial, state: ProcessState) {
+    partial.has_state = true;
+    *process = ProcessState {
+        identity: take(&mut process.identity),
+        window: take(&mut process.window),
+        sites: take(&mut process.sites),
+        names: take(&mut process.names),
+        timeline: take(&mut process.timeline),
+        ..state
+    };
+}
+
+fn add_ticks(process: &mut ProcessState, partial: &mut Partial, mut ticks: Ticks) {
+    // Without a state to count from the differences mean nothing.
+    if !partial.has_state {
+        return;
+    }
+    let mut snapshot = Snapshot { state: take(process), point: partial.point };
+    while ticks.apply_next(&mut snapshot) {
+        partial.recent.push(snapshot.point);
+    }
+    partial.point = snapshot.point;
+    *process = snapshot.state;
+}
+
+fn update_sites(process: &mut ProcessState, frame: Frame) {
+    let sites = &mut process.sites;
+    match frame {
+        Frame::Modules { restart, modules, .. } => {
+            if restart {
+                process.names = Names::default();
+            }
+            sites.apply(SitesUpdate { restart, modules, ..SitesUpdate::default() });
+        }
+        Frame::Stacks { update, .. } => sites.apply(update),
+        Frame::Cells { cells, .. } => cells.apply(&mut sites.figures),
+        Frame::Symbols { names, .. } => {
+            let known = sites.locations.len();
+            // A name of nothing that is known would only take up room.
+            for (location, functions) in names {
+                if (location.0 as usize) < known {
+                    process.names.insert(location, functions);
+                }
+            }
         }
         _ => {}
     }
 }
 
-/// Memory that a frame takes once it is part of a tree, roughly.
+/// Memory that a frame takes for good once it is part of a tree, roughly; what figures take is
+/// counted when they have been taken in.
 fn weight(frame: &Frame) -> usize {
     match frame {
         Frame::Launch { command, .. } => arguments_weight(command),
         Frame::Process { identity, .. } => {
-            size_of::<ProcessState>() + arguments_weight(&identity.command)
+            size_of::<ProcessState>() + size_of::<Partial>() + arguments_weight(&identity.command)
         }
         Frame::Window { window, .. } => window.intervals.len() * size_of::<Interval>(),
         Frame::Timeline { points, .. } => points.len() * size_of::<Point>(),
-        Frame::State { state, .. } => figures_weight(state),
-        Frame::Exit { .. } | Frame::End { .. } | Frame::Skipped { .. } => 0,
+        Frame::Ticks { ticks, .. } => ticks.count() * size_of::<Point>(),
+        Frame::Modules { modules, .. } => modules.iter().map(module_weight).sum(),
+        Frame::Stacks { update, .. } => {
+            update.locations.len() * (size_of::<Location>() + size_of::<Option<usize>>() * 2)
+                + update.nodes.len() * size_of::<Node>()
+                + update.stacks.len() * (size_of::<Stack>() + size_of::<SiteFigures>())
+        }
+        Frame::Symbols { names, .. } => names.iter().map(names_weight).sum(),
+        _ => 0,
     }
+}
+
+fn module_weight(module: &Module) -> usize {
+    size_of_val(module) + module.path.len() + module.build_id.len()
+}
+
+fn names_weight((_, functions): &(LocationId, Vec<Function>)) -> usize {
+    let text = |function: &Function| {
+        function.name.len() + function.file.as_ref().map_or(0, |file| file.len())
+    };
+    size_of_val(functions.as_slice()) + functions.iter().map(text).sum::<usize>()
 }
 
 fn figures_weight(state: &ProcessState) -> usize {

@@ -11,7 +11,7 @@ use super::{
     schema::{Ending, Launch, Record},
     value::Field,
 };
-use crate::model::Point;
+use crate::model::{Point, SitesUpdate};
 
 /// Writes the text form of the recording in `input` to `out`.
 ///
@@ -48,14 +48,61 @@ fn describe(frame: &Frame) -> String {
             let ending = Ending { ended: *ended, exit: *exit };
             show("exit", *image, &ending, &mut line);
         }
-        Frame::End { frames } => {
+        Frame::Along { image, at, state } => {
+            show("state moment=along", Some(*image), &**state, &mut line);
+            Some(*at).show("at", &mut line);
+        }
+        Frame::Mark { image, mark } => show("mark", *image, mark, &mut line),
+        Frame::Gap(gap) => show("gap", None, gap, &mut line),
+        Frame::End { frames, .. } => {
             let _ = write!(line, "end frames={frames}");
         }
-        Frame::Skipped { kind, length } => {
-            let _ = write!(line, "skipped kind={kind} length={length}");
-        }
+        bulk => show_bulk(bulk, &mut line),
     }
     line
+}
+
+/// Frames that hold much say how much; only names are spelled out.
+fn show_bulk(frame: &Frame, line: &mut String) {
+    let _ = match frame {
+        Frame::Modules { image, restart, modules } => {
+            let _ = write!(line, "modules image={image}");
+            if *restart {
+                line.push_str(" restart");
+            }
+            modules.show("module", line);
+            Ok(())
+        }
+        Frame::Stacks { image, update } => {
+            let SitesUpdate { locations, nodes, stacks, .. } = update;
+            let counts = [locations.len(), nodes.len(), stacks.len()];
+            let [locations, nodes, stacks] = counts;
+            write!(line, "stacks image={image} locations={locations} nodes={nodes} stacks={stacks}")
+        }
+        Frame::Symbols { image, names } => {
+            let _ = write!(line, "symbols image={image}");
+            for (location, functions) in names {
+                let _ = write!(line, "\n    location {}", location.0);
+                functions.show("function", line);
+            }
+            Ok(())
+        }
+        Frame::Cells { image, at, cells } => {
+            let reset = if cells.reset { " reset" } else { "" };
+            let (at, count) = (at.as_nanos(), cells.len());
+            write!(line, "cells image={image} at={at}ns{reset} count={count}")
+        }
+        Frame::Ticks { image, at, ticks } => {
+            let (at, count) = (at.as_nanos(), ticks.count());
+            write!(line, "ticks image={image} at={at}ns count={count}")
+        }
+        Frame::Index { frames, from, to } => {
+            let (from, to) = (from.as_nanos(), to.as_nanos());
+            write!(line, "index frames={frames} from={from}ns to={to}ns")
+        }
+        Frame::Skipped { kind, length } => write!(line, "skipped kind={kind} length={length}"),
+        _ => Ok(()),
+    };
 }
 
 fn show(label: &str, image: Option<u64>, record: &impl Record, line: &mut String) {

@@ -44,10 +44,19 @@
 //! | 5 | timeline | fields | batches of samples, in order |
 //! | 6 | exit | fields | when an image, or the launched program, ends |
 //! | 7 | end | fields | once, last; bytes behind it are not read |
+//! | 16 | modules | envelope | when a process has loaded new ones |
+//! | 17 | symbols | envelope | names of locations, as they are looked up |
+//! | 18 | stacks | envelope | when a process has new ones |
+//! | 20 | cells | envelope | figures of sites: all of them, and each second what changed |
+//! | 21 | events | envelope | allocations and frees one by one, where that was asked for |
+//! | 22 | index | fields | at the end of each segment |
+//! | 23 | ticks | envelope | figures of a process, tick by tick, as differences |
+//! | 24 | mark | fields | when somebody marks a moment |
+//! | 25 | gap | fields | where something is missing, and why |
 //!
-//! Kinds 16 to 22 are set aside for what comes next in this same format (16 modules,
-//! 17 symbols, 18 stacks, 19 threads, 20 cells, 21 events, 22 index). A reader checks the
-//! CRC of a kind it does not know, and skips it.
+//! Kind 19 is set aside. A reader checks the CRC of a kind it does not know, and skips it;
+//! kinds of 16 and above came later than the others, and one that knows only those reads the
+//! end of each process and its timeline.
 //!
 //! # Fields
 //!
@@ -97,8 +106,9 @@
 //!            5 command bytes, list            6 entry uint: 0 preload, 1 embedded, 2 fork
 //!            7 started time
 //!  window    1 image   2 interval record, list: 1 from time, 2 to time, optional (absent: open)
-//!  state     1 image   2 moment uint: 0 end; a reader skips moments it does not know
-//!            3 taken at, time: set aside for states along the way
+//!            3 written at, time
+//!  state     1 image   2 moment uint: 0 end, 1 along the way; a reader skips moments it does
+//!            3 taken at, time                                 not know
 //!            4 totals record          5 untracked record      6 inherited record
 //!            7 exactness record       8 size class record, list
 //!            9 size class at the byte peak, record, list      10 thread record, list
@@ -107,6 +117,15 @@
 //!  exit      1 image, optional: absent for the launched program as a whole
 //!            2 ended time, optional   3 exit record, optional: 1 code sint | 2 signal sint
 //!  end       1 frames uint: how many stand before this one
+//!            2 index uint, optional: offset of the last index frame
+//!  index     1 previous uint, optional: offset of the index before this one
+//!            2 start uint: offset of the segment's first frame
+//!            3 from time            4 to time, both since the launch
+//!            5 frames packed: 1 offset column  2 kind column  3 image + 1 column  4 at column
+//!  mark      1 image, optional      2 at time                3 number uint
+//!            4 label text
+//!  gap       1 from time            2 to time, both since the launch
+//!            3 reason uint: 0 the disk was too slow, 1 detail was thinned to keep to a size
 //! ```
 //!
 //! An `entry` that the reader does not know reads as preload. The fields of the records
@@ -124,6 +143,80 @@
 //!  rss              4 K       –     8 K      known bits 101,    +4096                 +4096
 //! ```
 //!
+//! # Envelopes
+//!
+//! Frames of the kinds that hold much have three fields: `1 image`, `2 at` (time, of the first
+//! thing inside) and `3 packed`. A **packed** value is a varint and bytes: when the varint is
+//! 0, the bytes are fields as they are; else they are one LZ4 block that unpacks to exactly so
+//! many bytes of fields, 4 MiB at most. The fields inside:
+//!
+//! ```text
+//!  modules   1 module record, list: 1 path bytes, 2 build_id bytes
+//!            2 restart uint: 1 when all that was known of the image's sites is void
+//!  symbols   1 named record, list: 1 location uint
+//!                                  2 function record, list, innermost first:
+//!                                    1 name text   2 file text, optional   3 line uint, optional
+//!  stacks    1 module + 1 column    2 address column                           of locations
+//!            3 parent + 1 column    4 location column                          of nodes
+//!            5 node + 1 column      6 cut, bits                                of stacks
+//!  cells     1 reset uint: 1 when all figures start from zero before this frame
+//!            2 stack column, rising; then what each figure of these stacks changed by, modulo
+//!            2^64, as columns of zigzag forms (no differences of differences):
+//!            3 current_bytes  4 current_blocks  5 at_peak_bytes  6 at_peak_blocks
+//!            7 allocated_bytes  8 allocations  9 temporary
+//!  ticks     1 rows: patches back to back, see below
+//!  events    see `events.rs`
+//! ```
+//!
+//! Modules, locations, nodes and stacks are numbered by their position, counted over all
+//! frames of an image: a frame adds to those before it. A column of these frames is coded
+//! like those of the timeline; 0 in a `+ 1` column is *none*. Line numbers and the like that
+//! lead nowhere are left to the reader of figures, which must bear it.
+//!
+//! # Ticks
+//!
+//! A **patch** says what changed between two ticks. The first patch behind a state along the
+//! way counts from that state, each later one from the one before:
+//!
+//! ```text
+//!  after     varint     nanoseconds since the tick before (since the state, for the first)
+//!  mask      varint     which scalars changed: bit n is scalar n of `figures.rs`
+//!  scalars   varints    zigzag form of the difference of each, modulo 2^64
+//!  tables    three      size classes, size classes at the peak, threads:
+//!    length  varint     rows of the table now; new rows start as zeros
+//!    rows    varint     how many changed, then for each: varint rows skipped since the last,
+//!                       varint mask of its fields, zigzag differences
+//!  names     varint     how many threads have another name now, then for each: varint rows
+//!                       skipped, varint 0 for none or length + 1 and the bytes
+//! ```
+//!
+//! Fields of a row are in the order of `schema.rs`; a size class at the peak counts its
+//! `allocations` and `allocated_bytes` from those of the size class with the same `min`,
+//! because the two move together. A patch that does not end in its frame, or leads to more
+//! than 65,536 rows, makes the frame malformed.
+//!
+//! # Segments
+//!
+//! A recording in the making is a row of segments, each readable without those before it but
+//! for the dictionaries (process, modules, stacks, symbols):
+//!
+//! ```text
+//!  | launch | process … | segment                                             | segment … | end | trailer
+//!                       / window, state, cells (all of each live image)        \
+//!                      / ticks, cells (changed), stacks, symbols, events, marks … \
+//!                     / timeline of each image, then the index of this segment      \
+//! ```
+//!
+//! A segment ends after a minute, or after five seconds once what changed takes more room than
+//! the state it starts with; so to see a moment, a reader finds the segment, reads the state
+//! and the cells that it starts with, and then what changed until that moment. In an index, a
+//! kind with its top bit set (128) is such a start: a state along the way, or a cells frame
+//! with `reset`. Index frames lead from the last to the first; the last one is found through the
+//! end frame, and that through the **trailer**, 16 bytes behind it: its offset, u64, and the
+//! magic. Without a trailer the reader walks from frame to frame, believes each index whose
+//! CRC is right and that starts where the one before ended, and then checks every frame
+//! behind the last of these.
+//!
 //! # Limits
 //!
 //! A file is hostile until read: lengths are checked before use, a frame's buffer grows only
@@ -131,19 +224,38 @@
 //! [`MAX_HELD_BYTES`] of memory to hold is refused.
 
 mod assembly;
+mod block;
+mod cells;
+mod column;
+mod cursor;
+mod dictionary;
 mod dump;
+mod figures;
+mod file;
+mod index;
+mod moment;
+mod patch;
 mod reader;
+mod recorder;
 mod schema;
 mod timeline;
 mod value;
 mod wire;
 mod writer;
 
-use std::{fs::File, io::BufReader, path::Path};
+use std::{fs, io::BufReader, path::Path};
 
 pub use assembly::{Recording, read_tree};
+pub use cells::Cells;
+pub use cursor::Cursor;
 pub use dump::dump;
+pub use figures::Snapshot;
+pub use file::{Bytes, File, ImageFacts};
+pub use moment::When;
+pub use patch::Ticks;
 pub use reader::{Frame, ReadError, Reader};
+pub use recorder::{Look, Recorder};
+pub use schema::{Gap, Mark};
 pub use writer::{Image, Writer, write_tree};
 
 use crate::Error;
@@ -162,8 +274,13 @@ pub const MAX_HELD_BYTES: usize = 512 << 20;
 /// Length, kind and CRC in front of a payload.
 const FRAME_HEADER_BYTES: usize = 9;
 
+/// Bytes of the trailer behind the end frame.
+const TRAILER_BYTES: usize = 16;
+
 /// The moment of a state frame: the end of the process, or of the recording.
 const MOMENT_END: u64 = 0;
+/// The moment of a state frame: along the way.
+const MOMENT_ALONG: u64 = 1;
 
 /// Kinds of frames.
 mod kind {
@@ -174,6 +291,15 @@ mod kind {
     pub(super) const TIMELINE: u8 = 5;
     pub(super) const EXIT: u8 = 6;
     pub(super) const END: u8 = 7;
+    pub(super) const MODULES: u8 = 16;
+    pub(super) const SYMBOLS: u8 = 17;
+    pub(super) const STACKS: u8 = 18;
+    pub(super) const CELLS: u8 = 20;
+    pub(super) const EVENTS: u8 = 21;
+    pub(super) const INDEX: u8 = 22;
+    pub(super) const TICKS: u8 = 23;
+    pub(super) const MARK: u8 = 24;
+    pub(super) const GAP: u8 = 25;
 }
 
 /// CRC of a frame, from its parts as they stand in the file.
@@ -185,14 +311,30 @@ fn frame_crc(length: [u8; 4], kind: u8, payload: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// Reads the recording in the file at `path`.
+/// Larger recordings are not read from one end to the other to see their end.
+const LARGE: u64 = 16 << 20;
+
+/// Reads the recording in the file at `path`: all that is known at its end.
 ///
 /// # Errors
 /// When the file cannot be read or is not a recording that this memtop understands. A cut
 /// file is no error: [`Recording::cut`] tells.
 pub fn open(path: &Path) -> Result<Recording, Error> {
-    let recording =
-        File::open(path).map_err(ReadError::from).and_then(|file| read_tree(BufReader::new(file)));
+    let failed = |source| Error::Recording { path: path.to_owned(), source };
+    let file = fs::File::open(path).map_err(|error| failed(error.into()))?;
+    let length = file.metadata().map_or(0, |facts| facts.len());
+    match length > LARGE {
+        true => open_at(path, When::End),
+        false => read_tree(BufReader::new(file)).map_err(failed),
+    }
+}
+
+/// Reads what the recording in the file at `path` knows of a moment.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_at(path: &Path, when: When) -> Result<Recording, Error> {
+    let recording = File::open(path)?.recording_at(when);
     recording.map_err(|source| Error::Recording { path: path.to_owned(), source })
 }
 
@@ -201,7 +343,8 @@ pub fn open(path: &Path) -> Result<Recording, Error> {
 /// # Errors
 /// When the file cannot be read, or `out` cannot be written.
 pub fn dump_file(path: &Path, out: &mut impl std::io::Write) -> Result<(), Error> {
-    let lines =
-        File::open(path).map_err(ReadError::from).and_then(|file| dump(BufReader::new(file), out));
+    let lines = fs::File::open(path)
+        .map_err(ReadError::from)
+        .and_then(|file| dump(BufReader::new(file), out));
     lines.map_err(|source| Error::Recording { path: path.to_owned(), source })
 }

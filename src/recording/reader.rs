@@ -9,13 +9,21 @@ use std::{
 };
 
 use super::{
-    FRAME_HEADER_BYTES, MAGIC, MAX_FRAME_BYTES, MAX_HELD_BYTES, MOMENT_END, VERSION, frame_crc,
+    FRAME_HEADER_BYTES, MAGIC, MAX_FRAME_BYTES, MAX_HELD_BYTES, MOMENT_ALONG, MOMENT_END, VERSION,
+    block,
+    cells::Cells,
+    dictionary::{Modules, Symbols, read_stacks},
+    frame_crc,
+    index::Index,
     kind,
-    schema::{End, Ending, Launch, Record},
+    patch::Ticks,
+    schema::{End, Ending, Gap, Launch, Mark, Record},
     timeline::read_points,
-    wire::{Malformed, find_uint},
+    wire::{Fields, Malformed, find_uint, take_uint},
 };
-use crate::model::{Exit, Identity, Point, ProcessState, Window};
+use crate::model::{
+    Exit, Function, Identity, LocationId, Module, Point, ProcessState, SitesUpdate, Window,
+};
 
 /// Why bytes could not be read as a recording.
 #[derive(Debug, thiserror::Error)]
@@ -96,10 +104,80 @@ pub enum Frame {
         /// How, if known.
         exit: Option<Exit>,
     },
+    /// The figures of an image along the way; what follows counts from them.
+    Along {
+        /// Of which image.
+        image: u64,
+        /// When, since its session began.
+        at: Duration,
+        /// The figures.
+        state: Box<ProcessState>,
+    },
+    /// Modules that an image has loaded, behind those known.
+    Modules {
+        /// Which image.
+        image: u64,
+        /// What was known of its sites is void.
+        restart: bool,
+        /// The new ones.
+        modules: Vec<Module>,
+    },
+    /// Locations, nodes and stacks of an image, behind those known.
+    Stacks {
+        /// Which image.
+        image: u64,
+        /// The new ones; nothing else is set.
+        update: SitesUpdate,
+    },
+    /// What locations of an image are called.
+    Symbols {
+        /// Which image.
+        image: u64,
+        /// Their functions, innermost first.
+        names: Vec<(LocationId, Vec<Function>)>,
+    },
+    /// Figures of an image's sites.
+    Cells {
+        /// Which image.
+        image: u64,
+        /// When, since its session began.
+        at: Duration,
+        /// What changed.
+        cells: Cells,
+    },
+    /// Figures of an image, tick by tick.
+    Ticks {
+        /// Which image.
+        image: u64,
+        /// When the first of them was, since its session began.
+        at: Duration,
+        /// What changed from each to the next.
+        ticks: Ticks,
+    },
+    /// A moment that somebody marked.
+    Mark {
+        /// Of which image; `None`: of the launch.
+        image: Option<u64>,
+        /// The mark.
+        mark: Mark,
+    },
+    /// Something is missing here.
+    Gap(Gap),
+    /// Where the frames of a segment are.
+    Index {
+        /// How many frames it lists.
+        frames: usize,
+        /// From when, since the launch.
+        from: Duration,
+        /// Until when.
+        to: Duration,
+    },
     /// The recording is complete.
     End {
         /// How many frames stand before this one.
         frames: u64,
+        /// Offset of the last index, if there is one.
+        index: Option<u64>,
     },
     /// Something a newer memtop wrote.
     Skipped {
@@ -164,7 +242,7 @@ impl<R: Read> Reader<R> {
     fn progress_after(&self, frame: Option<&Frame>) -> Progress {
         match frame {
             None => Progress::Cut,
-            Some(Frame::End { frames }) if *frames != self.frames => Progress::Cut,
+            Some(Frame::End { frames, .. }) if *frames != self.frames => Progress::Cut,
             Some(Frame::End { .. }) => Progress::Ended,
             Some(_) => Progress::Reading,
         }
@@ -210,7 +288,7 @@ impl<R: Read> Reader<R> {
     }
 }
 
-fn check_header(header: &[u8]) -> Result<u32, ReadError> {
+pub(super) fn check_header(header: &[u8]) -> Result<u32, ReadError> {
     if header.is_empty() {
         return Err(ReadError::Empty);
     }
@@ -225,7 +303,7 @@ fn check_header(header: &[u8]) -> Result<u32, ReadError> {
     }
 }
 
-fn decode(kind: u8, payload: &[u8]) -> Result<Frame, Malformed> {
+pub(super) fn decode(kind: u8, payload: &[u8]) -> Result<Frame, Malformed> {
     match kind {
         kind::LAUNCH => decode_launch(payload),
         kind::PROCESS => Ok(Frame::Process {
@@ -240,9 +318,80 @@ fn decode(kind: u8, payload: &[u8]) -> Result<Frame, Malformed> {
             Ok(Frame::Timeline { image: image_of(payload)?, points: read_points(payload)? })
         }
         kind::EXIT => decode_exit(payload),
-        kind::END => End::read_fields(payload).map(|end| Frame::End { frames: end.frames }),
+        kind::END => {
+            let End { frames, index } = End::read_fields(payload)?;
+            Ok(Frame::End { frames, index })
+        }
+        kind::MARK => {
+            Ok(Frame::Mark { image: find_uint(payload, 1)?, mark: Mark::read_fields(payload)? })
+        }
+        kind::GAP => Gap::read_fields(payload).map(Frame::Gap),
+        kind::INDEX => decode_index(payload),
+        kind::MODULES | kind::SYMBOLS | kind::STACKS | kind::CELLS | kind::TICKS => {
+            decode_envelope(kind, Envelope::read(payload)?)
+        }
         kind => Ok(skipped(kind, payload)),
     }
+}
+
+/// What the frames that hold much begin with.
+struct Envelope {
+    image: u64,
+    at: Duration,
+    fields: Vec<u8>,
+}
+
+impl Envelope {
+    fn read(payload: &[u8]) -> Result<Self, Malformed> {
+        let (mut image, mut at, mut fields) = (None, 0, Vec::new());
+        for field in Fields(payload) {
+            let (tag, mut value) = field?;
+            match tag {
+                1 => image = Some(take_uint(&mut value)?),
+                2 => at = take_uint(&mut value)?,
+                3 => fields = block::unpack(value)?,
+                _ => {}
+            }
+        }
+        Ok(Self { image: image.ok_or(Malformed)?, at: Duration::from_nanos(at), fields })
+    }
+}
+
+fn decode_envelope(kind: u8, envelope: Envelope) -> Result<Frame, Malformed> {
+    let Envelope { image, at, fields } = envelope;
+    Ok(match kind {
+        kind::MODULES => {
+            let Modules { modules, restart } = Modules::read_fields(&fields)?;
+            Frame::Modules { image, restart: restart != 0, modules }
+        }
+        kind::SYMBOLS => {
+            let named = Symbols::read_fields(&fields)?.named.into_iter();
+            let names = named.map(|one| (LocationId(one.location), one.functions)).collect();
+            Frame::Symbols { image, names }
+        }
+        kind::STACKS => Frame::Stacks { image, update: read_stacks(&fields)? },
+        kind::CELLS => Frame::Cells { image, at, cells: Cells::read(&fields)? },
+        _ => {
+            let ticks = ticks_of(&fields)?;
+            ticks.scan()?;
+            Frame::Ticks { image, at, ticks }
+        }
+    })
+}
+
+fn ticks_of(fields: &[u8]) -> Result<Ticks, Malformed> {
+    let rows = Fields(fields).find_map(|field| match field {
+        Ok((1, rows)) => Some(Ok(rows)),
+        Ok(_) => None,
+        Err(malformed) => Some(Err(malformed)),
+    });
+    Ok(Ticks::new(rows.transpose()?.unwrap_or_default().to_vec()))
+}
+
+fn decode_index(payload: &[u8]) -> Result<Frame, Malformed> {
+    let index = Index::read(payload)?;
+    let [from, to] = [index.from, index.to].map(Duration::from_nanos);
+    Ok(Frame::Index { frames: index.entries.len(), from, to })
 }
 
 fn image_of(payload: &[u8]) -> Result<u64, Malformed> {
@@ -259,12 +408,16 @@ fn decode_launch(payload: &[u8]) -> Result<Frame, Malformed> {
 }
 
 fn decode_state(payload: &[u8]) -> Result<Frame, Malformed> {
-    if find_uint(payload, 2)? != Some(MOMENT_END) {
+    let moment = find_uint(payload, 2)?.unwrap_or(MOMENT_END);
+    if moment > MOMENT_ALONG {
         return Ok(skipped(kind::STATE, payload));
     }
-    Ok(Frame::State {
-        image: image_of(payload)?,
-        state: Box::new(ProcessState::read_fields(payload)?),
+    let image = image_of(payload)?;
+    let state = Box::new(ProcessState::read_fields(payload)?);
+    let at = find_uint(payload, 3)?.unwrap_or_default();
+    Ok(match moment {
+        MOMENT_ALONG => Frame::Along { image, at: Duration::from_nanos(at), state },
+        _ => Frame::State { image, state },
     })
 }
 

@@ -64,6 +64,8 @@ macro_rules! record {
     };
 }
 
+pub(super) use record;
+
 /// The launch frame.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Launch {
@@ -82,6 +84,36 @@ pub(super) struct Ending {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct End {
     pub(super) frames: u64,
+    pub(super) index: Option<u64>,
+}
+
+/// A moment that somebody marked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Mark {
+    /// Since the session of the image began, or since the launch where there is none.
+    pub at: Duration,
+    /// Its number.
+    pub number: u32,
+    /// What it is called; may be empty.
+    pub label: String,
+}
+
+/// A stretch of time, since the launch, of which the recording does not hold everything.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Gap {
+    /// Its start.
+    pub from: Duration,
+    /// Its end.
+    pub to: Duration,
+    /// Why: see the constants.
+    pub reason: u64,
+}
+
+impl Gap {
+    /// The disk was too slow to take everything.
+    pub const SLOW: u64 = 0;
+    /// Old detail made room for new.
+    pub const THINNED: u64 = 1;
 }
 
 // Tag 1 of the frames about an image is its number, written and read apart.
@@ -95,7 +127,9 @@ record!(ProcessState {
     10 threads,
 });
 record!(Ending { 2 ended, 3 exit });
-record!(End { 1 frames });
+record!(End { 1 frames, 2 index });
+record!(Mark { 2 at, 3 number, 4 label });
+record!(Gap { 1 from, 2 to, 3 reason });
 
 record!(Totals {
     1 current_bytes, 2 current_blocks, 3 peak_bytes, 4 peak_blocks, 5 peak_at, 6 max_blocks,

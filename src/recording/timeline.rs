@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::{
     MAX_FRAME_POINTS,
+    column::{Column, bit, put_bits, put_column},
     value::nanos,
-    wire::{Fields, Malformed, put_field, put_uint, take_uint, unzigzag, zigzag},
+    wire::{Fields, Malformed},
 };
 use crate::model::Point;
 
@@ -15,55 +16,10 @@ pub(super) fn put_points(points: &[Point], out: &mut Vec<u8>) {
     put_column(2, points.iter().map(|point| nanos(point.at)), out);
     put_column(3, points.iter().map(|point| point.current_bytes), out);
     put_column(4, points.iter().map(|point| point.max_bytes), out);
-    put_field(5, &known_bits(points), out);
+    put_bits(5, points.iter().map(|point| point.rss_bytes.is_some()), out);
     put_column(6, known, out);
     let untracked = points.iter().map(|point| point.untracked_freed_bytes);
     put_column(7, untracked, out);
-}
-
-fn put_column(tag: u64, values: impl Iterator<Item = u64>, out: &mut Vec<u8>) {
-    let mut column = Vec::new();
-    let mut previous = 0_u64;
-    for value in values {
-        put_uint(zigzag(value.wrapping_sub(previous) as i64), &mut column);
-        previous = value;
-    }
-    put_field(tag, &column, out);
-}
-
-fn known_bits(points: &[Point]) -> Vec<u8> {
-    let mut bits = vec![0; points.len().div_ceil(8)];
-    for (index, point) in points.iter().enumerate() {
-        bits[index / 8] |= u8::from(point.rss_bytes.is_some()) << (index % 8);
-    }
-    bits
-}
-
-/// One column, number by number.
-#[derive(Clone, Copy, Default)]
-struct Column<'a> {
-    bytes: Option<&'a [u8]>,
-    previous: u64,
-}
-
-impl<'a> Column<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes: Some(bytes), previous: 0 }
-    }
-
-    /// The next number; 0 where the column is missing.
-    fn next(&mut self) -> Result<u64, Malformed> {
-        let Some(bytes) = &mut self.bytes else {
-            return Ok(0);
-        };
-        let delta = unzigzag(take_uint(bytes)?) as u64;
-        self.previous = self.previous.wrapping_add(delta);
-        Ok(self.previous)
-    }
-
-    fn is_done(&self) -> bool {
-        self.bytes.is_none_or(<[u8]>::is_empty)
-    }
 }
 
 #[derive(Default)]
@@ -95,8 +51,7 @@ impl<'a> Columns<'a> {
     }
 
     fn point(&mut self, index: usize) -> Result<Point, Malformed> {
-        let byte = self.rss_known.get(index / 8).copied().unwrap_or(0);
-        let known = byte >> (index % 8) & 1 == 1;
+        let known = bit(self.rss_known, index);
         Ok(Point {
             at: Duration::from_nanos(self.at.next()?),
             current_bytes: self.current.next()?,

@@ -133,8 +133,67 @@ fn points() -> impl Strategy<Value = Vec<Point>> {
     vec(point, 0..20)
 }
 
+fn figures() -> impl Strategy<Value = SiteFigures> {
+    proptest::array::uniform7(numbers()).prop_map(|n| SiteFigures {
+        current_bytes: n[0],
+        current_blocks: n[1],
+        at_peak_bytes: n[2],
+        at_peak_blocks: n[3],
+        allocated_bytes: n[4],
+        allocations: n[5],
+        temporary: n[6],
+    })
+}
+
+/// Ids that may lead anywhere, as they may in a file; but figures of every stack.
+pub fn sites() -> impl Strategy<Value = Sites> {
+    let bytes = || vec(any::<u8>(), 0..5);
+    let module = (bytes(), bytes()).prop_map(|(path, build_id)| Module { path, build_id });
+    let ids = || option::of(0..u32::MAX);
+    let location = (ids(), numbers())
+        .prop_map(|(module, address)| Location { module: module.map(ModuleId), address });
+    let node = (ids(), any::<u32>()).prop_map(|(parent, location)| Node {
+        parent: parent.map(NodeId),
+        location: LocationId(location),
+    });
+    let stack =
+        (ids(), any::<bool>()).prop_map(|(node, cut)| Stack { node: node.map(NodeId), cut });
+    let stacks = vec((stack, figures()), 0..6);
+    (vec(module, 0..3), vec(location, 0..6), vec(node, 0..6), stacks).prop_map(
+        |(modules, locations, nodes, stacks)| {
+            let (stacks, figures) = stacks.into_iter().unzip();
+            Sites { modules, locations, nodes, stacks, figures }
+        },
+    )
+}
+
+/// Names for some of so many locations.
+pub fn names(locations: usize) -> impl Strategy<Value = Names> {
+    let text = || "[a-z\u{e9}]{0,4}".prop_map(|text| text.into());
+    let function = (text(), option::of(text()), any::<Option<u32>>())
+        .prop_map(|(name, file, line)| Function { name, file, line });
+    let functions = option::of(vec(function, 0..3));
+    vec(functions, locations).prop_map(|all| {
+        let mut names = Names::default();
+        for (at, functions) in all.into_iter().enumerate() {
+            if let Some(functions) = functions {
+                names.insert(LocationId(at as u32), functions);
+            }
+        }
+        names
+    })
+}
+
+fn sites_and_names() -> impl Strategy<Value = (Sites, Names)> {
+    sites().prop_flat_map(|sites| {
+        let count = sites.locations.len();
+        (Just(sites), names(count))
+    })
+}
+
 prop_compose! {
-    fn processes()(
+    /// Any process image.
+    pub fn processes()(
         identity in identities(),
         intervals in vec((times(), option::of(times())), 0..3),
         totals in totals(),
@@ -143,6 +202,7 @@ prop_compose! {
         exactness in exactness(),
         (size_classes, size_classes_at_peak) in (size_classes(), size_classes()),
         threads in threads(),
+        (sites, names) in sites_and_names(),
         timeline in points(),
     ) -> ProcessState {
         let intervals = intervals.into_iter().map(|(from, to)| Interval { from, to });
@@ -156,8 +216,8 @@ prop_compose! {
             size_classes,
             size_classes_at_peak,
             threads,
-            sites: Default::default(),
-            names: Default::default(),
+            sites,
+            names,
             timeline,
         }
     }
