@@ -25,6 +25,7 @@ pub mod query;
 pub mod recording;
 pub mod report;
 pub mod source;
+pub mod symbols;
 pub mod sys;
 pub mod terminal;
 

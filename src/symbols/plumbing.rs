@@ -1,0 +1,286 @@
+//! Which functions are plumbing: the allocator, its wrappers, and the libraries that allocate
+//! only because somebody called them.
+//!
+//! Every stack ends in an allocator, and most pass through a container of some library first;
+//! a list of sites that names those names nothing. The table of them is data,
+//! `assets/plumbing.txt`, and a user's file of the same form is added to it.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
+
+use crate::model::Function;
+
+const TABLE: &str = include_str!("../../assets/plumbing.txt");
+
+/// Before a pattern that is one of source files.
+const FILE: &str = "file:";
+
+/// What kind of plumbing a function is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A library, which allocates because it was called.
+    Library,
+    /// The allocator itself, or a wrapper of it.
+    Allocator,
+}
+
+/// Why a table cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlumbingError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line means nothing.
+    #[error("{}, line {line}: '{text}' is no heading; there are [allocator] and [library]", path.display())]
+    Heading {
+        /// The file.
+        path: PathBuf,
+        /// Counted from one.
+        line: usize,
+        /// What stands there.
+        text: String,
+    },
+}
+
+/// The tables, ready to be asked.
+#[derive(Debug, Clone)]
+pub struct Plumbing {
+    /// Later ones win.
+    tables: Vec<Table>,
+}
+
+/// What one table says; of its patterns the first that matches counts. `None` is code that
+/// somebody wrote.
+#[derive(Debug, Clone, Default)]
+struct Table {
+    exact: HashMap<String, Option<Kind>>,
+    /// Those with a `*`.
+    patterns: Vec<(Pattern, Option<Kind>)>,
+    /// Those of source files.
+    files: Vec<(Pattern, Option<Kind>)>,
+}
+
+impl Default for Plumbing {
+    fn default() -> Self {
+        static BUILT_IN: LazyLock<Plumbing> = LazyLock::new(|| {
+            let table = Table::read(TABLE, Path::new("plumbing.txt"));
+            debug_assert!(table.is_ok(), "the table in assets is well formed");
+            Plumbing { tables: table.into_iter().collect() }
+        });
+        BUILT_IN.clone()
+    }
+}
+
+impl Plumbing {
+    /// The built-in table and a user's file, which wins where they differ.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has a heading that is not known.
+    pub fn with_file(path: &Path) -> Result<Self, PlumbingError> {
+        let unreadable = |source| PlumbingError::Unreadable { path: path.to_owned(), source };
+        let text = fs::read_to_string(path).map_err(unreadable)?;
+        let mut plumbing = Self::default();
+        plumbing.tables.push(Table::read(&text, path)?);
+        Ok(plumbing)
+    }
+
+    /// What kind of plumbing a function is; `None` for code that somebody wrote for this
+    /// program, and for code of which nothing is known.
+    pub fn kind(&self, function: &Function) -> Option<Kind> {
+        self.tables.iter().rev().find_map(|table| table.kind(function)).flatten()
+    }
+
+    /// Whether a function is plumbing of any kind.
+    pub fn is_plumbing(&self, function: &Function) -> bool {
+        self.kind(function).is_some()
+    }
+
+    /// Position of the frame that a person would call the site, of `frames` innermost first:
+    /// the first one that is not plumbing, else the first library function, else the
+    /// innermost. `None` only without frames.
+    pub fn site_of<'a>(&self, frames: impl IntoIterator<Item = &'a Function>) -> Option<usize> {
+        let mut best: Option<(Option<Kind>, usize)> = None;
+        for (at, frame) in frames.into_iter().enumerate() {
+            let kind = self.kind(frame);
+            if best.is_none_or(|(so_far, _)| kind < so_far) {
+                best = Some((kind, at));
+            }
+            if kind.is_none() {
+                break;
+            }
+        }
+        best.map(|(_, at)| at)
+    }
+}
+
+impl Table {
+    fn read(text: &str, path: &Path) -> Result<Self, PlumbingError> {
+        let (mut table, mut kind) = (Self::default(), Kind::Allocator);
+        for (number, line) in text.lines().enumerate() {
+            match line.trim() {
+                "[allocator]" => kind = Kind::Allocator,
+                "[library]" => kind = Kind::Library,
+                line if line.starts_with('[') => {
+                    let (path, text) = (path.to_owned(), line.to_owned());
+                    return Err(PlumbingError::Heading { path, line: number + 1, text });
+                }
+                line if line.is_empty() || line.starts_with('#') => {}
+                line => match line.strip_prefix('!') {
+                    Some(pattern) => table.add(pattern.trim(), None),
+                    None => table.add(line, Some(kind)),
+                },
+            }
+        }
+        Ok(table)
+    }
+
+    fn add(&mut self, pattern: &str, kind: Option<Kind>) {
+        match pattern.strip_prefix(FILE) {
+            Some(file) => self.files.push((Pattern::new(file.trim_start()), kind)),
+            None if pattern.contains('*') => self.patterns.push((Pattern::new(pattern), kind)),
+            None => _ = self.exact.insert(pattern.to_owned(), kind),
+        }
+    }
+
+    /// What the table says about a function; the outer `None` when it says nothing.
+    fn kind(&self, function: &Function) -> Option<Option<Kind>> {
+        let exact = self.exact.get(&*function.name).copied();
+        let by_name = || first_match(&self.patterns, &function.name);
+        let by_file = || first_match(&self.files, function.file.as_deref()?);
+        exact.or_else(by_name).or_else(by_file)
+    }
+}
+
+fn first_match(patterns: &[(Pattern, Option<Kind>)], text: &str) -> Option<Option<Kind>> {
+    let matching = patterns.iter().find(|(pattern, _)| pattern.matches(text));
+    matching.map(|(_, kind)| *kind)
+}
+
+/// A pattern, cut at its stars: at least a beginning and an end.
+#[derive(Debug, Clone)]
+struct Pattern {
+    pieces: Vec<String>,
+}
+
+impl Pattern {
+    fn new(pattern: &str) -> Self {
+        Self { pieces: pattern.split('*').map(str::to_owned).collect() }
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        let [first, middle @ .., last] = self.pieces.as_slice() else {
+            return self.pieces.first().is_some_and(|only| only == name);
+        };
+        let Some(mut rest) = name.strip_prefix(first.as_str()) else { return false };
+        for piece in middle {
+            match rest.find(piece.as_str()) {
+                Some(at) => rest = &rest[at + piece.len()..],
+                None => return false,
+            }
+        }
+        rest.ends_with(last.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Plumbing, PlumbingError> {
+        let mut plumbing = Plumbing::default();
+        plumbing.tables.push(Table::read(text, Path::new("mine.txt"))?);
+        Ok(plumbing)
+    }
+
+    fn function(name: &str, file: &str) -> Function {
+        let file = (!file.is_empty()).then(|| file.into());
+        Function { name: name.into(), file, line: None }
+    }
+
+    fn kind(plumbing: &Plumbing, name: &str) -> Option<Kind> {
+        plumbing.kind(&function(name, ""))
+    }
+
+    fn site(names: &[&str]) -> Option<usize> {
+        let frames: Vec<Function> = names.iter().map(|name| function(name, "")).collect();
+        Plumbing::default().site_of(&frames)
+    }
+
+    #[test]
+    fn patterns_match_whole_names() {
+        for (pattern, name, matches) in [
+            ("std::*", "std::vector<int>::push_back", true),
+            ("std::*", "my_std::vector", false),
+            ("<* as alloc::*", "<str as alloc::borrow::ToOwned>::to_owned", true),
+            ("x*y*z", "xyz", true),
+            ("x*y*z", "xzy", false),
+            ("*", "", true),
+            ("ab*ba", "aba", false),
+        ] {
+            assert_eq!(Pattern::new(pattern).matches(name), matches, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn kinds_are_those_of_the_table() {
+        let plumbing = Plumbing::default();
+        for (name, expected) in [
+            ("malloc", Some(Kind::Allocator)),
+            ("operator new", Some(Kind::Allocator)),
+            ("alloc::raw_vec::RawVec<T,A>::grow_one", Some(Kind::Allocator)),
+            ("alloc::vec::Vec<T,A>::push", Some(Kind::Library)),
+            ("std::vector<int>::_M_realloc_insert<int const&>", Some(Kind::Library)),
+            ("<alloc::vec::Vec<T> as core::clone::Clone>::clone", Some(Kind::Library)),
+            ("<app::Thing as core::clone::Clone>::clone", None),
+            ("main", None),
+            ("allocate_things", None),
+            ("", None),
+        ] {
+            assert_eq!(kind(&plumbing, name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn files_tell_what_names_do_not() {
+        let plumbing = read("!file: /home/*\n[library]\nfile: */vendor/*\n").expect("fine");
+        for (file, expected) in [
+            ("/usr/include/c++/12/bits/stl_pair.h", Some(Kind::Library)),
+            ("/rustc/0123/library/core/src/iter/mod.rs", Some(Kind::Library)),
+            ("/src/app/vendor/json.c", Some(Kind::Library)),
+            ("/home/me/vendor/mine.c", None),
+            ("/src/app/main.c", None),
+        ] {
+            assert_eq!(plumbing.kind(&function("pair", file)), expected, "{file}");
+        }
+    }
+
+    #[test]
+    fn the_site_is_the_code_somebody_wrote() {
+        assert_eq!(site(&["malloc", "xmalloc", "parse", "main"]), Some(2));
+        assert_eq!(site(&["operator new", "std::string::_M_create", "main"]), Some(2));
+        assert_eq!(site(&["malloc", "std::thread::spawn", "start_thread"]), Some(1));
+        assert_eq!(site(&["malloc", "calloc"]), Some(0));
+        assert_eq!(site(&[""]), Some(0));
+        assert_eq!(site(&[]), None);
+    }
+
+    #[test]
+    fn a_users_table_wins() {
+        let plumbing = read("[library]\napp::pool::*\n! std::thread::*\n!zmalloc\n").expect("fine");
+        assert_eq!(kind(&plumbing, "app::pool::take"), Some(Kind::Library));
+        assert_eq!(kind(&plumbing, "std::thread::spawn"), None);
+        assert_eq!(kind(&plumbing, "zmalloc"), None);
+        assert_eq!(kind(&plumbing, "zmalloc_usable"), Some(Kind::Allocator));
+        let wrong = read("# mine\n[alocator]\nx").expect_err("a wrong heading").to_string();
+        assert!(wrong.starts_with("mine.txt, line 2: '[alocator]'"), "{wrong}");
+    }
+}
