@@ -286,7 +286,7 @@ impl App {
             Effect::StartTracing => self.controls.set_tracing(true),
             Effect::StopTracing => self.controls.set_tracing(false),
             Effect::Clear => self.controls.clear(),
-            Effect::Marked(number) => self.shown.model.mark(number),
+            Effect::Marked(number) => _ = self.shown.model.mark(number),
             Effect::SendInput(bytes) => self.controls.send_input(&bytes),
             Effect::Suspend => self.suspend()?,
             // Only the chooser joins; a name is in the state already.

@@ -14,15 +14,18 @@ mod figures;
 pub mod frame;
 pub mod gap;
 pub mod grouping;
+pub mod history;
 pub mod names;
 pub mod pattern;
 pub mod rates;
 pub mod sites;
+pub mod snapshots;
 pub mod state;
+pub mod tables;
 pub mod tree;
 pub mod window;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 pub use diff::{Change, Difference, Tally};
 pub use events::{Event, EventKind, EventLog};
@@ -36,10 +39,12 @@ pub use sites::{
     Location, LocationId, Module, ModuleId, Node, NodeId, SiteFigures, Sites, SitesUpdate, Stack,
     StackId,
 };
+pub use snapshots::{Snapshot, Snapshots};
 pub use state::{
     Census, Entry, Exactness, Exit, Identity, Inherited, Interval, Point, ProcessState, SizeClass,
     ThreadState, Totals, TreeState, Untracked, Window,
 };
+pub use tables::{Table, Tables, View};
 pub use tree::{Sums, Traced, TreeRow};
 pub use window::window_sentence;
 
@@ -83,17 +88,8 @@ pub struct ImageName {
     pub command: Vec<Vec<u8>>,
 }
 
-/// The size classes at a marked moment.
-#[derive(Debug, Clone, Default)]
-pub struct Marked {
-    /// Seconds since the session began.
-    pub t_s: f64,
-    /// The classes then.
-    pub classes: Vec<SizeClass>,
-}
-
 /// Everything the dashboard knows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Model {
     /// The newest reading, its events taken out.
     pub reading: Reading,
@@ -103,31 +99,91 @@ pub struct Model {
     pub sites: Sites,
     /// What its locations are called, as far as that was looked up.
     pub names: Names,
+    /// Its sites, summed up as the screens ask for.
+    pub tables: Tables,
+    /// How its sites changed over time.
+    pub history: history::History,
     /// How fast things change.
     pub rates: Rates,
-    /// Size classes at the marks, by number.
-    pub marks: BTreeMap<u32, Marked>,
+    /// The moments that were marked, by number.
+    pub marks: Snapshots,
+    plumbing: Arc<dyn Plumbing + Send>,
+    names_found: u64,
     events_seen: u64,
 }
 
+impl Default for Model {
+    fn default() -> Self {
+        Self::new(Arc::new(NoPlumbing))
+    }
+}
+
 impl Model {
+    /// Knows nothing yet but what is plumbing.
+    pub fn new(plumbing: Arc<dyn Plumbing + Send>) -> Self {
+        Self {
+            reading: Reading::default(),
+            events: EventLog::default(),
+            sites: Sites::default(),
+            names: Names::default(),
+            tables: Tables::default(),
+            history: history::History::default(),
+            rates: Rates::default(),
+            marks: Snapshots::default(),
+            plumbing,
+            names_found: 0,
+            events_seen: 0,
+        }
+    }
+
     /// Takes a reading in.
     pub fn observe(&mut self, mut reading: Reading) {
         if self.shows_another(&reading) {
             self.events.clear();
             self.rates.clear();
             self.marks.clear();
-            self.sites = Sites::default();
-            self.names = Names::default();
             self.events_seen = 0;
+            self.forget_sites();
         }
-        self.sites.apply(std::mem::take(&mut reading.sites));
+        let sites = std::mem::take(&mut reading.sites);
         self.events_seen += reading.events.len() as u64;
         self.events.extend(reading.events.drain(..));
         if let Some(state) = &reading.state {
             self.rates.push(counters(reading.now_s, state, self.events_seen));
         }
         self.reading = reading;
+        self.observe_sites(sites);
+    }
+
+    fn observe_sites(&mut self, mut update: SitesUpdate) {
+        if update.restart {
+            self.forget_sites();
+        }
+        let changed = std::mem::take(&mut update.changed);
+        self.sites.apply(update);
+        for (stack, new) in changed {
+            let Some(place) = self.sites.figures.get_mut(stack.0 as usize) else {
+                continue;
+            };
+            let old = std::mem::replace(place, new);
+            if old.current_bytes != new.current_bytes {
+                self.history.change(stack, old.current_bytes);
+            }
+            let Self { sites, names, plumbing, tables, .. } = self;
+            tables.change(Scope { sites, names, plumbing: &**plumbing }, stack, &old, &new);
+        }
+        let Self { sites, names, plumbing, tables, history, .. } = self;
+        let scope = Scope { sites, names, plumbing: &**plumbing };
+        tables.tick(scope, self.names_found, self.reading.now_s);
+        let bytes = |stack: StackId| sites.figures[stack.0 as usize].current_bytes;
+        history.tick(self.reading.now_s, bytes);
+    }
+
+    fn forget_sites(&mut self) {
+        self.sites = Sites::default();
+        self.names = Names::default();
+        self.tables.clear();
+        self.history.clear();
     }
 
     fn shows_another(&self, reading: &Reading) -> bool {
@@ -136,10 +192,37 @@ impl Model {
         name(&self.reading).is_some() && name(&self.reading) != name(reading)
     }
 
-    /// Remembers the sizes of now under a number.
-    pub fn mark(&mut self, number: u32) {
-        let classes = self.state().map(|state| state.size_classes.clone()).unwrap_or_default();
-        self.marks.insert(number, Marked { t_s: self.reading.now_s, classes });
+    /// Learns what a location is called.
+    pub fn learn(&mut self, location: LocationId, functions: Vec<Function>) {
+        self.names.insert(location, functions);
+        self.names_found += 1;
+    }
+
+    /// Makes sure that there is a table of `view` from now on.
+    pub fn want(&mut self, view: &View) {
+        let Self { sites, names, plumbing, tables, .. } = self;
+        let scope = Scope { sites, names, plumbing: &**plumbing };
+        tables.want(view, scope, self.names_found, self.reading.now_s);
+    }
+
+    /// The sites and what they are called.
+    pub fn scope(&self) -> Scope<'_> {
+        Scope { sites: &self.sites, names: &self.names, plumbing: &*self.plumbing }
+    }
+
+    /// Remembers this moment under a number. Returns the marks that lost their sites, where
+    /// there was no room for all.
+    pub fn mark(&mut self, number: u32) -> Vec<u32> {
+        let state = self.reading.state.as_ref();
+        let snapshot = Snapshot {
+            t_s: self.reading.now_s,
+            name: None,
+            totals: state.map(|state| state.totals).unwrap_or_default(),
+            classes: state.map(|state| state.size_classes.clone()).unwrap_or_default(),
+            threads: state.map(|state| state.threads.clone()).unwrap_or_default(),
+            figures: None,
+        };
+        self.marks.insert(number, snapshot, &self.sites.figures)
     }
 
     /// The figures of the shown process.

@@ -96,6 +96,21 @@ impl CodeFilter {
         self.terms.iter().all(|term| term.test.holds(facts) != term.negated)
     }
 
+    /// What it asks of names: whether they must not be so, which of them, and what they are
+    /// like. Stacks are many; who has them looks each name up once.
+    pub fn texts(&self) -> impl Iterator<Item = (bool, Option<Field>, &Pattern)> {
+        self.terms.iter().filter_map(|term| match &term.test {
+            Test::Text(field, pattern) => Some((term.negated, *field, pattern)),
+            Test::Number(..) => None,
+        })
+    }
+
+    /// Whether what it asks of numbers holds, names left aside.
+    pub fn numbers_match(&self, facts: &impl Facts) -> bool {
+        let numbers = self.terms.iter().filter(|term| matches!(term.test, Test::Number(..)));
+        numbers.into_iter().all(|term| term.test.holds(facts) != term.negated)
+    }
+
     /// Whether names decide, so that the answer changes as names are found.
     pub fn asks_for_names(&self) -> bool {
         self.terms.iter().any(|term| matches!(term.test, Test::Text(..)))
@@ -209,6 +224,21 @@ mod tests {
             assert!(error.contains(text.trim_start_matches("a ")), "{error}");
         }
         assert!(CodeFilter::parse("operator> a<b>").is_ok(), "signs are part of C++ names");
+    }
+
+    #[test]
+    fn names_and_numbers_can_be_asked_apart() {
+        let filter = CodeFilter::parse("-fn:zmalloc redis size>1M -blocks>2000").unwrap();
+        let texts: Vec<_> = filter.texts().collect();
+        assert_eq!(
+            texts,
+            [
+                (true, Some(Field::Function), &Pattern::new("zmalloc")),
+                (false, None, &Pattern::new("redis")),
+            ]
+        );
+        assert!(filter.numbers_match(&Row));
+        assert!(!CodeFilter::parse("nothing size>3M").unwrap().numbers_match(&Row));
     }
 
     #[test]

@@ -1,0 +1,181 @@
+//! Moments that a person marked, to be compared with later ones.
+//!
+//! A mark keeps the figures of every stack. Most stacks do not change between two marks, so
+//! figures are kept in chunks, and a chunk that is the same as in the mark before is shared
+//! with it: many marks of a program with very many stacks stay affordable, and what they take
+//! is bounded by [`MOST_BYTES`]. Beyond it the oldest marks lose their sites, not their sums.
+
+use std::{collections::BTreeMap, mem::size_of, sync::Arc};
+
+use super::{SiteFigures, SizeClass, StackId, Tally, ThreadState, Totals};
+
+/// Figures in a chunk.
+const CHUNK: usize = 256;
+
+/// Most memory that the figures of all marks may take.
+pub const MOST_BYTES: usize = 256 << 20;
+
+/// The figures of every stack at a moment.
+#[derive(Debug, Clone, Default)]
+pub struct Figures {
+    chunks: Vec<Arc<[SiteFigures]>>,
+}
+
+impl Figures {
+    /// A copy of `figures`, sharing what is the same with `before`.
+    pub fn of(figures: &[SiteFigures], before: Option<&Self>) -> Self {
+        let shared = |(at, chunk): (usize, &[SiteFigures])| {
+            let same = before.and_then(|before| before.chunks.get(at));
+            same.filter(|same| ***same == *chunk).map_or_else(|| chunk.into(), Arc::clone)
+        };
+        Self { chunks: figures.chunks(CHUNK).enumerate().map(shared).collect() }
+    }
+
+    /// The figures of a stack; nothing for one that came later.
+    pub fn get(&self, stack: StackId) -> SiteFigures {
+        let at = stack.0 as usize;
+        let chunk = self.chunks.get(at / CHUNK);
+        chunk.and_then(|chunk| chunk.get(at % CHUNK)).copied().unwrap_or_default()
+    }
+
+    /// All of them, by stack.
+    pub fn iter(&self) -> impl Iterator<Item = &SiteFigures> {
+        self.chunks.iter().flat_map(|chunk| chunk.iter())
+    }
+}
+
+/// A marked moment.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Seconds since the session began.
+    pub t_s: f64,
+    /// What the person calls it.
+    pub name: Option<String>,
+    /// The totals then.
+    pub totals: Totals,
+    /// The size classes then.
+    pub classes: Vec<SizeClass>,
+    /// The threads then.
+    pub threads: Vec<ThreadState>,
+    /// Figures by stack; `None` without stacks, or where they had to make room.
+    pub figures: Option<Figures>,
+}
+
+impl Snapshot {
+    /// Live bytes and blocks of a stack then.
+    pub fn tally(&self, stack: StackId) -> Tally {
+        let figures = self.figures.as_ref().map(|figures| figures.get(stack)).unwrap_or_default();
+        Tally::new(figures.current_bytes, figures.current_blocks)
+    }
+}
+
+/// All marks, by number.
+#[derive(Debug, Default)]
+pub struct Snapshots {
+    marks: BTreeMap<u32, Snapshot>,
+}
+
+impl Snapshots {
+    /// Keeps a moment under a number; `figures` are those of every stack. Returns the marks
+    /// that lost their sites to make room.
+    pub fn insert(&mut self, number: u32, snapshot: Snapshot, figures: &[SiteFigures]) -> Vec<u32> {
+        let before = self.marks.values().rev().find_map(|mark| mark.figures.as_ref());
+        let kept = (!figures.is_empty()).then(|| Figures::of(figures, before));
+        self.marks.insert(number, Snapshot { figures: kept, ..snapshot });
+        self.make_room(number, MOST_BYTES)
+    }
+
+    fn make_room(&mut self, newest: u32, most: usize) -> Vec<u32> {
+        let mut lost = Vec::new();
+        while self.bytes() > most {
+            let marks = self.marks.iter_mut();
+            let oldest =
+                marks.into_iter().find(|(at, mark)| **at != newest && mark.figures.is_some());
+            let Some((number, mark)) = oldest else {
+                break;
+            };
+            mark.figures = None;
+            lost.push(*number);
+        }
+        lost
+    }
+
+    /// Memory that the figures of all marks take.
+    pub fn bytes(&self) -> usize {
+        let mut chunks: Vec<(*const SiteFigures, usize)> = Vec::new();
+        for figures in self.marks.values().filter_map(|mark| mark.figures.as_ref()) {
+            chunks.extend(figures.chunks.iter().map(|chunk| (chunk.as_ptr(), chunk.len())));
+        }
+        chunks.sort_unstable();
+        chunks.dedup();
+        chunks.iter().map(|(_, length)| length * size_of::<SiteFigures>()).sum()
+    }
+
+    /// A mark.
+    pub fn get(&self, number: u32) -> Option<&Snapshot> {
+        self.marks.get(&number)
+    }
+
+    /// All marks, in order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &Snapshot)> {
+        self.marks.iter().map(|(number, mark)| (*number, mark))
+    }
+
+    /// A mark gets a name, or loses it.
+    pub fn rename(&mut self, number: u32, name: Option<String>) {
+        if let Some(mark) = self.marks.get_mut(&number) {
+            mark.name = name;
+        }
+    }
+
+    /// Forgets all marks.
+    pub fn clear(&mut self) {
+        self.marks.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(count: usize) -> Vec<SiteFigures> {
+        (0..count as u64)
+            .map(|at| SiteFigures { current_bytes: at, ..Default::default() })
+            .collect()
+    }
+
+    const EACH: usize = size_of::<SiteFigures>();
+
+    #[test]
+    fn marks_share_what_did_not_change() {
+        let mut marks = Snapshots::default();
+        let mut now = figures(10 * CHUNK);
+        assert!(marks.insert(1, Snapshot::default(), &now).is_empty());
+        assert_eq!(marks.bytes(), 10 * CHUNK * EACH);
+        now[3 * CHUNK].current_bytes = 7;
+        now.extend(figures(10));
+        marks.insert(2, Snapshot::default(), &now);
+        assert_eq!(marks.bytes(), (11 * CHUNK + 10) * EACH);
+        let tally = |number, stack| marks.get(number).expect("a mark").tally(StackId(stack)).bytes;
+        let changed = 3 * CHUNK as u32;
+        assert_eq!((tally(1, changed), tally(2, changed)), (i64::from(changed), 7));
+        assert_eq!((tally(1, 10 * CHUNK as u32 + 3), tally(2, 10 * CHUNK as u32 + 3)), (0, 3));
+        let all = marks.get(2).and_then(|mark| mark.figures.as_ref()).expect("figures");
+        assert!(all.iter().copied().eq(now));
+    }
+
+    #[test]
+    fn the_oldest_marks_make_room() {
+        let mut marks = Snapshots::default();
+        for number in 1..=4 {
+            let mut now = figures(CHUNK);
+            now[0].current_bytes = 100 + u64::from(number);
+            marks.insert(number, Snapshot { t_s: 1.0, ..Snapshot::default() }, &now);
+        }
+        assert_eq!(marks.make_room(4, 2 * CHUNK * EACH), [1, 2]);
+        assert!(marks.get(1).is_some_and(|mark| mark.figures.is_none() && mark.t_s == 1.0));
+        assert!(marks.get(3).is_some_and(|mark| mark.figures.is_some()));
+        assert_eq!(marks.make_room(4, 0), [3]);
+        assert!(marks.get(4).is_some_and(|mark| mark.figures.is_some()), "the newest stays");
+    }
+}

@@ -1,0 +1,240 @@
+//! The groups that screens look at, kept current from tick to tick.
+//!
+//! A [`Table`] is made when a screen first asks for it, and thrown away when none has asked for
+//! a while. A tick costs what changed. When names were found, groups are out of date: new ones
+//! are built beside them, a slice of the stacks at each tick, and take their place when whole.
+
+use super::{Filter, GroupId, Grouping, Groups, NoPlumbing, Plumbing, Scope, SiteFigures, StackId};
+
+/// Stacks that are given their new groups at one tick: about a millisecond's worth.
+const SLICE: usize = 4096;
+
+/// Seconds between the two moments that a rate compares, at least.
+const SPAN_S: f64 = 1.0;
+
+/// Ticks after which a table that nobody asked for is thrown away.
+const PATIENCE: u64 = 100;
+
+/// Which groups a screen looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct View {
+    /// By what.
+    pub by: Grouping,
+    /// Which stacks.
+    pub filter: Filter,
+    /// Plumbing stands for itself, instead of its callers.
+    pub unfolded: bool,
+}
+
+/// The groups of a view, and how fast they allocate.
+#[derive(Debug)]
+pub struct Table {
+    view: View,
+    groups: Groups,
+    /// Allocations of each group at two moments in the past, the earlier first.
+    samples: [(f64, Vec<u64>); 2],
+    next: Option<Groups>,
+    /// How many names were known when the groups in use, and the next ones, were begun.
+    names: [u64; 2],
+    asked_at: u64,
+}
+
+/// All tables in use.
+#[derive(Debug, Default)]
+pub struct Tables {
+    tables: Vec<Table>,
+    ticks: u64,
+}
+
+impl View {
+    /// The scope in which its groups are found.
+    pub fn scope<'a>(&self, scope: Scope<'a>) -> Scope<'a> {
+        let plumbing: &dyn Plumbing = if self.unfolded { &NoPlumbing } else { scope.plumbing };
+        Scope { plumbing, ..scope }
+    }
+}
+
+impl Table {
+    fn new(view: View, scope: Scope<'_>, names: u64, now_s: f64, tick: u64) -> Self {
+        let groups = Groups::of(view.scope(scope), view.by, view.filter.clone());
+        let sample = (now_s, allocations(&groups));
+        let samples = [sample.clone(), sample];
+        Self { view, groups, samples, next: None, names: [names; 2], asked_at: tick }
+    }
+
+    /// The groups.
+    pub fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// What it is of.
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Allocations a second of a group; `None` until it has been looked at for a moment.
+    pub fn per_s(&self, group: GroupId, now_s: f64) -> Option<f64> {
+        let (then_s, then) = &self.samples[0];
+        let before = then.get(group.0 as usize).copied().unwrap_or(0);
+        let span = now_s - then_s;
+        let now = self.groups.own(group).allocations;
+        (span >= SPAN_S / 2.0).then(|| now.saturating_sub(before) as f64 / span)
+    }
+
+    fn tick(&mut self, scope: Scope<'_>, names: u64, now_s: f64) {
+        let scope = self.view.scope(scope);
+        self.groups.extend(scope, usize::MAX);
+        if now_s - self.samples[1].0 >= SPAN_S {
+            self.samples.swap(0, 1);
+            self.samples[1] = (now_s, allocations(&self.groups));
+        }
+        if self.next.is_none() && self.names[0] != names {
+            self.next = Some(Groups::new(self.view.by, self.view.filter.clone()));
+            self.names[1] = names;
+        }
+        let Some(mut next) = self.next.take() else {
+            return;
+        };
+        if next.extend(scope, SLICE) {
+            self.next = Some(next);
+            return;
+        }
+        self.groups = next;
+        self.names[0] = self.names[1];
+        let sample = (now_s, allocations(&self.groups));
+        self.samples = [sample.clone(), sample];
+    }
+}
+
+fn allocations(groups: &Groups) -> Vec<u64> {
+    groups.ids().map(|group| groups.own(group).allocations).collect()
+}
+
+impl Tables {
+    /// Makes sure that there is a table of `view`.
+    pub fn want(&mut self, view: &View, scope: Scope<'_>, names: u64, now_s: f64) {
+        match self.tables.iter_mut().find(|table| table.view == *view) {
+            Some(table) => table.asked_at = self.ticks,
+            None => self.tables.push(Table::new(view.clone(), scope, names, now_s, self.ticks)),
+        }
+    }
+
+    /// The table of a view that was wanted.
+    pub fn get(&self, view: &View) -> Option<&Table> {
+        self.tables.iter().find(|table| table.view == *view)
+    }
+
+    /// The figures of a stack change.
+    pub fn change(
+        &mut self,
+        scope: Scope<'_>,
+        stack: StackId,
+        old: &SiteFigures,
+        new: &SiteFigures,
+    ) {
+        for table in &mut self.tables {
+            let scope = table.view.scope(scope);
+            let Table { groups, next, .. } = table;
+            [Some(groups), next.as_mut()]
+                .into_iter()
+                .flatten()
+                .for_each(|groups| groups.change(scope, stack, old, new));
+        }
+    }
+
+    /// Takes in what is new; `names` counts the names that were found so far.
+    pub fn tick(&mut self, scope: Scope<'_>, names: u64, now_s: f64) {
+        self.ticks += 1;
+        let ticks = self.ticks;
+        self.tables.retain(|table| ticks - table.asked_at < PATIENCE);
+        self.tables.iter_mut().for_each(|table| table.tick(scope, names, now_s));
+    }
+
+    /// Forgets everything: the ids of stacks begin anew.
+    pub fn clear(&mut self) {
+        self.tables.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        Function, Location, LocationId, Names, Node, NodeId, Sites, SitesUpdate, Stack,
+    };
+
+    /// So many stacks, each of a location of its own.
+    fn sites(count: u32) -> Sites {
+        let mut sites = Sites::default();
+        sites.apply(SitesUpdate {
+            locations: (0..count).map(|at| Location { module: None, address: at.into() }).collect(),
+            nodes: (0..count).map(|at| Node { parent: None, location: LocationId(at) }).collect(),
+            stacks: (0..count).map(|at| Stack { node: Some(NodeId(at)), cut: false }).collect(),
+            changed: (0..count).map(|at| (StackId(at), figures(1))).collect(),
+            ..SitesUpdate::default()
+        });
+        sites
+    }
+
+    fn scope<'a>(sites: &'a Sites, names: &'a Names) -> Scope<'a> {
+        Scope { sites, names, plumbing: &NoPlumbing }
+    }
+
+    fn figures(allocations: u64) -> SiteFigures {
+        SiteFigures { allocations, current_bytes: allocations, ..SiteFigures::default() }
+    }
+
+    #[test]
+    fn groups_move_when_names_come_and_nothing_is_lost_meanwhile() {
+        let count = 3 * SLICE as u32;
+        let (mut sites, mut names) = (sites(count), Names::default());
+        let (mut tables, view) = (Tables::default(), View::default());
+        tables.want(&view, scope(&sites, &names), 0, 0.0);
+        assert_eq!(tables.get(&view).expect("it was wanted").groups().len(), count as usize);
+        for location in 0..count {
+            let function = Function { name: "same".into(), ..Function::default() };
+            names.insert(LocationId(location), vec![function]);
+        }
+        let mut ticks = 0;
+        while tables.get(&view).expect("it is wanted").groups().len() > 1 {
+            tables.tick(scope(&sites, &names), 1, 0.1);
+            ticks += 1;
+            let stack = StackId(ticks * 2000);
+            let (old, new) = (sites.figures[stack.0 as usize], figures(1000));
+            sites.figures[stack.0 as usize] = new;
+            tables.change(scope(&sites, &names), stack, &old, &new);
+        }
+        assert_eq!(ticks, 3);
+        let groups = tables.get(&view).expect("it is wanted").groups();
+        let all: u64 = sites.figures.iter().map(|figures| figures.allocations).sum();
+        assert_eq!(groups.own(GroupId(0)).allocations, all);
+        assert_eq!(groups.with_callees(GroupId(0)), all);
+    }
+
+    #[test]
+    fn rates_look_back_between_one_and_two_seconds() {
+        let (mut sites, names) = (sites(1), Names::default());
+        let (mut tables, view) = (Tables::default(), View::default());
+        tables.want(&view, scope(&sites, &names), 0, 0.0);
+        assert_eq!(tables.get(&view).expect("wanted").per_s(GroupId(0), 0.1), None);
+        for tick in 1..=50_u64 {
+            let (old, new) = (sites.figures[0], figures(1 + tick * 7));
+            sites.figures[0] = new;
+            tables.change(scope(&sites, &names), StackId(0), &old, &new);
+            tables.tick(scope(&sites, &names), 0, tick as f64 / 10.0);
+            tables.want(&view, scope(&sites, &names), 0, 0.0);
+        }
+        let rate = tables.get(&view).expect("wanted").per_s(GroupId(0), 5.0).expect("five seconds");
+        assert!((rate - 70.0).abs() < 1e-6, "{rate}");
+    }
+
+    #[test]
+    fn what_nobody_asks_for_is_thrown_away() {
+        let (sites, names) = (sites(2), Names::default());
+        let scope = Scope { sites: &sites, names: &names, plumbing: &NoPlumbing };
+        let (mut tables, view) = (Tables::default(), View::default());
+        tables.want(&view, scope, 0, 0.0);
+        (0..PATIENCE).for_each(|_| tables.tick(scope, 0, 0.0));
+        assert!(tables.get(&view).is_none());
+    }
+}

@@ -1,0 +1,103 @@
+//! The honesty bar: whose memory this is, since when it is traced, and how exact it all is.
+
+use memtop_ui::data::{Exactness, Header, Peak, ProcessChoice, RunState, Tracing};
+
+use super::Session;
+use crate::model::{Exit, Model, ProcessState};
+
+pub(super) fn header(model: &Model, session: &Session) -> Header {
+    let reading = &model.reading;
+    let shown = reading.images.get(reading.shown);
+    let command = shown.map(|image| &image.command).filter(|command| !command.is_empty());
+    let run_state = run_state(model);
+    let rates = model.rates.per_second().filter(|_| run_state.is_alive());
+    let state = model.state();
+    Header {
+        title: title(command.unwrap_or(&session.command)),
+        pid: shown.map(|image| image.pid),
+        state: run_state,
+        origin: session.origin,
+        uptime_s: state.map(|_| reading.now_s),
+        tracing: tracing(model),
+        live: state.map(|state| state.totals.current_bytes),
+        live_per_s: rates.map(|rates| rates.live_bytes),
+        peak: state.and_then(peak),
+        rss: reading.timeline.iter().rev().find_map(|point| point.rss_bytes),
+        untracked_freed: state.map(|state| state.untracked.freed_bytes),
+        net: state.map(|state| state.untracked.net_bytes),
+        allocs_per_s: rates.map(|rates| rates.allocations),
+        frees_per_s: rates.map(|rates| rates.frees),
+        overhead_ns: session.overhead_ns,
+        exactness: state.map(exactness).unwrap_or_default(),
+        recording: None,
+        process: ProcessChoice { shown: reading.shown, count: reading.images.len().max(1) },
+        read_only: session.read_only,
+    }
+}
+
+/// The command on one line.
+pub fn title(command: &[Vec<u8>]) -> String {
+    let words = command.iter().map(|word| String::from_utf8_lossy(word).into_owned());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn run_state(model: &Model) -> RunState {
+    let own = model.state().and_then(|state| state.identity.ended.map(|_| state.identity.exit));
+    match own.unwrap_or(model.reading.exit) {
+        Some(Exit::Code(code)) => RunState::Ended { code: Some(code) },
+        Some(Exit::Signal(signal)) => killed(signal),
+        None if own.is_some() => RunState::Ended { code: None },
+        None if !model.reading.connected => RunState::Disconnected,
+        None if model.state().is_none() => RunState::Starting,
+        None => RunState::Running,
+    }
+}
+
+fn killed(signal: i32) -> RunState {
+    let hint = (signal == libc::SIGKILL).then(|| "out of memory?".to_owned());
+    RunState::Killed { signal, name: signal_name(signal).to_owned(), hint }
+}
+
+/// The usual name of a signal; empty for a number without one.
+pub fn signal_name(signal: i32) -> &'static str {
+    const NAMES: [(i32, &str); 12] = [
+        (libc::SIGHUP, "SIGHUP"),
+        (libc::SIGINT, "SIGINT"),
+        (libc::SIGQUIT, "SIGQUIT"),
+        (libc::SIGILL, "SIGILL"),
+        (libc::SIGTRAP, "SIGTRAP"),
+        (libc::SIGABRT, "SIGABRT"),
+        (libc::SIGBUS, "SIGBUS"),
+        (libc::SIGFPE, "SIGFPE"),
+        (libc::SIGKILL, "SIGKILL"),
+        (libc::SIGSEGV, "SIGSEGV"),
+        (libc::SIGPIPE, "SIGPIPE"),
+        (libc::SIGTERM, "SIGTERM"),
+    ];
+    NAMES.iter().find(|(number, _)| *number == signal).map_or("", |(_, name)| name)
+}
+
+fn tracing(model: &Model) -> Tracing {
+    let intervals = model.state().map(|state| &state.window.intervals[..]).unwrap_or_default();
+    Tracing {
+        since_s: intervals.first().map(|first| first.from.as_secs_f64()),
+        on: model.reading.tracing,
+        was_paused: intervals.len() > 1,
+    }
+}
+
+pub(super) fn peak(state: &ProcessState) -> Option<Peak> {
+    let at = state.totals.peak_at?;
+    Some(Peak { bytes: state.totals.peak_bytes, t_s: at.as_secs_f64() })
+}
+
+fn exactness(state: &ProcessState) -> Exactness {
+    let exactness = &state.exactness;
+    Exactness {
+        lower_bound: exactness.unattributed_blocks != 0,
+        peak_error_bytes: exactness.peak_error_bytes,
+        dropped_events: exactness.dropped_events,
+        lost_records: exactness.lost_records,
+        tracer_bytes: Some(exactness.tracer_bytes),
+    }
+}
