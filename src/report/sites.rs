@@ -7,8 +7,9 @@ use std::cmp::Reverse;
 
 use serde::{Serialize, Serializer};
 
-use crate::model::{
-    self, Filter, Grouping, Groups, NoPlumbing, ProcessState, Scope, SiteFigures, StackId,
+use crate::{
+    model::{self, Filter, Grouping, Groups, ProcessState, Scope, SiteFigures, StackId},
+    symbols::Plumbing,
 };
 
 /// The stacks of a process at a moment, or of several.
@@ -40,7 +41,8 @@ pub struct Site<'a> {
 
 impl<'a> Source<'a> {
     fn new(process: &'a ProcessState, at_peak: bool) -> Self {
-        let scope = Scope { sites: &process.sites, names: &process.names, plumbing: &NoPlumbing };
+        let plumbing = Plumbing::built_in();
+        let scope = Scope { sites: &process.sites, names: &process.names, plumbing };
         Self { scope, at_peak }
     }
 

@@ -2,7 +2,7 @@
 //! every file's thread busy with what is most wanted.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     io, thread,
     time::Duration,
 };
@@ -15,7 +15,7 @@ use super::{
     module::{Key, ModuleNames, Modules},
     service::{Answer, Found, Order, Want},
 };
-use crate::model::Function;
+use crate::model::{Function, LocationId};
 
 /// Addresses of one question.
 const QUESTION: usize = 128;
@@ -34,8 +34,8 @@ const REMEMBERED: usize = 200_000;
 struct Desk {
     /// Most wanted last.
     urgent: Vec<Want>,
-    /// As they came.
-    someday: VecDeque<Want>,
+    /// By address, so that every part of the file is parsed once.
+    someday: BTreeMap<(u64, LocationId), Want>,
     /// Its thread is at work.
     busy: bool,
     /// Its thread has answered before, so that it will again before anybody notices.
@@ -228,7 +228,10 @@ impl Clerk {
 
 impl Desk {
     fn put(&mut self, want: Want, urgent: bool) {
-        if urgent { self.urgent.push(want) } else { self.someday.push_back(want) }
+        match urgent {
+            true => self.urgent.push(want),
+            false => _ = self.someday.insert((want.address, want.location), want),
+        }
     }
 
     fn is_waiting(&self) -> bool {
@@ -238,9 +241,10 @@ impl Desk {
     /// The most wanted.
     fn take_some(&mut self) -> Vec<Want> {
         let from = self.urgent.len().saturating_sub(QUESTION);
-        match self.urgent.is_empty() {
-            false => self.urgent.split_off(from),
-            true => self.someday.drain(..QUESTION.min(self.someday.len())).collect(),
+        if !self.urgent.is_empty() {
+            return self.urgent.split_off(from);
         }
+        let next = std::iter::from_fn(|| self.someday.pop_first());
+        next.take(QUESTION).map(|(_, want)| want).collect()
     }
 }

@@ -12,7 +12,7 @@ use std::{
     sync::LazyLock,
 };
 
-use crate::model::Function;
+use crate::model::{self, Function, Module};
 
 const TABLE: &str = include_str!("../../assets/plumbing.txt");
 
@@ -71,16 +71,21 @@ struct Table {
 
 impl Default for Plumbing {
     fn default() -> Self {
+        Self::built_in().clone()
+    }
+}
+
+impl Plumbing {
+    /// The built-in table alone.
+    pub fn built_in() -> &'static Self {
         static BUILT_IN: LazyLock<Plumbing> = LazyLock::new(|| {
             let table = Table::read(TABLE, Path::new("plumbing.txt"));
             debug_assert!(table.is_ok(), "the table in assets is well formed");
             Plumbing { tables: table.into_iter().collect() }
         });
-        BUILT_IN.clone()
+        &BUILT_IN
     }
-}
 
-impl Plumbing {
     /// The built-in table and a user's file, which wins where they differ.
     ///
     /// # Errors
@@ -119,6 +124,12 @@ impl Plumbing {
             }
         }
         best.map(|(_, at)| at)
+    }
+}
+
+impl model::Plumbing for Plumbing {
+    fn folds(&self, function: &Function, _: Option<&Module>) -> bool {
+        self.is_plumbing(function)
     }
 }
 
