@@ -4,7 +4,8 @@
 mod sample;
 
 use crossterm::event::{self, Event};
-use memtop_ui::data::{Data, Output};
+use memtop_ui::choice::Playback;
+use memtop_ui::data::{Data, Measure, Output, Pair, When};
 use memtop_ui::state::{Dialog, Mode, Prompt, Purpose, Question};
 use memtop_ui::theme::{ColorDepth, Glyphs, Palette};
 use memtop_ui::{Screen, State, Theme, draw, pane_size, terminal};
@@ -45,6 +46,28 @@ fn scene(name: &str, size: (u16, u16)) -> (Data<'static>, State) {
                 Prompt { purpose, text: ">1K free".to_owned(), error: None, is_old: false };
             (sample::session(), with(Screen::Events, Mode::Prompt(prompt)))
         }
+        "sites" => (sample::session(), state(Screen::Sites)),
+        "site" => (sample::session(), state(Screen::Site)),
+        "flame" => (sample::session(), state(Screen::Flame)),
+        "growth" => {
+            let mut state = state(Screen::Flame);
+            state.flame.measure = Measure::Delta;
+            (Data { flame: sample::code::flame(true), ..sample::session() }, state)
+        }
+        "snapshots" => {
+            let mut state = state(Screen::Snapshots);
+            state.diff.pair = Pair { from: When::Mark(1), to: When::Now };
+            (sample::session(), state)
+        }
+        "bysite" => {
+            let growth = sample::code::growth();
+            (Data { growth, ..sample::session() }, state(Screen::Overview))
+        }
+        "time" => {
+            let mut state = state(Screen::Time);
+            state.playback = Playback { at_s: Some(104.2), playing: true, speed: 2.0 };
+            (sample::session(), state)
+        }
         "output" => (sample::session(), state(Screen::Output)),
         "typing" => (sample::session(), with(Screen::Output, Mode::Typing)),
         "help" => (sample::session(), with(Screen::Overview, Mode::Help)),
@@ -64,6 +87,8 @@ fn cut(data: &mut Data, state: &State) {
     let room = memtop_ui::capacity(data, state);
     data.sizes.rows.truncate(room.sizes);
     data.growth.rows.truncate(room.growth);
+    data.sites.rows.rows.truncate(room.sites);
+    data.snapshots.diff.rows.rows.truncate(room.diff);
 }
 
 fn theme(has: &impl Fn(&str) -> bool) -> Theme {

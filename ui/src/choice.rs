@@ -38,13 +38,13 @@ pub struct SiteChoice {
     pub opened_from: Screen,
     /// Which of its stacks shows, the largest first.
     pub stack: usize,
-    /// The selected entry of the stack.
-    pub entry: usize,
+    /// The selected entry of the stack; see [`Stack::selected`](crate::data::Stack::selected).
+    pub entry: Option<usize>,
 }
 
 impl Default for SiteChoice {
     fn default() -> Self {
-        Self { key: Key::default(), opened_from: Screen::Sites, stack: 0, entry: 0 }
+        Self { key: Key::default(), opened_from: Screen::Sites, stack: 0, entry: None }
     }
 }
 

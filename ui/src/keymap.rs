@@ -146,20 +146,21 @@ pub static BINDINGS: &[Binding] = bindings![
     Look, On(Screen::Flame), [ch('N')], Action::Match(Step::Previous), "", "to the frame before that matches";
     Look, On(Screen::Site), [ch(']')], Action::Stack(Step::Next), "other stack", "the next stack of the group, the largest first";
     Look, On(Screen::Site), [ch('[')], Action::Stack(Step::Previous), "", "the stack before";
-    Look, On(Screen::Site), [key(Backspace)], Action::Back, "back", "back to the table";
+    Look, On(Screen::Site), [key(Backspace)], Action::Back, "", "back to the table";
     Look, Code, [ch('/'), ch('\\')], Action::EditFilter, "filter", "filter code: a part of any name  fn:parse  file:dict.c  module:libc  thread:io  size>1M  blocks>1000  delta>0  -word leaves out  * and ? stand for anything";
     Look, Code, [ch('f')], Action::AllFrames, "all frames", "show the frames of allocators, libraries and the runtime as well, or fold them";
     Sort, On(Screen::Sites), [ch('m')], Action::Regroup, "group", "sum by site, line, function, file, module, thread";
     Sort, On(Screen::Sites), [ch('o')], Action::SortSites(SortKey::Live), "", "sort by live bytes of its own; the same key again turns the order round";
     Sort, On(Screen::Sites), [ch('t')], Action::SortSites(SortKey::WithCallees), "", "sort by live bytes in total, with those of what it called";
     Sort, On(Screen::Sites), [ch('D')], Action::SortSites(SortKey::DeltaBytes), "", "sort by growth since the baseline";
+    Sort, On(Screen::Sites), [ch('N')], Action::SortSites(SortKey::DeltaBlocks), "", "sort by growth in blocks";
     Sort, On(Screen::Sites), [ch('B')], Action::SortSites(SortKey::Blocks), "", "sort by live blocks";
     Sort, On(Screen::Sites), [ch('a')], Action::SortSites(SortKey::Allocations), "", "sort by allocations";
     Sort, On(Screen::Sites), [ch('A')], Action::SortSites(SortKey::Allocated), "", "sort by allocated bytes";
     Sort, On(Screen::Sites), [ch('R')], Action::SortSites(SortKey::PerSecond), "", "sort by allocations per second";
     Sort, On(Screen::Sites), [ch('Y')], Action::SortSites(SortKey::Temporary), "", "sort by the share of temporary blocks";
     Sort, On(Screen::Sites), [ch('P')], Action::SortSites(SortKey::AtPeak), "", "sort by live bytes at the peak";
-    Sort, On(Screen::Sites), [key(Right)], Action::SortColumn(Step::Next), "sort", "sort by the next column";
+    Sort, On(Screen::Sites), [key(Right)], Action::SortColumn(Step::Next), "", "sort by the next column";
     Sort, On(Screen::Sites), [key(Left)], Action::SortColumn(Step::Previous), "", "sort by the column before";
     Sort, On(Screen::Sites), [ch('I')], Action::ReverseOrder, "", "turn the order of rows round";
     Sort, On(Screen::Snapshots), [ch('m')], Action::Regroup, "group", "sum by site, line, function, file, module, thread";
@@ -185,10 +186,9 @@ pub static BINDINGS: &[Binding] = bindings![
     Move, On(Screen::Events), [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the bottom";
     Look, Everywhere, [ch('<')], Action::Process(Step::Previous), "", "show the process before, when the program started others";
     Look, Everywhere, [ch('>')], Action::Process(Step::Next), "", "show the process after";
-    Trace, Everywhere, [ch('p')], Action::ToggleTracing, "pause", "pause or resume tracing; frees of traced blocks are still seen";
     Compare, Everywhere, [ch('s')], Action::Mark, "mark", "mark this moment with a number and measure growth from it";
-    Compare, Everywhere, [ch('b')], Action::NextBaseline, "baseline", "measure growth from the next mark, or from the start again";
     Compare, Everywhere, [ch('d')], Action::Show(Screen::Snapshots), "diff", "what differs between two moments";
+    Compare, Everywhere, [ch('b')], Action::NextBaseline, "baseline", "measure growth from the next mark, or from the start again";
     Compare, On(Screen::Snapshots), [ch('[')], Action::PairFrom(Step::Next), "from", "compare with the next moment of the list";
     Compare, On(Screen::Snapshots), [ch('{')], Action::PairFrom(Step::Previous), "", "compare with the moment before";
     Compare, On(Screen::Snapshots), [ch(']')], Action::PairTo(Step::Next), "to", "look at the next moment of the list";
@@ -215,6 +215,7 @@ pub static BINDINGS: &[Binding] = bindings![
     Compare, On(Screen::Overview), [ch('-')], Action::ZoomOut, "", "show more time";
     Compare, On(Screen::Overview), [ch('=')], Action::ZoomReset, "", "show all time";
     Compare, On(Screen::Overview), [ch('v')], Action::ToggleBars, "", "draw the size bars by bytes or by blocks";
+    Trace, Everywhere, [ch('p')], Action::ToggleTracing, "pause", "pause or resume tracing; frees of traced blocks are still seen";
     Trace, Everywhere, [ch('c')], Action::Clear, "", "clear: begin a new window, older blocks become untracked";
     Program, On(Screen::Output), [ch('i'), key(Enter)], Action::StartTyping, "type", "let the keyboard go to the program";
     Program, Typing, [ctrl(']')], Action::StopTyping, "back to memtop", "take the keyboard back";
@@ -255,6 +256,14 @@ pub static BINDINGS: &[Binding] = bindings![
     Memtop, Clear, [key(Down), key(Right), key(Tab), ch('j')], Action::Move(Motion::Down), "", "the answer below";
     Memtop, Clear, [key(Enter)], Action::Choose, "choose", "take the selected answer";
 ];
+
+impl Binding {
+    /// Whether it leads to a screen by its digit.
+    pub(crate) fn is_tour(&self) -> bool {
+        matches!(self.action, Action::Show(_))
+            && matches!(self.keys[0].code, KeyCode::Char('0'..='9'))
+    }
+}
 
 /// The scopes in force, the strongest first.
 pub fn scopes(state: &State) -> &'static [Scope] {
@@ -319,15 +328,26 @@ pub fn advertised(state: &State) -> impl Iterator<Item = &'static Binding> {
     let scopes = scopes(state);
     let tour = state.screen != Screen::Chooser;
     let offered = move |b: &&Binding| {
-        scopes.contains(&b.scope) && !b.label.is_empty() && (tour || makes_sense_without_program(b))
+        scopes.contains(&b.scope)
+            && !b.label.is_empty()
+            && (tour || makes_sense_without_program(b))
+            && !is_hidden(b, scopes)
     };
-    let place = |b: &Binding| match (&b.action, b.scope) {
-        (Action::Show(_), _) => 0,
-        (_, On(_) | Code) => 1,
-        _ => 2,
+    let place = |b: &Binding| match b.scope {
+        _ if b.is_tour() => 0,
+        On(_) => 1,
+        Code if b.action == Action::AllFrames => 4,
+        Code => 2,
+        _ => 3,
     };
-    (0..3)
+    (0..5)
         .flat_map(move |wanted| BINDINGS.iter().filter(offered).filter(move |b| place(b) == wanted))
+}
+
+/// Whether the key means something else in a stronger scope.
+fn is_hidden(binding: &Binding, scopes: &[Scope]) -> bool {
+    let stronger = scopes.iter().take_while(|scope| **scope != binding.scope);
+    stronger.into_iter().any(|scope| lookup(*scope, binding.keys[0]).is_some())
 }
 
 /// Before a program is chosen, there is nothing to mark, pause or look at.

@@ -36,69 +36,103 @@ pub fn function(symbol: &str, width: usize) -> String {
         return symbol.to_owned();
     }
     let mut short = without_arguments(symbol);
-    while short.width() > width {
+    if short.starts_with('<') && short.width() > width {
+        short = without_folders(&short);
+    }
+    while short.width() > width && !short.starts_with('<') {
         let rest = short.strip_prefix("…::").unwrap_or(&short);
         match rest.find("::") {
             Some(at) if at + 2 < rest.len() => short = format!("…{}", &rest[at..]),
             _ => return shorten(rest, width),
         }
     }
+    shorten(&short, width)
+}
+
+/// What templates and functions are filled with becomes `…`, or nothing.
+///
+/// A bracket that opens a name holds the type itself, as in Rust's `<Vec<T> as Drop>::drop`, and
+/// stays. `operator<` and the arrow of a return type open and close nothing.
+fn without_arguments(symbol: &str) -> String {
+    let mut short = String::new();
+    let mut open: Vec<bool> = Vec::new();
+    for c in symbol.chars() {
+        let hidden = open.iter().any(|shown| !shown);
+        let is_operator = short.ends_with("operator") || short.ends_with("operator<");
+        match c {
+            '<' | '(' if !(c == '<' && is_operator) => {
+                let is_type = c == '<' && !hidden && !ends_a_name(&short);
+                if !hidden {
+                    short.push(c);
+                }
+                if !is_type && !hidden && c == '<' {
+                    short.push('…');
+                }
+                open.push(is_type);
+            }
+            '>' | ')' if !open.is_empty() && !short.ends_with('-') => {
+                open.pop();
+                if !open.iter().any(|shown| !shown) {
+                    short.push(c);
+                }
+            }
+            c if !hidden => short.push(c),
+            _ => {}
+        }
+    }
     short
 }
 
-/// Everything between outermost `<` and `>`, and the parameters, becomes `…`.
-fn without_arguments(symbol: &str) -> String {
-    let mut short = String::new();
-    let mut depth = 0usize;
-    let mut before = ' ';
-    for c in symbol.chars() {
-        match c {
-            '<' | '(' => {
-                // A leading bracket holds the type itself: `<Vec<T> as Drop>::drop`.
-                if depth == 0 && !short.is_empty() {
-                    short.push(c);
-                    short.push('…');
-                }
-                depth += 1;
-            }
-            // The arrow of a return type closes nothing.
-            '>' | ')' if before != '-' => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 && short.ends_with('…') {
-                    short.push(c);
-                }
-            }
-            c if depth == 0 || (short_is_type(symbol) && depth == 1) => short.push(c),
-            _ => {}
-        }
-        before = c;
-    }
-    short.replace("(…)", "()")
+/// Names within the leading bracket without what they are in: `<Vec<…> as Drop>::drop`.
+fn without_folders(symbol: &str) -> String {
+    let words = symbol.split_inclusive([' ', '<', '>', '&']);
+    words.map(|word| if word.starts_with("::") { word } else { last_part(word) }).collect()
 }
 
-/// Rust writes methods of traits as `<Type as Trait>::method`.
-fn short_is_type(symbol: &str) -> bool {
-    symbol.starts_with('<')
+/// What is behind the last `::` that something follows.
+fn last_part(word: &str) -> &str {
+    word.rsplit_once("::").map_or(word, |(_, last)| last)
 }
+
+/// Whether a bracket behind this text opens the arguments of what it names.
+fn ends_a_name(text: &str) -> bool {
+    text.chars().next_back().is_some_and(|c| c.is_alphanumeric() || "_:>~".contains(c))
+}
+
+/// From so many columns on, paths are shown from their beginning: in fewer, a column of paths cut
+/// here and there would be hard to read.
+const WHOLE_PATHS: usize = 36;
 
 /// A place in `width` columns: `dict.c:312`, `libz.so.1+0x1a20`.
 ///
 /// ```
 /// use memtop_ui::{data::Place, symbol::place};
 /// let at = Place::Source { file: "/home/me/redis/src/dict.c".into(), line: Some(312) };
-/// assert_eq!(place(&at, 20), "…/src/dict.c:312");
+/// assert_eq!(place(&at, 40), "/home/me/redis/src/dict.c:312");
+/// assert_eq!(place(&at, 20), "src/dict.c:312");
 /// assert_eq!(place(&at, 12), "dict.c:312");
 /// ```
 pub fn place(place: &Place, width: usize) -> String {
     match place {
         Place::Source { file, line } => {
             let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-            path(&format!("{file}{line}"), width)
+            let whole = format!("{file}{line}");
+            if width < WHOLE_PATHS { file_in_folder(&whole, width) } else { path(&whole, width) }
         }
         Place::Module { module, offset } => {
-            shorten(&format!("{}+{offset:#x}", file_name(module)), width)
+            let offset = format!("+{offset:#x}");
+            let module = shorten(file_name(module), width.saturating_sub(offset.len()));
+            shorten(&format!("{module}{offset}"), width)
         }
         Place::Nowhere => UNKNOWN.to_owned(),
+    }
+}
+
+/// The place of a name in `width` columns; nothing where it stands for the name already.
+pub fn place_beside(name: &Name, width: usize) -> String {
+    match (name.text.is_empty(), &name.place) {
+        (true, _) | (_, Place::Nowhere) => String::new(),
+        (_, at) => place(at, width),
     }
 }
 
@@ -116,7 +150,72 @@ pub fn path(path: &str, width: usize) -> String {
     }
 }
 
+/// The file with its folder, or alone.
+fn file_in_folder(path: &str, width: usize) -> String {
+    let mut slashes = path.rmatch_indices('/').map(|(at, _)| at);
+    let folder = slashes.nth(1).map_or(path, |at| &path[at + 1..]);
+    if folder.width() <= width { folder.to_owned() } else { shorten(file_name(path), width) }
+}
+
 /// What is behind the last `/`.
 pub fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_go_and_types_stay() {
+        for (symbol, short) in [
+            ("malloc", "malloc"),
+            ("ns::f(int, std::vector<int>) const", "ns::f() const"),
+            ("std::map<int, std::vector<char>>::operator[](int&&)", "std::map<…>::operator[]()"),
+            ("<alloc::vec::Vec<T> as Drop>::drop", "<alloc::vec::Vec<…> as Drop>::drop"),
+            ("core::iter::Map<I,F>::fold::<A>", "core::iter::Map<…>::fold::<…>"),
+            ("operator<(A<int>, B)", "operator<()"),
+            ("operator<<(std::ostream<char>&)", "operator<<()"),
+            ("(anonymous namespace)::f", "()::f"),
+            ("f<void ()(int)>::g", "f<…>::g"),
+            ("unbalanced>>)", "unbalanced>>)"),
+            ("unbalanced<<(", "unbalanced<…"),
+        ] {
+            assert_eq!(without_arguments(symbol), short);
+        }
+    }
+
+    #[test]
+    fn methods_of_traits_keep_type_and_trait() {
+        let symbol = "<alloc::vec::Vec<frames::Frame> as core::clone::Clone>::clone";
+        assert_eq!(function(symbol, 30), "<Vec<…> as Clone>::clone");
+        assert_eq!(function(symbol, 14), "<Vec<…> as Cl…");
+    }
+
+    #[test]
+    fn names_fit_whatever_the_width() {
+        let via = Some("std::thread::spawn".to_owned());
+        let text = "<alloc::vec::Vec<日本> as core::ops::Drop>::drop".to_owned();
+        let with_via = Name { text, via, ..Name::default() };
+        let offset = Place::Module { module: "/usr/lib/libz.so.1".to_owned(), offset: 0x1a20 };
+        let nameless = Name { place: offset, ..Name::default() };
+        for width in 0..80 {
+            for wide in [&with_via, &nameless] {
+                assert!(name(wide, width).width() <= width, "{width}: {}", name(wide, width));
+            }
+        }
+        assert_eq!(name(&nameless, 80), "libz.so.1+0x1a20");
+        let short = Name { text: "zmalloc".into(), via: Some("listCreate".into()), ..nameless };
+        assert_eq!(name(&short, 30), "zmalloc ‹ listCreate");
+        assert_eq!(name(&short, 16), "zmalloc ‹ listC…");
+        assert_eq!(name(&short, 12), "zmalloc");
+    }
+
+    #[test]
+    fn paths_keep_their_end() {
+        assert_eq!(path("/a/b/c.rs:1", 20), "/a/b/c.rs:1");
+        assert_eq!(path("/long/folder/b/c.rs:1", 12), "…/b/c.rs:1");
+        assert_eq!(path("/long/folder/b/c.rs:1", 8), "c.rs:1");
+        assert_eq!(path("/long/folder/b/c.rs:1", 4), "c.r…");
+    }
 }

@@ -107,6 +107,18 @@ roles! {
     Banner = "banner",
     /// Bars of the histogram.
     Bar = "bar",
+    /// A frame of the program's own code.
+    FlameProgram = "flame_program",
+    /// A frame of a library.
+    FlameLibrary = "flame_library",
+    /// A frame of an allocator, a standard library, the runtime.
+    FlamePlumbing = "flame_plumbing",
+    /// A frame without a name.
+    FlameUnknown = "flame_unknown",
+    /// A frame under which more is live than before.
+    FlameGrown = "flame_grown",
+    /// A frame that the search found.
+    FlameMatch = "flame_match",
 }
 
 /// Styles for every role, and the glyphs to draw with.
@@ -183,6 +195,17 @@ impl Theme {
     /// How `role` looks.
     pub fn style(&self, role: Role) -> Style {
         self.styles[role as usize]
+    }
+
+    /// As [`style`](Self::style), a little darker where the terminal can show it: to tell two
+    /// neighbours apart.
+    pub fn shade(&self, role: Role) -> Style {
+        let mut style = self.style(role);
+        if let Some(Color::Rgb(r, g, b)) = style.bg {
+            let [r, g, b] = [r, g, b].map(|part| (u16::from(part) * 7 / 8) as u8);
+            style.bg = Some(Color::Rgb(r, g, b));
+        }
+        style
     }
 
     /// The glyphs to draw with.

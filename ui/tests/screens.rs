@@ -4,7 +4,12 @@
 mod sample;
 
 use insta::assert_snapshot;
-use memtop_ui::data::{Data, Interval, Output};
+use memtop_ui::choice::Playback;
+use memtop_ui::data::{
+    Baseline, Crumb, Data, DiffTotals, Grouping, Interval, Key, Listing, Measure, Output, Pair,
+    Sort, SortKey, Source, When,
+};
+use memtop_ui::filter::CodeFilter;
 use memtop_ui::state::{Dialog, Mode, Prompt, Purpose, Question};
 use memtop_ui::theme::{ColorDepth, Glyphs, Palette};
 use memtop_ui::widget::timeline::{self, plot_area};
@@ -22,6 +27,8 @@ fn frame(data: &mut Data, state: &mut State, theme: &Theme) -> Buffer {
     let room = capacity(data, state);
     data.sizes.rows.truncate(room.sizes);
     data.growth.rows.truncate(room.growth);
+    data.sites.rows.rows.truncate(room.sites);
+    data.snapshots.diff.rows.rows.truncate(room.diff);
     state.observe_scale(data);
     let (cols, rows) = state.size;
     let mut terminal = Terminal::new(TestBackend::new(cols, rows)).unwrap();
@@ -96,6 +103,170 @@ fn overview_after_a_pause_zoomed_and_frozen() {
     assert_snapshot!(text(&buffer));
 }
 
+const SIZES: [(u16, u16); 4] = [(40, 10), (80, 24), (120, 40), (200, 50)];
+
+/// The state a person is in on the screens about code: compared with the first mark.
+fn on_code(screen: Screen, size: (u16, u16)) -> State {
+    let mut state = State::new(screen, size);
+    state.baseline = Baseline::Mark(1);
+    state.diff.pair = Pair { from: When::Mark(1), to: When::Now };
+    state
+}
+
+fn frame_of(mut data: Data, state: &mut State) -> String {
+    text(&frame(&mut data, state, &theme(ColorDepth::True, Glyphs::Braille)))
+}
+
+#[test]
+fn code_screens_at_every_size() {
+    for (name, screen) in [
+        ("sites", Screen::Sites),
+        ("site", Screen::Site),
+        ("flame", Screen::Flame),
+        ("snapshots", Screen::Snapshots),
+    ] {
+        for size @ (cols, rows) in SIZES {
+            let frame = frame_of(sample::session(), &mut on_code(screen, size));
+            assert_snapshot!(format!("{name}_{cols}x{rows}"), frame);
+        }
+    }
+}
+
+#[test]
+fn code_screens_in_ascii() {
+    for (name, screen) in [
+        ("sites", Screen::Sites),
+        ("site", Screen::Site),
+        ("flame", Screen::Flame),
+        ("snapshots", Screen::Snapshots),
+        ("time", Screen::Time),
+    ] {
+        let theme = theme(ColorDepth::None, Glyphs::Ascii);
+        let mut state = on_code(screen, (80, 24));
+        let buffer = frame(&mut sample::session(), &mut state, &theme);
+        let ascii = text(&buffer);
+        let whole = frame_of(sample::session(), &mut on_code(screen, (80, 24)));
+        let unknown = |text: &str| text.matches('?').count();
+        assert!(ascii.is_ascii(), "{name}:\n{ascii}");
+        assert_eq!(unknown(&ascii), unknown(&whole), "{name}:\n{ascii}");
+        assert_snapshot!(format!("{name}_ascii"), text(&buffer));
+    }
+}
+
+#[test]
+fn code_screens_empty() {
+    for (name, data) in [
+        ("waiting", sample::empty()),
+        ("paused", sample::paused()),
+        ("without_stacks", sample::without_stacks()),
+    ] {
+        let screens = [Screen::Sites, Screen::Site, Screen::Flame, Screen::Snapshots];
+        let frames = screens.map(|screen| {
+            let mut state = on_code(screen, (80, 10));
+            let theme = theme(ColorDepth::True, Glyphs::Braille);
+            let mut data =
+                Data { sites: data.sites.clone(), header: data.header.clone(), ..Data::default() };
+            text(&frame(&mut data, &mut state, &theme))
+        });
+        assert_snapshot!(format!("code_{name}"), frames.join("\n"));
+    }
+}
+
+#[test]
+fn sites_narrowed_sorted_and_by_function() {
+    let mut state = on_code(Screen::Sites, (120, 12));
+    state.code.grouping = Grouping::Function;
+    state.code.filter_text = "fn:dict -main".to_owned();
+    state.code.filter = CodeFilter::parse(&state.code.filter_text).unwrap();
+    state.sites.sort = Sort { by: SortKey::WithCallees, descending: false };
+    state.frozen = true;
+    let mut data = sample::session();
+    data.sites.lower_bound = true;
+    data.sites.unattributed_bytes = 4096;
+    data.sites.rows.selected = 2;
+    data.sites.rows.matching = 15;
+    assert_snapshot!(frame_of(data, &mut state));
+}
+
+#[test]
+fn a_site_with_a_cut_stack_and_no_source() {
+    let mut data = sample::session();
+    let site = data.site.as_mut().unwrap();
+    site.stack.cut = true;
+    site.stack.entries.truncate(4);
+    site.source = Source::Unreadable {
+        file: "/home/me/redis/src/dict.c".to_owned(),
+        why: "No such file: the program was built elsewhere.".to_owned(),
+    };
+    (site.sizes, site.threads, site.lifetimes) = (None, None, None);
+    site.history.clear();
+    let mut state = on_code(Screen::Site, (100, 24));
+    state.site.entry = Some(2);
+    state.code.all_frames = true;
+    assert_snapshot!(frame_of(data, &mut state));
+}
+
+#[test]
+fn flame_of_growth_zoomed_searched_and_inverted() {
+    let mut data = sample::session();
+    data.flame = sample::code::flame(true);
+    data.flame.zoom = vec![Crumb { key: Key(1001), name: "main".to_owned() }];
+    data.flame.nodes[3].matched = true;
+    data.flame.matching = Some(13 << 20);
+    data.flame.matches = 1;
+    let mut state = on_code(Screen::Flame, (100, 16));
+    state.flame.measure = Measure::Delta;
+    state.flame.inverted = true;
+    state.flame.selected = Some(data.flame.nodes[5].key);
+    state.flame.top = 2;
+    assert_snapshot!(frame_of(data, &mut state));
+}
+
+#[test]
+fn diffs_that_cannot_be_made_or_show_nothing() {
+    let mut data = sample::session();
+    data.snapshots.diff.problem = Some("Mark 1 is of another process.".to_owned());
+    assert_snapshot!("diff_problem", frame_of(data, &mut on_code(Screen::Snapshots, (80, 14))));
+    let mut data = sample::session();
+    data.snapshots.diff.rows = Listing::default();
+    data.snapshots.diff.totals = DiffTotals { groups: [0, 0, 0, 0, 12], ..Default::default() };
+    assert_snapshot!("diff_nothing", frame_of(data, &mut on_code(Screen::Snapshots, (80, 14))));
+}
+
+#[test]
+fn growth_by_site() {
+    for size @ (cols, rows) in [(60, 20), (80, 24), (120, 40), (200, 50)] {
+        let data = Data { growth: sample::code::growth(), ..sample::session() };
+        let frame = frame_of(data, &mut State::new(Screen::Overview, size));
+        assert_snapshot!(format!("growth_by_site_{cols}x{rows}"), frame);
+    }
+}
+
+#[test]
+fn time_at_every_size_and_without_a_past() {
+    for size @ (cols, rows) in SIZES {
+        let mut state = State::new(Screen::Time, size);
+        state.playback = Playback { at_s: Some(104.2), playing: true, speed: 2.0 };
+        let frame = frame_of(sample::session(), &mut state);
+        assert_snapshot!(format!("time_{cols}x{rows}"), frame);
+    }
+    assert_snapshot!("time_nothing", plain(sample::empty(), Screen::Time, (80, 10)));
+}
+
+#[test]
+fn prompts() {
+    for (name, purpose) in [
+        ("code", Purpose::FilterCode),
+        ("name", Purpose::NameMark(2)),
+        ("save", Purpose::Save(When::Now)),
+        ("load", Purpose::Load),
+    ] {
+        let prompt = Prompt { purpose, text: "abc".to_owned(), error: None, is_old: true };
+        let screen = in_mode(sample::session(), Screen::Sites, Mode::Prompt(prompt), (80, 24));
+        assert_snapshot!(format!("prompt_{name}"), screen.lines().last().unwrap());
+    }
+}
+
 #[test]
 fn events() {
     assert_snapshot!("events_80x24", plain(sample::session(), Screen::Events, (80, 24)));
@@ -153,12 +324,25 @@ fn chooser() {
 fn too_small_says_what_is_needed() {
     let frame = plain(sample::session(), Screen::Overview, (30, 8));
     assert_eq!(frame.lines().next(), Some("memtop needs 40×10, this is"));
-    for cols in 1..45 {
+    for cols in (1..48).step_by(5) {
         for rows in 1..14 {
-            for screen in [Screen::Overview, Screen::Events, Screen::Output, Screen::Chooser] {
+            let others = memtop_ui::state::SCREENS.iter().map(|(_, screen, _)| *screen);
+            for screen in others.chain([Screen::Site, Screen::Chooser]) {
                 plain(sample::session(), screen, (cols, rows));
             }
         }
+    }
+}
+
+/// Without colours, boxes are told apart by reversing and the bar between them.
+#[test]
+fn styles_of_the_flame() {
+    for (name, depth) in [("16", ColorDepth::Ansi16), ("no_color", ColorDepth::None)] {
+        let mut state = on_code(Screen::Flame, (60, 16));
+        state.flame.selected = Some(Key(1004));
+        let theme = Theme::new(Palette::Dark, depth, Glyphs::Braille);
+        let buffer = frame(&mut sample::session(), &mut state, &theme);
+        assert_snapshot!(format!("styles_flame_{name}"), styles(&buffer));
     }
 }
 
@@ -205,12 +389,14 @@ fn the_start_line_is_in_the_column_that_holds_the_start() {
             let foot = lines.iter().position(|l| l.first() == Some(&'╰')).unwrap() as u16;
             let area = Rect::new(0, top, cols, foot - top + 1);
             let view = timeline::View {
+                title: "",
                 timeline: &data.timeline,
                 extent: Default::default(),
                 zoom_s: None,
                 untracked_label: "",
                 present: "now",
                 words: None,
+                playhead_s: None,
             };
             let axis = view.axis(area);
             let plot = plot_area(area);

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each program that includes this shows a part of it")]
 
+pub mod code;
+
 use std::num::NonZero;
 
 use memtop_ui::data::*;
@@ -11,6 +13,7 @@ pub fn session() -> Data<'static> {
     let now_s = 192.0;
     let timeline = timeline(now_s);
     let last = timeline.points.last().copied().unwrap_or_default();
+    let time = code::time(&timeline.points);
     Data {
         header: Header { live: Some(last.live), rss: last.rss, ..header(now_s) },
         timeline,
@@ -25,6 +28,11 @@ pub fn session() -> Data<'static> {
         events: events(),
         output: Output::Elsewhere,
         chooser: chooser(),
+        sites: code::sites(),
+        site: Some(Box::new(code::site())),
+        flame: code::flame(false),
+        snapshots: code::snapshots(),
+        time,
         ..Data::default()
     }
 }
@@ -45,6 +53,13 @@ pub fn empty() -> Data<'static> {
         timeline: Timeline { intervals, now_s: 2.0, ..Timeline::default() },
         ..Data::default()
     }
+}
+
+/// Launched without stacks.
+pub fn without_stacks() -> Data<'static> {
+    let mut data = empty();
+    data.sites.known = SitesKnown::WithoutStacks;
+    data
 }
 
 /// Started paused: nothing traced, tracing off.

@@ -42,6 +42,16 @@ pub struct Stack {
     pub cut: bool,
 }
 
+impl Stack {
+    /// Position of the entry that is selected when `entry` was chosen; where nothing was, the
+    /// innermost call that shows.
+    pub fn selected(&self, entry: Option<usize>) -> Option<usize> {
+        let last = self.entries.len().checked_sub(1)?;
+        let call = |entry: &StackEntry| matches!(entry, StackEntry::Frame(_));
+        Some(entry.or_else(|| self.entries.iter().position(call)).unwrap_or(0).min(last))
+    }
+}
+
 /// A line of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StackEntry {

@@ -2,42 +2,259 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::style::{Color, Style};
+use ratatui::text::{Line, Span};
 
-use super::Cx;
 use super::sites::why_no_sites;
+use super::{Cx, beside, narrowed, rule, tendency};
+use crate::data::{CodeOrigin, Flame, FlameNode, Measure};
+use crate::format;
 use crate::symbol;
 use crate::theme::Role;
-use crate::widget::flame::layout;
-use crate::widget::{empty_words, panel};
+use crate::update::flame_cursor;
+use crate::widget::flame::{Cell, layout};
+use crate::widget::{airy, empty_words, panel};
 
 /// Columns and rows of boxes in a body like this.
 pub(crate) fn capacity(body: Rect) -> (usize, usize) {
     (usize::from(body.width.saturating_sub(2)), usize::from(body.height.saturating_sub(3)))
 }
 
-/// Draws the tree.
+/// Draws the tree, and words about the frame under the cursor below it.
 pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
-    let title = format!(" Flame ── {} ", cx.state.flame.measure.words());
-    let title = Line::styled(title, cx.theme.style(Role::Title));
-    let inner = panel(frame, area, cx.theme, (title, Line::default()));
-    let nodes = &cx.data.flame.nodes;
-    if nodes.is_empty() {
-        return empty_words(frame, inner, cx.theme, &why_no_sites(cx));
+    let flame = &cx.data.flame;
+    let title = title(cx);
+    let sums = beside(&title, sums(cx), area.width, cx.theme);
+    let inner = panel(frame, area, cx.theme, (Line::from(title), sums));
+    if flame.nodes.first().is_none_or(|root| root.value == 0) {
+        return empty_words(frame, inner, cx.theme, &why_empty(cx));
     }
-    for cell in layout(nodes, usize::from(inner.width)) {
-        let Some(row) = cell.depth.checked_sub(cx.state.flame.top) else { continue };
-        if row + 1 >= usize::from(inner.height) {
-            continue;
-        }
-        let text =
-            crate::format::left(&symbol::name(&nodes[cell.node].name, cell.width), cell.width);
+    let boxes = Rect { height: inner.height.saturating_sub(1), ..inner };
+    let selected = flame_cursor(cx.state, flame);
+    let (mut deepest, mut parity) = (0, Vec::new());
+    for cell in layout(&flame.nodes, usize::from(inner.width)) {
+        deepest = deepest.max(cell.depth + 1);
+        parity.resize(deepest, false);
+        parity[cell.depth] = !parity[cell.depth];
+        let row = cell.depth.checked_sub(cx.state.flame.top);
+        let Some(row) = row.filter(|row| *row < usize::from(boxes.height)) else { continue };
         let at = Rect {
-            x: inner.x + cell.x as u16,
-            y: inner.y + row as u16,
+            x: boxes.x + cell.x as u16,
+            y: boxes.y + row as u16,
             width: cell.width as u16,
             height: 1,
         };
-        frame.render_widget(Line::styled(text, cx.theme.style(Role::Bar)), at);
+        let style = style(&flame.nodes[cell.node], cell.node == selected, parity[cell.depth], cx);
+        let edge = cell.x > 0;
+        frame.render_widget(Line::styled(label(&flame.nodes[cell.node], cell, edge), style), at);
+    }
+    let last = Rect { y: boxes.bottom(), height: inner.height.min(1), ..inner };
+    frame.render_widget(about(flame, selected, cx, usize::from(last.width)), airy(last));
+    draw_path(frame, area, cx);
+    let hidden = deepest.saturating_sub(cx.state.flame.top + usize::from(boxes.height));
+    draw_hidden(frame, area, cx, hidden);
+}
+
+fn title<'a>(cx: Cx<'a>) -> Vec<Span<'a>> {
+    let measure = match cx.state.flame.measure {
+        Measure::Delta => format!("growth {} ", super::snapshots::pair(cx.state.diff.pair)),
+        measure => format!("{} ", measure.words()),
+    };
+    let mut title = vec![Span::styled(" Flame ", cx.theme.style(Role::Title)), rule(cx)];
+    title.push(Span::styled(measure, cx.theme.style(Role::Key)));
+    for (on, words) in [
+        (cx.state.flame.inverted, "inverted: callers below "),
+        (cx.state.code.all_frames, "all frames "),
+    ] {
+        if on {
+            title.push(rule(cx));
+            title.push(Span::styled(words, cx.theme.style(Role::Key)));
+        }
+    }
+    title.extend(narrowed(cx, &cx.state.code.filter_text));
+    title
+}
+
+/// What has no width, what the whole comes to, and what the search found.
+fn sums(cx: Cx) -> Vec<(String, Role)> {
+    let flame = &cx.data.flame;
+    let mut words = Vec::new();
+    if flame.names_pending > 0 {
+        let text = format!("{} names to come", format::count(flame.names_pending));
+        words.push((text, Role::Muted));
+    }
+    if flame.shrunk_bytes > 0 {
+        let text = format!("−{} not drawn", format::bytes(flame.shrunk_bytes));
+        words.push((text, Role::Freed));
+    }
+    let sign = if cx.state.flame.measure == Measure::Delta { "+" } else { "" };
+    words.push((format!("{sign}{}", format::bytes(flame.whole)), Role::Label));
+    if let Some(matching) = flame.matching {
+        let share = percent(matching, flame.whole);
+        let text = format!("{} match: {}, {share}", flame.matches, format::bytes(matching));
+        words.push((text, Role::Key));
+    }
+    words
+}
+
+fn why_empty(cx: Cx) -> String {
+    match cx.state.flame.measure {
+        Measure::Delta if cx.data.flame.whole == 0 && cx.data.sites.total > 0 => {
+            let pair = super::snapshots::pair(cx.state.diff.pair);
+            format!("Nothing grew {pair}: v shows something else, b chooses another baseline.")
+        }
+        _ => why_no_sites(cx),
+    }
+}
+
+/// How a box looks. What the search did not find steps back.
+fn style(node: &FlameNode, selected: bool, shaded: bool, cx: Cx) -> Style {
+    let searching = cx.data.flame.matching.is_some();
+    let role = match node.origin {
+        _ if selected => Role::Selected,
+        _ if searching && node.matched => Role::FlameMatch,
+        _ if searching => Role::FlamePlumbing,
+        _ if node.delta_bytes.is_some_and(|delta| delta > 0) => Role::FlameGrown,
+        CodeOrigin::Program => Role::FlameProgram,
+        CodeOrigin::Library => Role::FlameLibrary,
+        CodeOrigin::Plumbing => Role::FlamePlumbing,
+        CodeOrigin::Unknown => Role::FlameUnknown,
+    };
+    if shaded { cx.theme.style(role) } else { cx.theme.shade(role) }
+}
+
+/// What is written in a box: the name, and its bytes on the right where there is room for both.
+/// A bar on the left tells it from its neighbour.
+fn label(node: &FlameNode, cell: Cell, edge: bool) -> String {
+    let begin = if edge { "▏" } else { "" };
+    let room = cell.width - usize::from(edge);
+    let bytes = match node.delta_bytes {
+        Some(delta) => format::signed_bytes(delta),
+        None => format::bytes(node.value),
+    };
+    let beside = bytes.chars().count() + 3;
+    let name = match room {
+        0..2 => String::new(),
+        room => symbol::name(&node.name, room),
+    };
+    let width = Span::raw(&name).width();
+    if width + beside > room || width < 2 {
+        return format!("{begin}{}", format::left(&name, room));
+    }
+    let bytes = format::right(&format!("{bytes} "), room - width);
+    format!("{begin}{name}{bytes}")
+}
+
+/// Columns for a name before the facts about it.
+const LEAST_NAME: usize = 20;
+
+/// The frame under the cursor in words.
+fn about(flame: &Flame, selected: usize, cx: Cx, width: usize) -> Line<'static> {
+    let node = &flame.nodes[selected];
+    let theme = cx.theme;
+    let figure = |text: String, role| Span::styled(text, theme.style(role));
+    let mut facts = vec![
+        figure(format::bytes(node.value), Role::Live),
+        figure(format!(" · {} of all", percent(node.value, flame.whole)), Role::Label),
+    ];
+    if let Some(delta) = node.delta_bytes {
+        facts.push(figure(format!(" · {}", format::signed_bytes(delta)), tendency(delta)));
+    }
+    if node.own > 0 {
+        facts.push(figure(format!(" · own {}", format::bytes(node.own)), Role::Label));
+    }
+    if node.blocks > 0 {
+        facts.push(figure(format!(" · {} blocks", format::count(node.blocks)), Role::Label));
+    }
+    let used = |facts: &[Span]| facts.iter().map(Span::width).sum::<usize>();
+    while facts.len() > 1 && used(&facts) + LEAST_NAME > width {
+        facts.pop();
+    }
+    let used = used(&facts);
+    let place = symbol::place_beside(&node.name, width.saturating_sub(used) / 3);
+    let room = width.saturating_sub(used + place.chars().count() + 5);
+    let mut line = Line::from(vec![
+        figure("▸ ".to_owned(), Role::Key),
+        figure(symbol::name(&node.name, room), Role::Title),
+        figure(format!("  {place}  "), Role::Label),
+    ]);
+    facts.into_iter().for_each(|fact| line.push_span(fact));
+    line
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    match whole {
+        0 => format::UNKNOWN.to_owned(),
+        whole => format::percent(100.0 * part as f64 / whole as f64),
+    }
+}
+
+/// The frames zoomed through, on the frame below the picture: `all › main › parse`.
+fn draw_path(frame: &mut Frame, area: Rect, cx: Cx) {
+    let zoom = &cx.data.flame.zoom;
+    if zoom.is_empty() || area.height < 2 {
+        return;
+    }
+    let names: Vec<&str> = zoom.iter().map(|crumb| crumb.name.as_str()).collect();
+    let room = usize::from(area.width).saturating_sub(24);
+    let text = path(&names, room);
+    let line = Line::from(vec![
+        Span::styled(" all › ", cx.theme.style(Role::Label)),
+        Span::styled(format!("{text} "), cx.theme.style(Role::Key)),
+    ])
+    .patch_style(on_frame());
+    let width = line.width() as u16;
+    let at =
+        Rect { x: area.x + 2, y: area.bottom() - 1, width: width.min(area.width - 2), height: 1 };
+    frame.render_widget(line, at);
+}
+
+/// The innermost frames that fit, outer ones left out.
+fn path(names: &[&str], room: usize) -> String {
+    let mut text = String::new();
+    for (i, name) in names.iter().rev().enumerate() {
+        let longer = match i {
+            0 => symbol::function(name, room),
+            _ => format!("{name} › {text}"),
+        };
+        if i > 0 && Span::raw(&longer).width() + 4 > room {
+            return format!("… › {text}");
+        }
+        text = longer;
+    }
+    text
+}
+
+/// Says that the picture goes on below.
+fn draw_hidden(frame: &mut Frame, area: Rect, cx: Cx, rows: usize) {
+    let text = match rows {
+        0 => return,
+        1 => " ↓ 1 row more ".to_owned(),
+        n => format!(" ↓ {n} rows more "),
+    };
+    let width = Span::raw(&text).width() as u16;
+    if area.width < width + 4 {
+        return;
+    }
+    let at = Rect { x: area.right() - width - 2, y: area.bottom() - 1, width, height: 1 };
+    frame.render_widget(Line::styled(text, on_frame().patch(cx.theme.style(Role::Key))), at);
+}
+
+/// Words upon a frame do not take its colour.
+fn on_frame() -> Style {
+    Style::new().fg(Color::Reset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_keeps_its_inner_end() {
+        let names = ["main", "aeMain", "aeProcessEvents", "processCommand"];
+        assert_eq!(path(&names, 60), "main › aeMain › aeProcessEvents › processCommand");
+        assert_eq!(path(&names, 44), "… › aeProcessEvents › processCommand");
+        assert_eq!(path(&names, 14), "… › processCommand");
+        assert_eq!(path(&names, 10), "… › processCo…");
     }
 }

@@ -8,7 +8,7 @@ use super::Cx;
 use crate::action::Action;
 use crate::data::{Notice, Output, Severity};
 use crate::keymap::{Binding, advertised};
-use crate::state::{Mode, Prompt, Purpose};
+use crate::state::{Mode, Prompt, Purpose, Screen};
 use crate::theme::{Role, Theme};
 
 /// Draws the footer.
@@ -61,19 +61,24 @@ fn keys(cx: Cx, room: usize) -> Line<'static> {
     let (last, first): (Vec<_>, Vec<_>) = advertised(cx.state)
         .filter(|b| works(b, cx))
         .partition(|b| matches!(b.action, Action::Help | Action::Quit));
-    let reserved: usize = last.iter().map(|b| width(b, cx)).sum();
+    let tour: usize = first.iter().filter(|b| b.is_tour()).map(|b| width(b, cx, false)).sum();
+    let brief = tour + ROOM_FOR_OTHERS > room;
+    let reserved: usize = last.iter().map(|b| width(b, cx, brief)).sum();
     let mut line = Line::raw(" ");
     let mut used = 1 + reserved;
     for binding in first.into_iter() {
-        used += width(binding, cx);
+        used += width(binding, cx, brief);
         if used > room {
             break;
         }
-        push(&mut line, binding, cx);
+        push(&mut line, binding, cx, brief);
     }
-    last.into_iter().for_each(|binding| push(&mut line, binding, cx));
+    last.into_iter().for_each(|binding| push(&mut line, binding, cx, brief));
     line
 }
+
+/// Columns that other keys need beside the way to the screens, before screens get words.
+const ROOM_FOR_OTHERS: usize = 60;
 
 /// Keys that could only be refused are not offered.
 fn works(binding: &Binding, cx: Cx) -> bool {
@@ -83,26 +88,53 @@ fn works(binding: &Binding, cx: Cx) -> bool {
         Action::ToggleTracing => header.state.is_alive() && !header.read_only,
         Action::StartTyping => typeable && !header.read_only,
         Action::Mark => header.state.is_alive(),
+        Action::EditFilter => cx.state.screen != Screen::Site,
+        Action::Stack(_) => cx.data.site.as_ref().is_some_and(|site| site.stacks > 1),
         Action::NextBaseline => !cx.state.marks.is_empty(),
         _ => true,
     }
 }
 
-fn width(binding: &Binding, cx: Cx) -> usize {
-    binding.keys[0].name().chars().count() + label(binding, cx).len() + 3
+fn width(binding: &Binding, cx: Cx, brief: bool) -> usize {
+    let key = binding.keys[0].name().chars().count();
+    match word(binding, cx, brief) {
+        "" => key + 1,
+        word => key + word.chars().count() + 3,
+    }
 }
 
-fn push(line: &mut Line<'static>, binding: &Binding, cx: Cx) {
-    let here = matches!(binding.action, Action::Show(screen) if screen == cx.state.screen);
-    let (key, word) = if here { (Role::Title, Role::Title) } else { (Role::Key, Role::Label) };
-    let mut word = cx.theme.style(word);
-    if here {
-        word = word.underlined();
-    }
-    line.push_span(Span::styled(binding.keys[0].name(), cx.theme.style(key)));
+fn push(line: &mut Line<'static>, binding: &Binding, cx: Cx, brief: bool) {
+    let here = is_here(binding, cx);
+    let role = if here { Role::Title } else { Role::Key };
+    line.push_span(Span::styled(binding.keys[0].name(), cx.theme.style(role)));
     line.push_span(Span::raw(" "));
-    line.push_span(Span::styled(label(binding, cx), word));
+    let word = word(binding, cx, brief);
+    if word.is_empty() {
+        return;
+    }
+    let style = match here {
+        true => cx.theme.style(Role::Title).underlined(),
+        false => cx.theme.style(Role::Label),
+    };
+    line.push_span(Span::styled(word, style));
     line.push_span(Span::raw("  "));
+}
+
+/// Whether the key leads to the screen that shows; a site belongs to the sites.
+fn is_here(binding: &Binding, cx: Cx) -> bool {
+    let shown = match cx.state.screen {
+        Screen::Site => Screen::Sites,
+        screen => screen,
+    };
+    binding.is_tour() && binding.action == Action::Show(shown)
+}
+
+/// The word beside a key; where room is short, other screens have none.
+fn word(binding: &Binding, cx: Cx, brief: bool) -> &'static str {
+    match brief && binding.is_tour() && !is_here(binding, cx) {
+        true => "",
+        false => label(binding, cx),
+    }
 }
 
 /// The word for a key; for a switch, what it would do now.
@@ -112,6 +144,8 @@ fn label(binding: &Binding, cx: Cx) -> &'static str {
         Action::ToggleTracing if !header.tracing.on && header.tracing.since_s.is_none() => "start",
         Action::ToggleTracing if !header.tracing.on => "resume",
         Action::Freeze if cx.state.frozen => "go on",
+        Action::AllFrames if cx.state.code.all_frames => "fold frames",
+        Action::Play if cx.state.playback.playing => "stop",
         _ => binding.label,
     }
 }

@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span};
 use super::{Cx, fate_in_short};
 use crate::data::{Header, Peak, RunState};
 use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, RATE_WIDTH, SIGNED_BYTES_WIDTH};
-use crate::state::Screen;
+use crate::state::{Screen, State};
 use crate::theme::{Role, Theme};
 
 /// Something to say, and how soon it may be left unsaid.
@@ -49,7 +49,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
 fn first_line(header: &Header, cx: Cx, width: usize) -> Line<'static> {
     let name = Item::new(0, [(" memtop ".to_owned(), Role::Title)]);
     let least = name.width() + 2 * GAP + least_identity(header);
-    let right = fitting(honesty(header, cx.state.frozen), width.saturating_sub(least + 1));
+    let right = fitting(honesty(header, cx.state), width.saturating_sub(least + 1));
     let room = width.saturating_sub(name.width() + 2 * GAP + total(&right) + 1);
     let left = [name, identity(header, room)];
     let mut line = join(&left, cx.theme, "");
@@ -97,13 +97,18 @@ fn details(header: &Header) -> Vec<String> {
     [pid, of, up].into_iter().flatten().collect()
 }
 
-fn honesty(header: &Header, frozen: bool) -> Vec<Item> {
+fn honesty(header: &Header, state: &State) -> Vec<Item> {
     let exact = &header.exactness;
     let mut items = Vec::new();
-    if frozen {
+    if state.frozen {
         items.push(Item::new(0, [(" frozen ".to_owned(), Role::Banner)]));
     }
-    items.push(Item::new(0, tracing(header)));
+    if let Some(at) = state.playback.at_s {
+        items.push(Item::new(0, [(format!(" at {} ", format::clock(at)), Role::Banner)]));
+    }
+    // What is shown of the past comes before what goes on now.
+    let rank = u8::from(state.playback.at_s.is_some());
+    items.push(Item::new(rank, tracing(header)));
     if header.read_only {
         items.push(Item::new(4, [("read-only".to_owned(), Role::Label)]));
     }

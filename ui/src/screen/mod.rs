@@ -5,6 +5,7 @@ pub mod dialog;
 pub mod events;
 pub mod flame;
 pub mod footer;
+pub mod growth;
 pub mod header;
 pub mod help;
 pub mod output;
@@ -17,7 +18,7 @@ pub mod too_small;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::text::Span;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
 use crate::data::{Baseline, Data, Growth, RunState};
@@ -105,16 +106,52 @@ pub(crate) fn tendency(delta: i64) -> Role {
     }
 }
 
+/// A piece of the frame between two parts of a title.
+pub(crate) fn rule(cx: Cx) -> Span<'static> {
+    Span::styled("── ", cx.theme.style(Role::Border))
+}
+
+/// The right end of a frame: the most important words last, of the others as many as fit beside
+/// `title`.
+pub(crate) fn beside(
+    title: &[Span],
+    mut words: Vec<(String, Role)>,
+    width: u16,
+    theme: &Theme,
+) -> Line<'static> {
+    let used: usize = title.iter().map(Span::width).sum();
+    let room = usize::from(width).saturating_sub(used + 6);
+    let need = |words: &[(String, Role)]| {
+        words.iter().map(|(text, _)| Span::raw(text).width() + 3).sum::<usize>()
+    };
+    while words.len() > 1 && need(&words) > room {
+        words.remove(0);
+    }
+    let mut line = Line::default();
+    for (i, (text, role)) in words.into_iter().enumerate() {
+        line.push_span(Span::styled(if i > 0 { "· " } else { " " }, theme.style(Role::Label)));
+        line.push_span(Span::styled(format!("{text} "), theme.style(role)));
+    }
+    line
+}
+
+/// A baseline in a word or two.
+pub(crate) fn baseline(baseline: Baseline) -> String {
+    match baseline {
+        Baseline::Start => "the start".to_owned(),
+        Baseline::Mark(number) => format!("mark {number}"),
+    }
+}
+
 /// What of a title says that not everything shows, or not the present.
 pub(crate) fn narrowed<'a>(cx: Cx<'a>, filter: &'a str) -> Vec<Span<'a>> {
-    let rule = Span::styled("── ", cx.theme.style(Role::Border));
     let mut words = Vec::new();
     if !filter.is_empty() {
-        words.push(rule.clone());
+        words.push(rule(cx));
         words.push(Span::styled(format!("/ {filter} "), cx.theme.style(Role::Key)));
     }
     if cx.state.frozen {
-        words.push(rule);
+        words.push(rule(cx));
         words.push(Span::styled("frozen ", cx.theme.style(Role::Warning)));
     }
     words

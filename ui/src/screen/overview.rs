@@ -4,9 +4,9 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Cx, fate, since, tendency};
-use crate::data::{Data, Grown, GrowthRow, RunState, SizeRow, Totals};
-use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, SIGNED_BYTES_WIDTH};
+use super::{Cx, fate, growth};
+use crate::data::{Data, GrowthBy, RunState, SizeRow, Totals};
+use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH};
 use crate::state::Bars;
 use crate::theme::{Role, Theme};
 use crate::widget::bar::bar;
@@ -37,7 +37,7 @@ const WIDE: u16 = 116;
 ///
 /// The chart comes first: it keeps ten rows in a terminal of 24, and gets a little more than half
 /// of what is beyond that.
-pub fn parts(area: Rect, lines: u16) -> Parts {
+pub fn parts(area: Rect, lines: u16, growth: GrowthBy) -> Parts {
     let tables = match area.height {
         0..12 => 0,
         12..21 => area.height.saturating_sub(lines + 8).min(7),
@@ -47,36 +47,43 @@ pub fn parts(area: Rect, lines: u16) -> Parts {
     let rows = [Constraint::Min(5), Constraint::Length(lines), Constraint::Length(tables)];
     let [timeline, words, bottom] = Layout::vertical(rows).areas(area);
     let totals = if area.width >= WIDE { TOTALS } else { 0 };
-    let columns = [Constraint::Fill(3), growth_width(area.width), Constraint::Length(totals)];
+    let [sizes, growth] = shares(area.width, growth);
+    let columns = [sizes, growth, Constraint::Length(totals)];
     let [sizes, growth, totals] = Layout::horizontal(columns).areas(bottom);
     Parts { timeline, words, sizes, growth, totals }
 }
 
-/// The growth table needs no more than its columns; beyond them room goes to the bars.
-fn growth_width(width: u16) -> Constraint {
-    match width {
-        0..80 => Constraint::Fill(2),
-        80..160 => Constraint::Length(37),
-        160.. => Constraint::Length(47),
+/// How sizes and growth share a row. Growth by size needs no more than its columns, and beyond
+/// them room goes to the bars; by site, it goes to the names.
+fn shares(width: u16, growth: GrowthBy) -> [Constraint; 2] {
+    use Constraint::{Fill, Length};
+    match (growth, width) {
+        (GrowthBy::Site, 0..80) => [Length(0), Fill(1)],
+        (GrowthBy::Site, 80..160) => [Length(35), Fill(1)],
+        (GrowthBy::Site, 160..) => [Length(54), Fill(1)],
+        (GrowthBy::Size, 0..80) => [Fill(3), Fill(2)],
+        (GrowthBy::Size, 80..160) => [Fill(3), Length(37)],
+        (GrowthBy::Size, 160..) => [Fill(3), Length(47)],
     }
 }
 
 /// Draws the screen.
 pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     let words = words(cx, area.width);
-    let parts = parts(area, lines(cx.data, area.width));
+    let parts = parts(area, lines(cx.data, area.width), cx.data.growth.by);
     draw_timeline(frame, parts.timeline, cx);
     for (line, y) in words.into_iter().zip(parts.words.top()..parts.words.bottom()) {
         frame.render_widget(line, Rect { y, height: 1, ..parts.words });
     }
     draw_sizes(frame, parts.sizes, cx);
-    draw_growth(frame, parts.growth, cx);
+    growth::draw(frame, parts.growth, cx);
     draw_totals(frame, parts.totals, cx);
 }
 
 fn draw_timeline(frame: &mut Frame, area: Rect, cx: Cx) {
     let header = &cx.data.header;
     let view = timeline::View {
+        title: "Memory",
         timeline: &cx.data.timeline,
         extent: cx.state.extent,
         zoom_s: cx.state.zoom_s,
@@ -86,6 +93,7 @@ fn draw_timeline(frame: &mut Frame, area: Rect, cx: Cx) {
         },
         present: if header.state.is_alive() { "now" } else { "end" },
         words: waiting(cx.data),
+        playhead_s: None,
     };
     view.draw(frame, area, cx.theme);
 }
@@ -201,7 +209,7 @@ const SIZES: &[Column<SizeRow, SizesCx>] = &[
 ];
 
 fn draw_sizes(frame: &mut Frame, area: Rect, cx: Cx) {
-    if area.height < 3 {
+    if area.width == 0 || area.height < 3 {
         return;
     }
     let sizes = &cx.data.sizes;
@@ -231,71 +239,6 @@ fn more(hidden: usize, words: &str, theme: &Theme) -> Line<'static> {
         n => format!("{words}· {n} more "),
     };
     Line::styled(text, theme.style(Role::Label))
-}
-
-const GROWTH: &[Column<GrowthRow, ()>] = &[
-    Column {
-        title: "size",
-        width: Width::Fixed(11),
-        align: Alignment::Right,
-        rank: 0,
-        cell: |row, (), _| (class(row), Some(Role::Label)),
-    },
-    Column {
-        title: "Δ bytes",
-        width: Width::Fixed(SIGNED_BYTES_WIDTH),
-        align: Alignment::Right,
-        rank: 0,
-        cell: |row, (), _| (format::signed_bytes(row.delta_bytes), Some(tendency(row.delta_bytes))),
-    },
-    Column {
-        title: "Δ blocks",
-        width: Width::Fixed(10),
-        align: Alignment::Right,
-        rank: 1,
-        cell: |row, (), _| (format::signed_count(row.delta_blocks), None),
-    },
-    Column {
-        title: "live",
-        width: Width::Fixed(BYTES_WIDTH),
-        align: Alignment::Right,
-        rank: 2,
-        cell: |row, (), _| (format::bytes(row.live_bytes), Some(Role::Label)),
-    },
-];
-
-fn class(row: &GrowthRow) -> String {
-    match &row.what {
-        Grown::Class { min, max } => format::size_class(*min, *max),
-        Grown::Site { name, .. } => name.text.clone(),
-    }
-}
-
-fn draw_growth(frame: &mut Frame, area: Rect, cx: Cx) {
-    if area.height < 3 {
-        return;
-    }
-    let growth = &cx.data.growth;
-    let room = usize::from(area.width).saturating_sub(4);
-    let title = format::shorten(&format!(" Grew since {} ", since(growth)), room);
-    let title = Line::styled(title, cx.theme.style(Role::Title));
-    let inner = panel(frame, area, cx.theme, (title, more_rows(growth.more, cx.theme)));
-    if growth.rows.is_empty() {
-        return empty_words(frame, inner, cx.theme, "Nothing changed.");
-    }
-    Table { columns: GROWTH, context: &(), selected: None }.draw(
-        frame,
-        airy(inner),
-        cx.theme,
-        &growth.rows,
-    );
-}
-
-fn more_rows(hidden: usize, theme: &Theme) -> Line<'static> {
-    match hidden {
-        0 => Line::default(),
-        n => Line::styled(format!(" {n} more "), theme.style(Role::Label)),
-    }
 }
 
 fn draw_totals(frame: &mut Frame, area: Rect, cx: Cx) {

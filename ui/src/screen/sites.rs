@@ -4,86 +4,84 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Cx, fate};
+use super::{Cx, baseline, beside, fate, narrowed, rule, tendency};
 use crate::data::{Figures, Grouping, SiteRow, SitesKnown, SortKey};
 use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, RATE_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::state::State;
 use crate::symbol;
 use crate::theme::Role;
+use crate::widget::bar::bar;
 use crate::widget::sorted::{Shown, SortedTable};
 use crate::widget::table::{Column, Width};
-use crate::widget::{airy, empty_words, panel};
+use crate::widget::{empty_words, panel};
 
 /// What cells look at beside their row.
 #[derive(Debug)]
 pub(crate) struct SitesCx {
     sums: Figures,
     sort: SortKey,
-    lower_bound: bool,
 }
 
 /// A column, and what it has to do with sorting.
 pub(crate) struct SiteColumn {
     pub column: Column<SiteRow, SitesCx>,
-    /// What rows are sorted by with this column.
+    /// What rows are sorted by with this column; none where it is not a figure.
     pub sort: Option<SortKey>,
 }
 
-/// Columns from left to right; a column without a sort key is not a figure.
+/// Columns from left to right.
 pub(crate) static COLUMNS: &[SiteColumn] = &[
-    figure("live", BYTES_WIDTH, 0, SortKey::Live, |row, cx, _| {
-        (bytes(row.figures.live_bytes, cx), Some(Role::Live))
+    figure("live", BYTES_WIDTH, 0, SortKey::Live, |row, _, _| {
+        (format::bytes(row.figures.live_bytes), Some(Role::Live))
     }),
-    figure("total", BYTES_WIDTH, 3, SortKey::WithCallees, |row, cx, _| {
-        (bytes(row.figures.with_callees_bytes, cx), Some(Role::Figure))
+    figure("total", BYTES_WIDTH, 3, SortKey::WithCallees, |row, _, _| {
+        (format::bytes(row.figures.with_callees_bytes), Some(Role::Figure))
     }),
-    plain("share", 6, Alignment::Right, 2, |row, cx, _| (share(&row.figures, cx), None)),
+    plain("share", 6, Alignment::Right, 2, |row, cx, _| {
+        let share = share(&row.figures, cx);
+        (format::or_unknown(share, |share| format::percent(100.0 * share)), None)
+    }),
+    plain("", 10, Alignment::Left, 8, |row, cx, width| {
+        let share = share(&row.figures, cx).unwrap_or(0.0);
+        (bar((share * 1e6) as u64, 1_000_000, width), Some(Role::Bar))
+    }),
     figure("Δ bytes", SIGNED_BYTES_WIDTH, 1, SortKey::DeltaBytes, |row, _, _| {
         let delta = row.figures.delta_bytes;
-        (format::or_unknown(delta, format::signed_bytes), delta.map(super::tendency))
+        (format::or_unknown(delta, format::signed_bytes), delta.map(tendency))
+    }),
+    figure("Δ blocks", 10, 7, SortKey::DeltaBlocks, |row, _, _| {
+        let delta = row.figures.delta_blocks;
+        (format::or_unknown(delta, format::signed_count), delta.map(tendency))
     }),
     figure("blocks", COUNT_WIDTH, 4, SortKey::Blocks, |row, _, _| {
         (format::count(row.figures.live_blocks), None)
     }),
-    figure("allocs/s", RATE_WIDTH, 6, SortKey::PerSecond, |row, _, _| {
+    figure("allocs/s", RATE_WIDTH, 5, SortKey::PerSecond, |row, _, _| {
         (format::or_unknown(row.figures.per_s, format::rate), Some(Role::Label))
     }),
-    figure("allocs", COUNT_WIDTH, 5, SortKey::Allocations, |row, _, _| {
+    figure("allocs", COUNT_WIDTH, 6, SortKey::Allocations, |row, _, _| {
         (format::count(row.figures.allocations), None)
     }),
-    figure("allocated", BYTES_WIDTH, 7, SortKey::Allocated, |row, _, _| {
+    figure("allocated", BYTES_WIDTH, 9, SortKey::Allocated, |row, _, _| {
         (format::bytes(row.figures.allocated_bytes), Some(Role::Label))
     }),
-    figure("temp", 5, 8, SortKey::Temporary, |row, _, _| {
+    figure("temp", 5, 10, SortKey::Temporary, |row, _, _| {
         (temporary(&row.figures), Some(Role::Label))
     }),
-    figure("at peak", BYTES_WIDTH, 9, SortKey::AtPeak, |row, _, _| {
+    figure("at peak", BYTES_WIDTH, 11, SortKey::AtPeak, |row, _, _| {
         (format::bytes(row.figures.at_peak_bytes), Some(Role::Peak))
     }),
-    SiteColumn {
-        column: Column {
-            title: "",
-            width: Width::Fill(20),
-            align: Alignment::Left,
-            rank: 0,
-            cell: |row, _, width| {
-                let role = if row.name.pending { Role::Muted } else { Role::Figure };
-                (symbol::name(&row.name, width), Some(role))
-            },
-        },
-        sort: None,
-    },
-    SiteColumn {
-        column: Column {
-            title: "",
-            width: Width::Fill(12),
-            align: Alignment::Right,
-            rank: 1,
-            cell: |row, _, width| (place(row, width), Some(Role::Label)),
-        },
-        sort: None,
-    },
+    filling(NAME, 28, Alignment::Left, 0, |row, _, width| {
+        let role = if row.name.pending { Role::Muted } else { Role::Figure };
+        (symbol::name(&row.name, width), Some(role))
+    }),
+    filling("where", 14, Alignment::Right, 1, |row, _, width| {
+        (symbol::place_beside(&row.name, width), Some(Role::Label))
+    }),
 ];
+
+/// The heading of names, until it is known what they name.
+const NAME: &str = "name";
 
 type CellOf = fn(&SiteRow, &SitesCx, usize) -> (String, Option<Role>);
 
@@ -109,6 +107,17 @@ const fn plain(
     SiteColumn { column, sort: None }
 }
 
+const fn filling(
+    title: &'static str,
+    least: usize,
+    align: Alignment,
+    rank: u8,
+    cell: CellOf,
+) -> SiteColumn {
+    let column = Column { title, width: Width::Fill(least), align, rank, cell };
+    SiteColumn { column, sort: None }
+}
+
 /// What rows can be sorted by, in the order of the columns.
 pub(crate) fn sort_keys(grouping: Grouping) -> Vec<SortKey> {
     shown(grouping).filter_map(|column| column.sort).collect()
@@ -119,13 +128,8 @@ fn shown(grouping: Grouping) -> impl Iterator<Item = &'static SiteColumn> {
     COLUMNS.iter().filter(move |column| column.sort.is_none_or(applies))
 }
 
-fn bytes(value: u64, cx: &SitesCx) -> String {
-    let bound = if cx.lower_bound { "≥" } else { "" };
-    format!("{bound}{}", format::bytes(value))
-}
-
-/// The row's part of what rows are sorted by.
-fn share(figures: &Figures, cx: &SitesCx) -> String {
+/// The row's part of what rows are sorted by, or else of live bytes.
+fn share(figures: &Figures, cx: &SitesCx) -> Option<f64> {
     let by = match cx.sort {
         SortKey::DeltaBytes | SortKey::DeltaBlocks | SortKey::PerSecond | SortKey::Temporary => {
             SortKey::Live
@@ -133,24 +137,13 @@ fn share(figures: &Figures, cx: &SitesCx) -> String {
         by => by,
     };
     let (part, whole) = (by.value(figures), by.value(&cx.sums));
-    match whole > 0.0 {
-        true => format::percent(100.0 * part / whole),
-        false => format::UNKNOWN.to_owned(),
-    }
+    (whole > 0.0).then(|| part / whole)
 }
 
 fn temporary(figures: &Figures) -> String {
     match figures.allocations {
         0 => format::UNKNOWN.to_owned(),
         all => format::percent(100.0 * figures.temporary as f64 / all as f64),
-    }
-}
-
-/// Where the row's code is, unless that is its name already.
-fn place(row: &SiteRow, width: usize) -> String {
-    match row.name.text.is_empty() {
-        true => String::new(),
-        false => symbol::place(&row.name.place, width),
     }
 }
 
@@ -162,48 +155,59 @@ pub(crate) fn capacity(rows: u16) -> usize {
 /// Draws the table.
 pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     let sites = &cx.data.sites;
-    let inner = panel(frame, area, cx.theme, (Line::from(title(cx)), Line::from(counts(cx))));
+    let title = title(cx);
+    let counts = beside(&title, counts(cx), area.width, cx.theme);
+    let inner = panel(frame, area, cx.theme, (Line::from(title), counts));
     if sites.rows.rows.is_empty() {
         return empty_words(frame, inner, cx.theme, &why_empty(cx));
     }
     let State { sites: choice, code, .. } = cx.state;
     let columns: Vec<_> = shown(code.grouping)
-        .map(|column| Shown {
-            column: &column.column,
-            descending: (column.sort == Some(choice.sort.by)).then_some(choice.sort.descending),
+        .map(|SiteColumn { column, sort }| Shown {
+            column,
+            title: if column.title == NAME { code.grouping.word() } else { column.title },
+            descending: (*sort == Some(choice.sort.by)).then_some(choice.sort.descending),
         })
         .collect();
-    let context =
-        SitesCx { sums: sites.sums, sort: choice.sort.by, lower_bound: sites.lower_bound };
+    let context = SitesCx { sums: sites.sums, sort: choice.sort.by };
     let selected = sites.rows.selected.checked_sub(sites.rows.first);
     let table = SortedTable { columns: &columns, context: &context, selected };
-    table.draw(frame, airy(inner), cx.theme, &sites.rows.rows);
+    table.draw(frame, inner, cx.theme, &sites.rows.rows);
 }
 
 fn title<'a>(cx: Cx<'a>) -> Vec<Span<'a>> {
-    let grouping = format!("by {} ", cx.state.code.grouping.word());
+    let since = format!("Δ since {} ", baseline(cx.state.baseline));
     let mut title = vec![Span::styled(" Sites ", cx.theme.style(Role::Title))];
-    title.push(Span::styled("── ", cx.theme.style(Role::Border)));
-    title.push(Span::styled(grouping, cx.theme.style(Role::Key)));
-    title.extend(super::narrowed(cx, &cx.state.code.filter_text));
+    title.push(rule(cx));
+    title.push(Span::styled(
+        format!("by {} ", cx.state.code.grouping.word()),
+        cx.theme.style(Role::Key),
+    ));
+    title.push(rule(cx));
+    title.push(Span::styled(since, cx.theme.style(Role::Label)));
+    title.extend(narrowed(cx, &cx.state.code.filter_text));
     title
 }
 
-fn counts(cx: Cx) -> Vec<Span<'static>> {
+/// What is missing from the rows, and how many there are.
+fn counts(cx: Cx) -> Vec<(String, Role)> {
     let sites = &cx.data.sites;
-    let label = cx.theme.style(Role::Label);
     let mut counts = Vec::new();
     if sites.names_pending > 0 {
-        let text = format!(" {} names to come ·", format::count(sites.names_pending));
-        counts.push(Span::styled(text, cx.theme.style(Role::Muted)));
+        let text = format!("{} names to come", format::count(sites.names_pending));
+        counts.push((text, Role::Muted));
+    }
+    if sites.lower_bound || sites.unattributed_bytes > 0 {
+        let text = format!("≥ {} in no site", format::bytes(sites.unattributed_bytes));
+        counts.push((text, Role::Warning));
     }
     let plural = cx.state.code.grouping.plural();
     let total = format::count(sites.total as u64);
     let text = match cx.state.code.filter.is_empty() {
-        true => format!(" {total} {plural} "),
-        false => format!(" {} of {total} {plural} ", format::count(sites.rows.matching as u64)),
+        true => format!("{total} {plural}"),
+        false => format!("{} of {total} {plural}", format::count(sites.rows.matching as u64)),
     };
-    counts.push(Span::styled(text, label));
+    counts.push((text, Role::Label));
     counts
 }
 

@@ -72,7 +72,7 @@ pub(super) fn with_callees(state: &mut State, with: bool) -> Effect {
 
 pub(super) fn all_frames(state: &mut State) -> Effect {
     state.code.all_frames = !state.code.all_frames;
-    state.site.entry = 0;
+    state.site.entry = None;
     Effect::Redraw
 }
 
@@ -91,7 +91,7 @@ pub(super) fn stack(state: &mut State, step: Step, data: &Data) -> Effect {
     }
     let offset = if step == Step::Next { 1 } else { stacks - 1 };
     state.site.stack = (state.site.stack + offset) % stacks;
-    state.site.entry = 0;
+    state.site.entry = None;
     Effect::Redraw
 }
 
@@ -99,13 +99,13 @@ pub(super) fn go(state: &mut State, motion: Motion, data: &Data, page: usize) {
     match state.screen {
         Screen::Sites => state.sites.cursor.go(motion, &data.sites.rows, page, |row| row.key),
         Screen::Snapshots => {
-            let page = crate::screen::snapshots::page(state, data);
+            let page = crate::screen::snapshots::page(data);
             state.diff.cursor.go(motion, &data.snapshots.diff.rows, page, |row| row.key);
         }
         _ => {
-            let entries = data.site.as_ref().map_or(0, |site| site.stack.entries.len());
-            let last = entries.saturating_sub(1);
-            state.site.entry = moved(state.site.entry, motion, last, page);
+            let Some(stack) = data.site.as_ref().map(|site| &site.stack) else { return };
+            let Some(selected) = stack.selected(state.site.entry) else { return };
+            state.site.entry = Some(moved(selected, motion, stack.entries.len() - 1, page));
         }
     }
 }

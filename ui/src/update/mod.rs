@@ -5,6 +5,7 @@ mod flame;
 mod prompt;
 mod time;
 
+pub(crate) use flame::cursor as flame_cursor;
 pub use time::advance;
 
 use crate::action::{Action, Answer, Motion, Step};

@@ -16,6 +16,9 @@ pub(super) fn open(state: &mut State, action: &Action, data: &Data) -> Effect {
         },
         Action::SaveSnapshot => (Purpose::Save(state.diff.pair.to), file_name(state, data)),
         Action::LoadSnapshot => (Purpose::Load, String::new()),
+        _ if state.screen == Screen::Site => {
+            return tell(state, Notice::info("the table has a filter: Esc leads back to it"));
+        }
         _ if state.screen == Screen::Events => (Purpose::FilterEvents, state.filter_text.clone()),
         _ => (Purpose::FilterCode, state.code.filter_text.clone()),
     };

@@ -2,8 +2,10 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
+use ratatui::text::Line;
 
-use super::table::{Column, highlight, layout, line};
+use super::airy;
+use super::table::{Column, layout, line};
 use crate::format::{left, right};
 use crate::theme::{Role, Theme};
 
@@ -12,6 +14,8 @@ use crate::theme::{Role, Theme};
 pub struct Shown<'a, R, C> {
     /// The column.
     pub column: &'a Column<R, C>,
+    /// Its heading.
+    pub title: &'a str,
     /// Sorted by this one: largest first, or last.
     pub descending: Option<bool>,
 }
@@ -28,36 +32,45 @@ pub struct SortedTable<'a, R, C> {
 }
 
 impl<R, C> SortedTable<'_, R, C> {
-    /// Draws a heading and as many `rows` as fit.
+    /// Draws a heading and as many `rows` as fit, with air on both sides: on the left stands the
+    /// sign of the selected row.
     pub fn draw(&self, frame: &mut Frame, area: Rect, theme: &Theme, rows: &[R]) {
         if area.is_empty() {
             return;
         }
-        let width = usize::from(area.width);
+        let cells = airy(area);
+        let width = usize::from(cells.width);
         let columns = layout(self.columns.iter().map(|shown| shown.column), width);
         let heading = line(theme, &columns, |column, width| self.heading(column, width));
-        frame.render_widget(heading, Rect { height: 1, ..area });
+        frame.render_widget(heading, Rect { height: 1, ..cells });
         for (i, (row, y)) in rows.iter().zip(area.top() + 1..area.bottom()).enumerate() {
-            let mut cells =
+            let line =
                 line(theme, &columns, |column, width| (column.cell)(row, self.context, width));
-            if self.selected == Some(i) {
-                cells = highlight(cells, theme, width);
+            match self.selected == Some(i) {
+                true => frame.render_widget(selected(line, theme), Rect { y, height: 1, ..area }),
+                false => frame.render_widget(line, Rect { y, height: 1, ..cells }),
             }
-            frame.render_widget(cells, Rect { y, height: 1, ..area });
         }
     }
 
     /// The title, with an arrow where rows are sorted by the column.
     fn heading(&self, column: &Column<R, C>, width: usize) -> (String, Option<Role>) {
         let shown = self.columns.iter().find(|shown| std::ptr::eq(shown.column, column));
+        let title = shown.map_or(column.title, |shown| shown.title);
         let Some(descending) = shown.and_then(|shown| shown.descending) else {
-            return (column.title.to_owned(), Some(Role::Label));
+            return (title.to_owned(), Some(Role::Label));
         };
         let arrow = if descending { '▼' } else { '▲' };
         let title = match column.align {
-            Alignment::Right => right(&format!("{arrow}{}", column.title), width),
-            _ => left(&format!("{}{arrow}", column.title), width),
+            Alignment::Right => right(&format!("{arrow}{title}"), width),
+            _ => left(&format!("{title}{arrow}"), width),
         };
         (title, Some(Role::Title))
     }
+}
+
+/// The selected row says so in shape and in colour.
+pub(crate) fn selected(line: Line<'_>, theme: &Theme) -> Line<'static> {
+    let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
+    Line::styled(format!("▸{text} "), theme.style(Role::Selected))
 }

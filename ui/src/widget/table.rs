@@ -55,6 +55,16 @@ pub struct Table<'a, R, C> {
 }
 
 impl<R, C> Table<'_, R, C> {
+    /// Draws as many `rows` as fit, without a heading.
+    pub fn draw_rows(&self, frame: &mut Frame, area: Rect, theme: &Theme, rows: &[R]) {
+        let columns = layout(self.columns.iter(), usize::from(area.width));
+        for (row, y) in rows.iter().zip(area.top()..area.bottom()) {
+            let cells =
+                line(theme, &columns, |column, width| (column.cell)(row, self.context, width));
+            frame.render_widget(cells, Rect { y, height: 1, ..area });
+        }
+    }
+
     /// Draws a heading and as many `rows` as fit.
     pub fn draw(&self, frame: &mut Frame, area: Rect, theme: &Theme, rows: &[R]) {
         let columns = layout(self.columns.iter(), usize::from(area.width));
@@ -94,11 +104,15 @@ pub(super) fn layout<'c, R, C>(
         };
         columns.retain(|c| c.rank < rank);
     }
-    let spare = room.saturating_sub(need(&columns));
-    let fills = columns.iter().filter(|c| matches!(c.width, Width::Fill(_))).count();
-    let width = |column: &Column<R, C>| match column.width {
+    let mut spare = room.saturating_sub(need(&columns));
+    let mut fills = columns.iter().filter(|c| matches!(c.width, Width::Fill(_))).count();
+    let mut width = |column: &Column<R, C>| match column.width {
         Width::Fixed(width) => width,
-        Width::Fill(width) => width + spare / fills.max(1),
+        Width::Fill(width) => {
+            let more = spare.div_ceil(fills);
+            (spare, fills) = (spare - more, fills - 1);
+            width + more
+        }
     };
     columns.into_iter().map(|column| (column, width(column))).collect()
 }

@@ -134,13 +134,20 @@ impl Canvas<'_> {
             }
         };
         let at = |column: usize| self.plot.x + column as u16;
+        if let Some((text, column)) = self.playhead_label() {
+            let half = text.len() as u16 / 2;
+            place(buffer, at(column).saturating_sub(half), &text, Role::Key);
+        }
         let starts = self.view.timeline.intervals.iter();
         for (i, interval) in starts.enumerate() {
             let Some(column) = self.axis.column(interval.from_s) else {
                 continue;
             };
             let verb = if i == 0 { "tracing started" } else { "resumed" };
-            let text = format!(" {verb} {} ", format::clock(interval.from_s));
+            let clock = format::clock(interval.from_s);
+            let text = format!(" {verb} {clock} ");
+            let fits = text.len() <= usize::from(self.plot.width);
+            let text = if fits { text } else { format!(" {clock} ") };
             place(buffer, at(column) - 1, &text, Role::StartMark);
         }
         let now = format!(" {} ", format::clock(self.view.timeline.now_s));
@@ -148,6 +155,22 @@ impl Canvas<'_> {
         place(buffer, end, &now, Role::Label);
         let from = format!(" {} ", format::clock(self.axis.from_s()));
         place(buffer, self.plot.x - 1, &from, Role::Label);
+    }
+}
+
+impl Canvas<'_> {
+    /// The moment that is looked at: a line of full height.
+    pub(super) fn playhead(&self, buffer: &mut Buffer) {
+        if let Some((_, column)) = self.playhead_label() {
+            for y in self.plot.top()..self.plot.bottom() {
+                self.put(buffer, self.plot.x + column as u16, y, '┃', Role::Key);
+            }
+        }
+    }
+
+    fn playhead_label(&self) -> Option<(String, usize)> {
+        let t_s = self.view.playhead_s?;
+        Some((format!(" {} ", format::clock(t_s)), self.axis.column(t_s)?))
     }
 }
 

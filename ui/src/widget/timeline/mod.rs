@@ -35,6 +35,8 @@ const GUTTER: u16 = 16;
 /// What to draw.
 #[derive(Debug)]
 pub struct View<'a> {
+    /// Whose memory it is.
+    pub title: &'a str,
     /// The readings.
     pub timeline: &'a Timeline,
     /// How far the scale reaches.
@@ -47,6 +49,8 @@ pub struct View<'a> {
     pub present: &'a str,
     /// Words in the middle of the plot when there is no curve yet.
     pub words: Option<&'a str>,
+    /// A moment that is looked at, of those the curve shows.
+    pub playhead_s: Option<f64>,
 }
 
 /// The area of the plot itself within the panel's `area`: no labels, no frame.
@@ -70,7 +74,7 @@ impl View<'_> {
     /// Draws the panel.
     pub fn draw(&self, frame: &mut Frame, area: Rect, theme: &Theme) {
         let axis = self.axis(area);
-        let title = Line::styled(" Memory ", theme.style(Role::Title));
+        let title = Line::styled(format!(" {} ", self.title), theme.style(Role::Title));
         panel(frame, area, theme, (title, self.subtitle(&axis, theme)));
         let plot = plot_area(area);
         if plot.is_empty() || plot.height < 3 {
@@ -86,6 +90,7 @@ impl View<'_> {
         canvas.words(buffer);
         canvas.figures(buffer, area.right() - 1);
         canvas.time_labels(buffer, area.bottom() - 1);
+        canvas.playhead(buffer);
     }
 
     fn subtitle(&self, axis: &TimeAxis, theme: &Theme) -> Line<'static> {

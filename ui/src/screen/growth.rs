@@ -1,0 +1,117 @@
+//! What grew since the baseline: a part of the overview.
+
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Rect};
+use ratatui::text::Line;
+
+use super::{Cx, since, tendency};
+use crate::data::{Grown, GrowthBy, GrowthRow, Name};
+use crate::format::{self, BYTES_WIDTH, SIGNED_BYTES_WIDTH};
+use crate::symbol;
+use crate::theme::Role;
+use crate::widget::table::{Column, Table, Width};
+use crate::widget::{airy, empty_words, panel};
+
+const CLASS: Column<GrowthRow, ()> = Column {
+    title: "size",
+    width: Width::Fixed(11),
+    align: Alignment::Right,
+    rank: 0,
+    cell: |row, (), _| (class(row), Some(Role::Label)),
+};
+
+const DELTA_BYTES: Column<GrowthRow, ()> = Column {
+    title: "Δ bytes",
+    width: Width::Fixed(SIGNED_BYTES_WIDTH),
+    align: Alignment::Right,
+    rank: 0,
+    cell: |row, (), _| (format::signed_bytes(row.delta_bytes), Some(tendency(row.delta_bytes))),
+};
+
+const DELTA_BLOCKS: Column<GrowthRow, ()> = Column {
+    title: "Δ blocks",
+    width: Width::Fixed(10),
+    align: Alignment::Right,
+    rank: 1,
+    cell: |row, (), _| (format::signed_count(row.delta_blocks), None),
+};
+
+const LIVE: Column<GrowthRow, ()> = Column {
+    title: "live",
+    width: Width::Fixed(BYTES_WIDTH),
+    align: Alignment::Right,
+    rank: 2,
+    cell: |row, (), _| (format::bytes(row.live_bytes), Some(Role::Label)),
+};
+
+const SITE: Column<GrowthRow, ()> = Column {
+    title: "site",
+    width: Width::Fill(22),
+    align: Alignment::Left,
+    rank: 0,
+    cell: |row, (), width| {
+        let name = site(row).map(|name| symbol::name(name, width));
+        (name.unwrap_or_default(), Some(Role::Figure))
+    },
+};
+
+const PLACE: Column<GrowthRow, ()> = Column {
+    title: "",
+    width: Width::Fill(12),
+    align: Alignment::Right,
+    rank: 3,
+    cell: |row, (), width| {
+        let place = site(row).map(|name| symbol::place_beside(name, width));
+        (place.unwrap_or_default(), Some(Role::Label))
+    },
+};
+
+const BY_SIZE: &[Column<GrowthRow, ()>] = &[CLASS, DELTA_BYTES, DELTA_BLOCKS, LIVE];
+const BY_SITE: &[Column<GrowthRow, ()>] = &[DELTA_BYTES, DELTA_BLOCKS, LIVE, SITE, PLACE];
+
+fn class(row: &GrowthRow) -> String {
+    match row.what {
+        Grown::Class { min, max } => format::size_class(min, max),
+        Grown::Site { .. } => String::new(),
+    }
+}
+
+fn site(row: &GrowthRow) -> Option<&Name> {
+    match &row.what {
+        Grown::Site { name, .. } => Some(name),
+        Grown::Class { .. } => None,
+    }
+}
+
+/// Draws the panel.
+pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
+    if area.height < 3 {
+        return;
+    }
+    let growth = &cx.data.growth;
+    let room = usize::from(area.width).saturating_sub(4);
+    let title = format::shorten(&format!(" Grew since {} ", since(growth)), room);
+    let title = Line::styled(title, cx.theme.style(Role::Title));
+    let inner = panel(frame, area, cx.theme, (title, right(cx)));
+    if growth.rows.is_empty() {
+        return empty_words(frame, inner, cx.theme, "Nothing changed.");
+    }
+    let columns = match growth.by {
+        GrowthBy::Site => BY_SITE,
+        GrowthBy::Size => BY_SIZE,
+    };
+    let table = Table { columns, context: &(), selected: None };
+    table.draw(frame, airy(inner), cx.theme, &growth.rows);
+}
+
+/// What did not fit, and what the rows are where that is not plain from them.
+fn right(cx: Cx) -> Line<'static> {
+    let growth = &cx.data.growth;
+    let text = match (growth.by, growth.more) {
+        (GrowthBy::Size, 0) => String::new(),
+        (GrowthBy::Site, 0) => " by site ".to_owned(),
+        (GrowthBy::Size, n) => format!(" {n} more "),
+        (GrowthBy::Site, n) => format!(" by site · {n} more "),
+    };
+    Line::styled(text, cx.theme.style(Role::Label))
+}
