@@ -18,18 +18,23 @@ fn keys_lead_through_the_screens() {
     let terminal = &late.terminal;
     terminal.wait_for(" Sizes ");
     for (key, place) in [
-        ("\t", " Output "),
-        ("\t", " Events "),
-        ("\t", " Memory "),
+        ("\t", " Sites "),
+        ("\x1b[Z", " Memory "),
         ("\x1b[Z", " Events "),
-        ("1", " Memory "),
+        ("\t", " Memory "),
+        ("2", " Sites "),
+        ("3", " Flame "),
+        ("4", " Diff "),
         ("7", " Output "),
+        ("8", " Time "),
         ("9", " Events "),
+        ("d", " Diff "),
+        ("1", " Memory "),
     ] {
         terminal.press(key);
         terminal.wait_for(place);
     }
-    for screen in ["1", "7", "9"] {
+    for screen in ["1", "2", "3", "4", "7", "8", "9"] {
         terminal.press(screen);
         terminal.press("?");
         terminal.wait_for("Look around");

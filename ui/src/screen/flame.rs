@@ -44,9 +44,15 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
             width: cell.width as u16,
             height: 1,
         };
-        let style = style(&flame.nodes[cell.node], cell.node == selected, parity[cell.depth], cx);
-        let edge = cell.x > 0;
-        frame.render_widget(Line::styled(label(&flame.nodes[cell.node], cell, edge), style), at);
+        let node = &flame.nodes[cell.node];
+        let here = cell.node == selected;
+        let begin = match (here, cell.x) {
+            (true, _) => "▸",
+            (false, 0) => "",
+            (false, _) => "▏",
+        };
+        let style = style(node, here, parity[cell.depth], cx);
+        frame.render_widget(Line::styled(label(node, cell, begin), style), at);
     }
     let last = Rect { y: boxes.bottom(), height: inner.height.min(1), ..inner };
     frame.render_widget(about(flame, selected, cx, usize::from(last.width)), airy(last));
@@ -124,10 +130,9 @@ fn style(node: &FlameNode, selected: bool, shaded: bool, cx: Cx) -> Style {
 }
 
 /// What is written in a box: the name, and its bytes on the right where there is room for both.
-/// A bar on the left tells it from its neighbour.
-fn label(node: &FlameNode, cell: Cell, edge: bool) -> String {
-    let begin = if edge { "▏" } else { "" };
-    let room = cell.width - usize::from(edge);
+/// What it begins with tells it from its neighbour.
+fn label(node: &FlameNode, cell: Cell, begin: &str) -> String {
+    let room = cell.width - begin.chars().count();
     let bytes = match node.delta_bytes {
         Some(delta) => format::signed_bytes(delta),
         None => format::bytes(node.value),
