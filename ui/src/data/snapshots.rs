@@ -225,3 +225,29 @@ impl super::Sort<DiffSort> {
         self.order(self.by.value(left.1), self.by.value(right.1)).then(left.0.cmp(&right.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_became_of_a_group() {
+        let sides = |from_bytes, from_blocks, to_bytes, to_blocks| Sides {
+            from_bytes,
+            from_blocks,
+            to_bytes,
+            to_blocks,
+        };
+        for (expected, sides) in [
+            (Change::New, sides(0, 0, 0, 1)),
+            (Change::Gone, sides(0, 1, 0, 0)),
+            (Change::Grown, sides(10, 1, 20, 1)),
+            (Change::Grown, sides(10, 1, 10, 2)),
+            (Change::Shrunk, sides(10, 1, 9, 2)),
+            (Change::Same, sides(10, 1, 10, 1)),
+            (Change::Same, sides(0, 0, 0, 0)),
+        ] {
+            assert_eq!(sides.change(), expected, "{sides:?}");
+        }
+    }
+}

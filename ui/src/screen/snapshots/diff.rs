@@ -1,0 +1,233 @@
+//! What differs between the two moments.
+
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+
+use super::{moment, pair};
+use crate::data::{Change, DiffRow, DiffSort, DiffTotals};
+use crate::format::{self, BYTES_WIDTH, SIGNED_BYTES_WIDTH};
+use crate::screen::{Cx, narrowed, rule, tendency};
+use crate::state::State;
+use crate::symbol;
+use crate::theme::Role;
+use crate::widget::sorted::{Shown, SortedTable};
+use crate::widget::table::{Column, Width};
+use crate::widget::{airy, empty_words, panel};
+
+/// What cells of the diff look at.
+struct DiffCx {
+    totals: DiffTotals,
+}
+
+/// A column, and what rows are sorted by with it.
+type DiffColumn = (Column<DiffRow, DiffCx>, Option<DiffSort>);
+
+static COLUMNS: &[DiffColumn] = &[
+    (
+        Column {
+            title: "state",
+            width: Width::Fixed(6),
+            align: Alignment::Left,
+            rank: 0,
+            cell: |row, _, _| {
+                let change = row.sides.change();
+                (change.word().to_owned(), Some(role(change)))
+            },
+        },
+        None,
+    ),
+    (
+        Column {
+            title: "Δ bytes",
+            width: Width::Fixed(SIGNED_BYTES_WIDTH),
+            align: Alignment::Right,
+            rank: 0,
+            cell: |row, _, _| {
+                let delta = row.sides.delta_bytes();
+                (format::signed_bytes(delta), Some(tendency(delta)))
+            },
+        },
+        Some(DiffSort::Bytes),
+    ),
+    (
+        Column {
+            title: "Δ blocks",
+            width: Width::Fixed(10),
+            align: Alignment::Right,
+            rank: 2,
+            cell: |row, _, _| (format::signed_count(row.sides.delta_blocks()), None),
+        },
+        Some(DiffSort::Blocks),
+    ),
+    (
+        Column {
+            title: FROM,
+            width: Width::Fixed(BYTES_WIDTH),
+            align: Alignment::Right,
+            rank: 5,
+            cell: |row, _, _| {
+                (side(row.sides.from_bytes, row.sides.from_blocks), Some(Role::Label))
+            },
+        },
+        Some(DiffSort::From),
+    ),
+    (
+        Column {
+            title: TO,
+            width: Width::Fixed(BYTES_WIDTH),
+            align: Alignment::Right,
+            rank: 4,
+            cell: |row, _, _| (side(row.sides.to_bytes, row.sides.to_blocks), Some(Role::Live)),
+        },
+        Some(DiffSort::To),
+    ),
+    (
+        Column {
+            title: "share",
+            width: Width::Fixed(6),
+            align: Alignment::Right,
+            rank: 3,
+            cell: |row, cx, _| (share(row, &cx.totals), None),
+        },
+        None,
+    ),
+    (
+        Column {
+            title: NAME,
+            width: Width::Fill(26),
+            align: Alignment::Left,
+            rank: 0,
+            cell: |row, _, width| {
+                let role = if row.name.pending { Role::Muted } else { Role::Figure };
+                (symbol::name(&row.name, width), Some(role))
+            },
+        },
+        None,
+    ),
+    (
+        Column {
+            title: "where",
+            width: Width::Fill(14),
+            align: Alignment::Right,
+            rank: 1,
+            cell: |row, _, width| (symbol::place_beside(&row.name, width), Some(Role::Label)),
+        },
+        None,
+    ),
+];
+
+/// Headings that depend on what was chosen.
+const FROM: &str = "from";
+const TO: &str = "to";
+const NAME: &str = "name";
+
+fn role(change: Change) -> Role {
+    match change {
+        Change::New => Role::Warning,
+        Change::Grown => Role::Growing,
+        Change::Shrunk | Change::Gone => Role::Freed,
+        Change::Same => Role::Label,
+    }
+}
+
+/// A side where nothing is has no figure.
+fn side(bytes: u64, blocks: u64) -> String {
+    if blocks == 0 { format::UNKNOWN.to_owned() } else { format::bytes(bytes) }
+}
+
+/// Its part of what grew, or of what shrank.
+fn share(row: &DiffRow, totals: &DiffTotals) -> String {
+    let delta = row.sides.delta_bytes();
+    let whole = if delta > 0 { totals.grown_bytes } else { totals.shrunk_bytes };
+    match (delta, whole) {
+        (0, _) | (_, 0) => format::UNKNOWN.to_owned(),
+        _ => format::percent(100.0 * delta.unsigned_abs() as f64 / whole as f64),
+    }
+}
+
+/// Draws sums and rows.
+pub(super) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
+    let diff = &cx.data.snapshots.diff;
+    let inner = panel(frame, area, cx.theme, (Line::from(title(cx)), Line::from(matching(cx))));
+    if let Some(problem) = &diff.problem {
+        return empty_words(frame, inner, cx.theme, problem);
+    }
+    let [top, rest] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(inner);
+    frame.render_widget(sums(cx), airy(top));
+    if diff.rows.rows.is_empty() {
+        return empty_words(frame, rest, cx.theme, why_empty(cx));
+    }
+    let pair = cx.state.diff.pair;
+    let (from, to) = (moment(pair.from), moment(pair.to));
+    let sort = cx.state.diff.sort;
+    let columns: Vec<_> = COLUMNS
+        .iter()
+        .map(|(column, by)| Shown {
+            column,
+            title: match column.title {
+                FROM => &from,
+                TO => &to,
+                NAME => cx.state.code.grouping.word(),
+                title => title,
+            },
+            descending: (*by == Some(sort.by)).then_some(sort.descending),
+        })
+        .collect();
+    let selected = diff.rows.selected.checked_sub(diff.rows.first);
+    let table =
+        SortedTable { columns: &columns, context: &DiffCx { totals: diff.totals }, selected };
+    table.draw(frame, rest, cx.theme, &diff.rows.rows);
+}
+
+fn title<'a>(cx: Cx<'a>) -> Vec<Span<'a>> {
+    let State { diff, code, .. } = cx.state;
+    let callees = match diff.with_callees && code.grouping.has_callees() {
+        true => ", with callees",
+        false => "",
+    };
+    let mut title = vec![Span::styled(" Diff ", cx.theme.style(Role::Title)), rule(cx)];
+    title.push(Span::styled(format!("{} ", pair(diff.pair)), cx.theme.style(Role::Key)));
+    title.push(rule(cx));
+    title.push(Span::styled(
+        format!("by {}{callees} ", code.grouping.word()),
+        cx.theme.style(Role::Key),
+    ));
+    title.extend(narrowed(cx, &code.filter_text));
+    title
+}
+
+fn matching(cx: Cx) -> Vec<Span<'static>> {
+    if cx.state.code.filter.is_empty() {
+        return Vec::new();
+    }
+    let text = format!(" {} match ", format::count(cx.data.snapshots.diff.rows.matching as u64));
+    vec![Span::styled(text, cx.theme.style(Role::Label))]
+}
+
+/// What it all comes to: bytes, blocks, and groups by what became of them.
+fn sums(cx: Cx) -> Line<'static> {
+    let diff = &cx.data.snapshots.diff;
+    let totals = &diff.totals;
+    let bound = if diff.lower_bound { "≥" } else { "" };
+    let bytes = format!("{bound}{}", format::signed_bytes(totals.delta_bytes));
+    let blocks = format!(" in {} blocks", format::signed_count(totals.delta_blocks));
+    let mut line = Line::from(vec![
+        Span::styled(bytes, cx.theme.style(tendency(totals.delta_bytes))),
+        Span::styled(blocks, cx.theme.style(Role::Figure)),
+    ]);
+    for (change, groups) in Change::ALL.into_iter().zip(totals.groups) {
+        let role = if groups > 0 { role(change) } else { Role::Muted };
+        line.push_span(Span::styled(format!("   {} ", change.word()), cx.theme.style(Role::Label)));
+        line.push_span(Span::styled(format::count(groups as u64), cx.theme.style(role)));
+    }
+    line
+}
+
+fn why_empty(cx: Cx) -> &'static str {
+    let totals = &cx.data.snapshots.diff.totals;
+    match totals.groups[..4].iter().sum::<usize>() {
+        0 => "Nothing differs.",
+        _ => "Nothing matches the filter: / changes it, Esc takes it away.",
+    }
+}
