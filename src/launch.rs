@@ -44,6 +44,7 @@ fn launch_options(trace: &TraceOptions, program: &[OsString]) -> Options {
         stop_after: stop_after(trace),
         tick: trace.tick,
         tracer_limit: trace.max_tracer_memory,
+        frames: frames(trace),
         ..Options::new(program.to_vec())
     }
 }

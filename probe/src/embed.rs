@@ -38,6 +38,7 @@
 
 use core::{
     alloc::{GlobalAlloc, Layout},
+    arch::naked_asm,
     sync::atomic::{
         AtomicU32,
         Ordering::{AcqRel, Relaxed},
@@ -46,8 +47,9 @@ use core::{
 use std::alloc::System;
 
 use crate::{
-    hook::{self, Allocation},
+    hook::{self, Allocation, Taken},
     process::Origin,
+    stack::Caller,
 };
 
 mod figures;
@@ -149,7 +151,8 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for TracingAllocator<A> {
         let new = unsafe { self.inner.realloc(block, layout, size) };
         match old {
             Some(old) if new.is_null() => hook::put_back(old),
-            Some(old) => hook::moved(self.origin(), old, allocation(new, size)),
+            // SAFETY: only reads registers, and hands on what it is given.
+            Some(old) => unsafe { moved_here(self.origin(), &old, new.addr(), size) },
             None => {}
         }
         if SPECIAL.load(Relaxed) != 0 && !new.is_null() {
@@ -162,13 +165,44 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for TracingAllocator<A> {
 #[inline(always)]
 fn record(origin: &'static Origin, block: *mut u8, size: usize) {
     if !block.is_null() && (SPECIAL.load(Relaxed) == 0 || measure::noted_allocation(size)) {
-        hook::allocated(origin, allocation(block, size));
+        // SAFETY: only reads registers, and hands on what it is given.
+        unsafe { allocated_here(origin, block.addr(), size) };
     }
 }
 
-#[inline(always)]
-fn allocation(block: *mut u8, size: usize) -> Allocation {
-    Allocation { address: block.addr(), size: size as u64, usable: size as u64 }
+/// Hands a new block to the hook, with the registers of here: the innermost frames of a stack
+/// are then those of the allocator, and the caller's stand behind them.
+#[unsafe(naked)]
+unsafe extern "C" fn allocated_here(origin: &'static Origin, address: usize, size: usize) {
+    naked_asm!("mov rcx, rsp", "mov r8, rbp", "jmp {}", sym allocated_by)
+}
+
+extern "C" fn allocated_by(
+    origin: &'static Origin,
+    address: usize,
+    size: usize,
+    sp: usize,
+    bp: usize,
+) {
+    let size = size as u64;
+    hook::allocated(origin, Allocation { address, size, usable: size }, Caller { sp, bp });
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn moved_here(origin: &'static Origin, old: &Taken, address: usize, size: usize) {
+    naked_asm!("mov r8, rsp", "mov r9, rbp", "jmp {}", sym moved_by)
+}
+
+extern "C" fn moved_by(
+    origin: &'static Origin,
+    old: &Taken,
+    address: usize,
+    size: usize,
+    sp: usize,
+    bp: usize,
+) {
+    let size = size as u64;
+    hook::moved(origin, *old, Allocation { address, size, usable: size }, Caller { sp, bp });
 }
 
 /// From now on, in this process and its children, calls only pass through.

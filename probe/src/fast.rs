@@ -19,14 +19,16 @@ use crate::{
     ring::{self, Push},
     session::{
         control,
-        layout::{Slot, flag, kind},
+        layout::{Cell, Slot, capture, flag, kind},
         size_class,
     },
-    shadow, tls,
+    shadow,
+    stack::{self, Caller},
+    tls,
 };
 
 /// What an attempt came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub enum Step {
     /// Recorded, or nothing to record.
     Done,
@@ -35,12 +37,15 @@ pub enum Step {
     /// Recorded, and there is room to tell the feed of it; [`tell_allocation`] or
     /// [`tell_release`] must follow at once, with this shadow word.
     Untold(u64),
+    /// Not recorded: this slot captures stacks; [`allocated_with_stack`] or
+    /// [`released_with_stack`] must do it, at once.
+    Captured(&'static Slot),
     /// Not recorded: the careful path must do it.
     Unusual,
 }
 
 /// What of the flags decides; the feed is asked about on the way.
-const FLAGS: u64 = 0xFFFF & !flag::FEED;
+const FLAGS: u64 = 0xFFFF & !(flag::FEED | flag::UNLOADED);
 
 /// Records a new block. `BITS` are those of the shadow's granules.
 #[inline(always)]
@@ -50,7 +55,36 @@ pub fn allocated<const BITS: u32>(new: Allocation) -> Step {
         // While nothing is traced there is nothing to record.
         return if pulse & flag::TRACING == 0 { Step::Done } else { Step::Unusual };
     }
-    allocate::<BITS>(new, pulse)
+    let Some(slot) = open_slot(pulse) else { return Step::Unusual };
+    if slot.capture.load(Relaxed) != capture::OFF {
+        return Step::Captured(slot);
+    }
+    close_gate(slot);
+    allocate::<BITS>(new, slot, pulse, |_| Some((slot.stamp.load(Relaxed), None)))
+}
+
+/// Records a new block under the stack that asked for it.
+#[inline(always)]
+pub fn allocated_with_stack<const BITS: u32>(
+    new: Allocation,
+    slot: &'static Slot,
+    caller: Caller,
+) -> Step {
+    // The gate was open at this pulse a moment ago.
+    let pulse = slot.pulse.load(Relaxed);
+    close_gate(slot);
+    if slot.capture.load(Relaxed) != capture::OWN {
+        return give_up(slot, pulse);
+    }
+    // SAFETY: the thread's own slot with its gate closed, and cells of its own mean that its
+    // `stacks` are not 0.
+    let Some(hit) = (unsafe { stack::recall(slot, caller) }) else {
+        return give_up(slot, pulse);
+    };
+    allocate::<BITS>(new, slot, pulse, |epoch| {
+        let stamp = shadow::with_id(slot.stamp.load(Relaxed), hit.id);
+        (hit.cell.epoch.load(Relaxed) == epoch).then_some((stamp, Some(hit.cell)))
+    })
 }
 
 /// Records that a block is about to be released.
@@ -61,7 +95,26 @@ pub fn released<const BITS: u32>(address: usize, usable: u64) -> Step {
         let idle = pulse & flag::TRACING == 0 && holds_none::<BITS>(address);
         return if idle { Step::Done } else { Step::Unusual };
     }
-    release::<BITS>(address, usable, pulse)
+    let Some(slot) = open_slot(pulse) else { return Step::Unusual };
+    if slot.capture.load(Relaxed) != capture::OFF {
+        return Step::Captured(slot);
+    }
+    close_gate(slot);
+    release::<BITS>((address, usable), slot, pulse, |_, _| Some(None))
+}
+
+/// Records that a block is about to be released, under the stack that once asked for it.
+#[inline(always)]
+pub fn released_with_stack<const BITS: u32>(
+    address: usize,
+    usable: u64,
+    slot: &'static Slot,
+) -> Step {
+    let pulse = slot.pulse.load(Relaxed);
+    close_gate(slot);
+    release::<BITS>((address, usable), slot, pulse, |packed, epoch| {
+        site_of_release(slot, packed, epoch).map(Some)
+    })
 }
 
 /// True when certainly no block is noted at an address, so that its release means nothing
@@ -131,19 +184,19 @@ fn closed_slot() -> Option<&'static Slot> {
     (!process::header().is_null()).then(|| unsafe { &*tls::get() })
 }
 
-/// The thread's slot with its gate closed; `None` when the gate was not open at the pulse.
+/// The thread's slot, unless its gate is not open at the pulse.
 #[inline(always)]
-fn close_gate(pulse: u64) -> Option<&'static Slot> {
+fn open_slot(pulse: u64) -> Option<&'static Slot> {
     let slot = tls::get();
-    // SAFETY: `slot` is what the thread-local holds.
-    let gate = unsafe { tls::gate(slot) };
-    if gate.load(Relaxed) != pulse {
-        return None;
-    }
-    gate.store(tls::CLOSED, Relaxed);
+    // SAFETY: `slot` is what the thread-local holds; only slots have an open gate, and they are
+    // never unmapped.
+    unsafe { (tls::gate(slot).load(Relaxed) == pulse).then(|| &*slot) }
+}
+
+#[inline(always)]
+fn close_gate(slot: &Slot) {
+    slot.gate.store(tls::CLOSED, Relaxed);
     compiler_fence(SeqCst);
-    // SAFETY: only slots have an open gate, and they are never unmapped.
-    Some(unsafe { &*slot })
 }
 
 #[inline(always)]
@@ -161,9 +214,14 @@ fn give_up(slot: &Slot, pulse: u64) -> Step {
     Step::Unusual
 }
 
+/// `site` tells the word of a block but for its size, and where it counts beside its class.
 #[inline(always)]
-fn allocate<const BITS: u32>(new: Allocation, pulse: u64) -> Step {
-    let Some(slot) = close_gate(pulse) else { return Step::Unusual };
+fn allocate<const BITS: u32>(
+    new: Allocation,
+    slot: &'static Slot,
+    pulse: u64,
+    site: impl FnOnce(u64) -> Option<(u64, Option<&'static Cell>)>,
+) -> Step {
     // SAFETY: where there is a slot, the shadow is prepared.
     let Some(word) = (unsafe { SHADOW.word::<BITS>(new.address) }) else {
         return give_up(slot, pulse);
@@ -172,10 +230,17 @@ fn allocate<const BITS: u32>(new: Allocation, pulse: u64) -> Step {
         return give_up(slot, pulse);
     }
     let cell = &slot.classes[size_class::of_usual(new.size) % 32];
-    if cell.epoch.load(Relaxed) != slot.epoch.load(Relaxed) {
+    let epoch = slot.epoch.load(Relaxed);
+    if cell.epoch.load(Relaxed) != epoch {
         return give_up(slot, pulse);
     }
-    let stamp = slot.stamp.load(Relaxed);
+    let Some((stamp, site)) = site(epoch) else {
+        return give_up(slot, pulse);
+    };
+    if let Some(site) = site {
+        add(&site.allocations, 1);
+        add(&site.allocated_bytes, new.size);
+    }
     word.store(stamp | new.size, Relaxed);
     add(&cell.allocations, 1);
     add(&cell.allocated_bytes, new.size);
@@ -193,9 +258,14 @@ fn allocate<const BITS: u32>(new: Allocation, pulse: u64) -> Step {
     Step::Done
 }
 
+/// `site` tells where the block of a word counts beside its class.
 #[inline(always)]
-fn release<const BITS: u32>(address: usize, usable: u64, pulse: u64) -> Step {
-    let Some(slot) = close_gate(pulse) else { return Step::Unusual };
+fn release<const BITS: u32>(
+    (address, usable): (usize, u64),
+    slot: &'static Slot,
+    pulse: u64,
+    site: impl FnOnce(u64, u64) -> Option<Option<&'static Cell>>,
+) -> Step {
     // SAFETY: where there is a slot, the shadow is prepared.
     let Some(word) = (unsafe { SHADOW.word::<BITS>(address) }) else {
         return give_up(slot, pulse);
@@ -206,14 +276,26 @@ fn release<const BITS: u32>(address: usize, usable: u64, pulse: u64) -> Step {
         return give_up(slot, pulse);
     }
     let cell = &slot.classes[size_class::of_usual(size) % 32];
-    if cell.epoch.load(Relaxed) != slot.epoch.load(Relaxed) || slot.at_peak.load(Relaxed) != 0 {
+    let epoch = slot.epoch.load(Relaxed);
+    if cell.epoch.load(Relaxed) != epoch || slot.at_peak.load(Relaxed) != 0 {
         return give_up(slot, pulse);
+    }
+    let temporary = slot.last_block.load(Relaxed) == address as u64;
+    let Some(site) = site(packed, epoch) else {
+        return give_up(slot, pulse);
+    };
+    if let Some(site) = site {
+        add(&site.frees, 1);
+        add(&site.freed_bytes, size);
+        if temporary {
+            add(&site.temporary, 1);
+        }
     }
     word.store(0, Relaxed);
     add(&cell.frees, 1);
     add(&cell.freed_bytes, size);
     add(&slot.usable_freed, usable);
-    if slot.last_block.load(Relaxed) == address as u64 {
+    if temporary {
         slot.last_block.store(0, Relaxed);
         add(&slot.temporary, 1);
     }
@@ -227,6 +309,16 @@ fn release<const BITS: u32>(address: usize, usable: u64, pulse: u64) -> Step {
     }
     open_gate(slot, pulse);
     Step::Done
+}
+
+/// The cell of the stack in a word, if the slot has it and it has its copy of the peak.
+#[inline(always)]
+fn site_of_release(slot: &'static Slot, packed: u64, epoch: u64) -> Option<&'static Cell> {
+    let id = shadow::id_in(packed);
+    if slot.capture.load(Relaxed) != capture::OWN || id == shadow::id_in(slot.floor.load(Relaxed)) {
+        return None;
+    }
+    stack::cells::find(slot, id).filter(|cell| cell.epoch.load(Relaxed) == epoch)
 }
 
 #[inline(always)]

@@ -20,6 +20,7 @@ use crate::{
         layout::{Session, Slot, flag, kind},
     },
     shadow::{Block, FINE, Noted},
+    stack::{self, Caller},
     thread::{self, Place},
     tls,
 };
@@ -39,6 +40,14 @@ pub struct Allocation {
     pub usable: u64,
 }
 
+impl Allocation {
+    /// The same with usable bytes in any case.
+    fn told(self) -> Allocation {
+        let usable = if self.usable == UNKNOWN { self.size } else { self.usable };
+        Allocation { usable, ..self }
+    }
+}
+
 /// A block taken out of the shadow, about to be moved.
 #[derive(Debug, Clone, Copy)]
 pub struct Taken {
@@ -47,14 +56,25 @@ pub struct Taken {
     block: Option<Block>,
 }
 
-/// Records a new block.
+/// Records a new block that `caller` asked for.
 #[inline(always)]
-pub fn allocated(origin: &Origin, new: Allocation) {
+pub fn allocated(origin: &Origin, new: Allocation, caller: Caller) {
     match fast::allocated::<FINE>(new) {
         Step::Done => {}
         Step::Unsettled => fast::settle_allocation(),
         Step::Untold(word) => fast::tell_allocation(new.address, word),
-        Step::Unusual => allocated_carefully(origin, new.address, new.size, new.usable),
+        Step::Captured(slot) => allocated_with_stack(origin, new, slot, caller),
+        Step::Unusual => allocated_carefully(origin, new, caller),
+    }
+}
+
+#[inline(never)]
+fn allocated_with_stack(origin: &Origin, new: Allocation, slot: &'static Slot, caller: Caller) {
+    match fast::allocated_with_stack::<FINE>(new, slot, caller) {
+        Step::Done => {}
+        Step::Unsettled => fast::settle_allocation(),
+        Step::Untold(word) => fast::tell_allocation(new.address, word),
+        Step::Captured(_) | Step::Unusual => allocated_carefully(origin, new, caller),
     }
 }
 
@@ -65,20 +85,30 @@ pub fn released(origin: &Origin, address: usize, usable: u64) {
         Step::Done => {}
         Step::Unsettled => fast::settle_release(),
         Step::Untold(word) => fast::tell_release(address, word),
+        Step::Captured(slot) => released_with_stack(origin, address, usable, slot),
         Step::Unusual => released_carefully(origin, address, usable),
+    }
+}
+
+#[inline(never)]
+fn released_with_stack(origin: &Origin, address: usize, usable: u64, slot: &'static Slot) {
+    match fast::released_with_stack::<FINE>(address, usable, slot) {
+        Step::Done => {}
+        Step::Unsettled => fast::settle_release(),
+        Step::Untold(word) => fast::tell_release(address, word),
+        Step::Captured(_) | Step::Unusual => released_carefully(origin, address, usable),
     }
 }
 
 /// Records a new block in any case there is.
 #[cold]
 #[inline(never)]
-pub fn allocated_carefully(origin: &Origin, address: usize, size: u64, usable: u64) {
-    let usable = if usable == UNKNOWN { size } else { usable };
-    let new = Allocation { address, size, usable };
+pub fn allocated_carefully(origin: &Origin, new: Allocation, caller: Caller) {
+    let new = new.told();
     carefully(
         origin,
-        |session, slot, pulse| allocate::<Own>(session, slot, pulse, new, None),
-        |session, slot, pulse| allocate::<Shared>(session, slot, pulse, new, None),
+        |session, slot, pulse| allocate::<Own>(session, slot, pulse, new, (caller, None)),
+        |session, slot, pulse| allocate::<Shared>(session, slot, pulse, new, (caller, None)),
     );
 }
 
@@ -102,15 +132,14 @@ pub fn put_back(taken: Taken) {
     }
 }
 
-/// Records that a block was moved or resized.
+/// Records that a block was moved or resized by `caller`.
 #[inline(never)]
-pub fn moved(origin: &Origin, old: Taken, new: Allocation) {
-    let usable = if new.usable == UNKNOWN { new.size } else { new.usable };
-    let new = Allocation { usable, ..new };
+pub fn moved(origin: &Origin, old: Taken, new: Allocation, caller: Caller) {
+    let new = new.told();
     carefully(
         origin,
-        |session, slot, pulse| relocate::<Own>(session, slot, pulse, old, new),
-        |session, slot, pulse| relocate::<Shared>(session, slot, pulse, old, new),
+        |session, slot, pulse| relocate::<Own>(session, slot, pulse, old, new, caller),
+        |session, slot, pulse| relocate::<Shared>(session, slot, pulse, old, new, caller),
     );
 }
 
@@ -131,8 +160,8 @@ pub fn vanished(origin: &Origin, old: Taken) {
 /// of a signal handler keep out of it, or in the shared slot. False when there is neither.
 fn carefully(
     origin: &Origin,
-    own: impl FnOnce(&Session, &Slot, u64),
-    shared: impl FnOnce(&Session, &Slot, u64),
+    own: impl FnOnce(&Session, &'static Slot, u64),
+    shared: impl FnOnce(&Session, &'static Slot, u64),
 ) -> bool {
     match thread::find_place(origin) {
         Place::Own(slot) => {
@@ -158,17 +187,20 @@ fn carefully(
 #[inline]
 fn allocate<M: Mode>(
     session: &Session,
-    slot: &Slot,
+    slot: &'static Slot,
     pulse: u64,
     new: Allocation,
-    moved: Option<Taken>,
+    (caller, moved): (Caller, Option<Taken>),
 ) {
     let continues = moved.is_some_and(|old| old.block.is_some());
     if pulse & flag::TRACING == 0 && !continues {
         return;
     }
     let tick = control::tick(pulse) as u32;
-    let block = Block { id: ledger::window_id(slot), birth_tick: tick, size: new.size };
+    // A call inside a hook may have interrupted the very capture of a stack.
+    let caller = (!M::SHARED).then_some(caller);
+    let site = stack::site_of(slot, caller, ledger::window_id(slot));
+    let block = Block { id: site.id, birth_tick: tick, size: new.size };
     match SHADOW.note(new.address, block, &Charge) {
         Noted::Fresh => {}
         Noted::Replaced(old) => lose::<M>(session, slot, old),
@@ -177,7 +209,7 @@ fn allocate<M: Mode>(
             return;
         }
     }
-    ledger::count_allocation::<M>(session, slot, new.size, new.usable);
+    ledger::count_allocation::<M>(session, slot, (new.size, new.usable), site.cell);
     if !M::SHARED {
         slot.last_block.store(new.address as u64, Relaxed);
     }
@@ -188,14 +220,15 @@ fn allocate<M: Mode>(
 }
 
 #[inline]
-fn release<M: Mode>(session: &Session, slot: &Slot, pulse: u64, old: Taken) {
+fn release<M: Mode>(session: &Session, slot: &'static Slot, pulse: u64, old: Taken) {
     match old.block {
         Some(block) if ledger::is_of_window(slot, block.id) => {
             let usable = if old.usable == UNKNOWN { block.size } else { old.usable };
-            ledger::count_release::<M>(session, slot, block.size, usable);
+            let site = stack::cell_of_release(slot, block.id, ledger::window_id(slot));
+            ledger::count_release::<M>(session, slot, (block.size, usable), site);
             if !M::SHARED && slot.last_block.load(Relaxed) == old.address as u64 {
                 slot.last_block.store(0, Relaxed);
-                M::add(&slot.temporary, 1);
+                ledger::count_temporary::<M>(slot, site);
             }
             if pulse & flag::FEED != 0 {
                 let tick = control::tick(pulse) as u32;
@@ -229,24 +262,32 @@ fn release_foreign<M: Mode>(slot: &Slot, pulse: u64, old: Taken, block: Option<B
 
 /// The release stands before the allocation, so that the peak never holds both.
 #[inline]
-fn relocate<M: Mode>(session: &Session, slot: &Slot, pulse: u64, old: Taken, new: Allocation) {
+fn relocate<M: Mode>(
+    session: &Session,
+    slot: &'static Slot,
+    pulse: u64,
+    old: Taken,
+    new: Allocation,
+    caller: Caller,
+) {
     let traced = old.block.is_some_and(|block| ledger::is_of_window(slot, block.id));
     release::<M>(session, slot, pulse, old);
     let continued = Taken { block: old.block.filter(|_| traced), ..old };
     if traced || pulse & flag::TRACING != 0 {
         M::add(&slot.reallocations, 1);
     }
-    allocate::<M>(session, slot, pulse, new, Some(continued));
+    allocate::<M>(session, slot, pulse, new, (caller, Some(continued)));
 }
 
 /// A block stood where a new one came to be: its free was never seen.
 #[cold]
 #[inline(never)]
-fn lose<M: Mode>(session: &Session, slot: &Slot, old: Block) {
+fn lose<M: Mode>(session: &Session, slot: &'static Slot, old: Block) {
     M::add(&slot.lost_records, 1);
     if ledger::is_of_window(slot, old.id) {
         // Its usable bytes are not known any more; what was asked for comes nearest.
-        ledger::count_release::<M>(session, slot, old.size, old.size);
+        let site = stack::cell_of_release(slot, old.id, ledger::window_id(slot));
+        ledger::count_release::<M>(session, slot, (old.size, old.size), site);
     }
 }
 

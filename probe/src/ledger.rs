@@ -24,7 +24,9 @@ use crate::{
         memory::Memory,
         size_class,
     },
-    shadow, tls,
+    shadow,
+    stack::{self, SiteCell},
+    tls,
 };
 
 /// Bytes a thread may hold back before it tells the session: `max(4 KiB, peak / (1000 × threads))`,
@@ -62,9 +64,17 @@ impl Mode for Shared {
     }
 }
 
-/// Counts a new block.
+/// Counts a new block, at the site that asked for it.
 #[inline(always)]
-pub fn count_allocation<M: Mode>(session: &Session, slot: &Slot, size: u64, usable: u64) {
+pub fn count_allocation<M: Mode>(
+    session: &Session,
+    slot: &Slot,
+    (size, usable): (u64, u64),
+    site: Option<SiteCell>,
+) {
+    if let Some(site) = site {
+        count_at::<M>(slot, site, |cell| [(&cell.allocations, 1), (&cell.allocated_bytes, size)]);
+    }
     let cell = &slot.classes[size_class::of(size)];
     keep_peak(slot, cell);
     M::add(&cell.allocations, 1);
@@ -82,11 +92,19 @@ pub fn count_allocation<M: Mode>(session: &Session, slot: &Slot, size: u64, usab
     }
 }
 
-/// Counts a traced block freed.
+/// Counts a traced block freed, at the site that once asked for it.
 #[inline(always)]
-pub fn count_release<M: Mode>(session: &Session, slot: &Slot, size: u64, usable: u64) {
+pub fn count_release<M: Mode>(
+    session: &Session,
+    slot: &Slot,
+    (size, usable): (u64, u64),
+    site: Option<SiteCell>,
+) {
     if slot.at_peak.load(Relaxed) != 0 {
         leave_peak(session, slot);
+    }
+    if let Some(site) = site {
+        count_at::<M>(slot, site, |cell| [(&cell.frees, 1), (&cell.freed_bytes, size)]);
     }
     let cell = &slot.classes[size_class::of(size)];
     keep_peak(slot, cell);
@@ -102,6 +120,34 @@ pub fn count_release<M: Mode>(session: &Session, slot: &Slot, size: u64, usable:
     if bytes < -slot.threshold.load(Relaxed) {
         flush::<Own>(session, slot);
     }
+}
+
+/// Counts a temporary block, at its site too.
+pub fn count_temporary<M: Mode>(slot: &Slot, site: Option<SiteCell>) {
+    M::add(&slot.temporary, 1);
+    if let Some(SiteCell { cell, shared }) = site {
+        add_for::<M>(shared, &cell.temporary, 1);
+    }
+}
+
+fn count_at<M: Mode>(
+    slot: &Slot,
+    site: SiteCell,
+    counters: impl FnOnce(&'static Cell) -> [(&'static AtomicU64, u64); 2],
+) {
+    let SiteCell { cell, shared } = site;
+    let epoch = slot.epoch.load(Relaxed);
+    // Of those who share a cell, some may not have heard of the newest epoch yet.
+    if cell.epoch.load(Relaxed) < epoch {
+        copy_cell(cell, epoch);
+    }
+    for (counter, value) in counters(cell) {
+        add_for::<M>(shared, counter, value);
+    }
+}
+
+fn add_for<M: Mode>(shared: bool, counter: &AtomicU64, value: u64) {
+    if shared { Shared::add(counter, value) } else { M::add(counter, value) }
 }
 
 /// The lazy epoch copy, before a cell's first change since the peak was left.
@@ -302,7 +348,7 @@ pub fn live(memory: &Option<Memory>, session: &Session) -> (u64, u64) {
 
 /// First id that no block of the session has.
 pub fn next_id(session: &Session) -> u32 {
-    (session.id_base.load(Relaxed) as u32).saturating_add(1).min(shadow::MAX_ID)
+    session.next_id.load(Relaxed).min(shadow::MAX_ID)
 }
 
 /// The pulse changed: time has passed, or something is asked of the hooks.
@@ -322,6 +368,8 @@ pub fn refresh<M: Mode>(session: &Session, slot: &Slot, pulse: u64) {
             discard(slot);
         }
         slot.pulse.store(pulse, Relaxed);
+        stack::verify(control::tick(pulse));
+        stack::refresh(slot, (seen ^ pulse) & flag::CLEARS != 0);
     }
     set_window(slot, window_id(slot));
     if (seen ^ pulse) & flag::CLEARS != 0 {
@@ -343,7 +391,7 @@ fn begin_window(session: &Session, slot: &Slot, clears: u64) {
     let tag = clears << 16;
     let base = session.id_base.load(Acquire);
     if base & !0xFFFF_FFFF != tag {
-        let fresh = tag | u64::from(next_id(session));
+        let fresh = tag | u64::from(stack::reserve_window(session).min(shadow::MAX_ID));
         if session.id_base.compare_exchange(base, fresh, AcqRel, Acquire).is_ok() {
             start_over(session);
         }
@@ -377,6 +425,17 @@ fn note_cleared(slot: &Slot) {
         copy(&to.allocated_bytes, &from.allocated_bytes);
         copy(&to.frees, &from.frees);
         copy(&to.freed_bytes, &from.freed_bytes);
+    }
+    // Blocks without a stack have another id in each window, but this cell in all of them.
+    let loose = &slot.loose;
+    for counter in [
+        &loose.allocations,
+        &loose.allocated_bytes,
+        &loose.frees,
+        &loose.freed_bytes,
+        &loose.temporary,
+    ] {
+        counter.store(0, Relaxed);
     }
     let to = &slot.cleared;
     copy(&to.usable_allocated, &slot.usable_allocated);
@@ -429,7 +488,7 @@ pub fn set_window(slot: &Slot, id: u32) {
     slot.stamp.store(shadow::stamp(id, tick), Relaxed);
 }
 
-/// The id that new blocks get while no stacks are captured: the first of the window.
+/// The id of blocks without a known stack: the first of the window.
 pub fn window_id(slot: &Slot) -> u32 {
     shadow::id_in(slot.floor.load(Relaxed))
 }

@@ -45,6 +45,7 @@ pub mod process;
 pub mod ring;
 pub mod session;
 pub mod shadow;
+pub mod stack;
 mod sys;
 pub mod thread;
 mod tls;

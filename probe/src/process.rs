@@ -26,11 +26,11 @@ use crate::{
     ledger,
     session::{
         control,
-        layout::{COMMAND, Header, Session, Slot, entry, flag},
+        layout::{COMMAND, Header, Session, Slot, capture, entry, flag},
         memory::Memory,
     },
     shadow::{Account, Shadow},
-    sys, thread, tls,
+    stack, sys, thread, tls,
 };
 
 const UNCLAIMED: u32 = 0;
@@ -142,6 +142,11 @@ pub fn memory() -> Option<Memory> {
     (!header().is_null()).then(|| unsafe { (*KEPT.0.get()).map(|kept| kept.0) }).flatten()
 }
 
+/// The slot that operations without a slot of their own count in.
+pub fn shared_slot() -> Option<&'static Slot> {
+    memory()?.slot(session().slot_offset(0)?)
+}
+
 /// Whether a word's id is one that this process took over at the fork.
 pub fn is_inherited(id: u32) -> bool {
     id < WIPED.first_id.load(Relaxed) && id >= WIPED.inherited_from.load(Relaxed)
@@ -182,6 +187,12 @@ fn claim_session(origin: &Origin) -> Option<()> {
     // SAFETY: a parent is a session in memory that is never unmapped.
     let parent = parent.map(|parent| unsafe { &*parent });
     introduce(session, parent, origin, &memory);
+    if memory.header().frames.load(Relaxed) != 0 {
+        if parent.is_none() {
+            stack::prepare();
+        }
+        stack::begin(&memory, session);
+    }
     // SAFETY: this thread alone is in CLAIMING, and holds no reference into it.
     unsafe { *KEPT.0.get() = Some((memory, session)) };
     WIPED.session.store(core::ptr::from_ref(session).cast_mut(), Relaxed);
@@ -225,10 +236,15 @@ fn introduce(session: &Session, parent: Option<&Session>, origin: &Origin, memor
     let clears = memory.header().pulse.load(Relaxed) & flag::CLEARS;
     let first_id = parent.map_or(1, inherit);
     session.id_base.store(clears << 16 | u64::from(first_id), Relaxed);
+    session.first_id.store(first_id, Relaxed);
+    session.next_id.store(first_id.saturating_add(1), Relaxed);
     WIPED.first_id.store(first_id, Relaxed);
     if let Some(shared) = session.slot_offset(0).and_then(|offset| memory.slot(offset)) {
         shared.gate.store(tls::CLOSED, Relaxed);
         shared.pulse.store(memory.header().pulse.load(Relaxed), Relaxed);
+        shared.first_id.store(first_id, Relaxed);
+        let stacks = memory.header().frames.load(Relaxed) != 0;
+        shared.capture.store(if stacks { capture::SHARED } else { capture::OFF }, Relaxed);
         ledger::set_window(shared, first_id);
     }
     match parent {

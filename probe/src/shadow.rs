@@ -374,6 +374,12 @@ pub const fn stamp(id: u32, birth_tick: u32) -> u64 {
     (id as u64) << (SIZE_BITS + TICK_BITS) | (birth_tick as u64 & TICKS) << SIZE_BITS
 }
 
+/// A stamp with another id.
+#[inline(always)]
+pub const fn with_id(stamp: u64, id: u32) -> u64 {
+    stamp & ((1 << (SIZE_BITS + TICK_BITS)) - 1) | (id as u64) << (SIZE_BITS + TICK_BITS)
+}
+
 /// The id in a word or in a stamp.
 pub const fn id_in(word: u64) -> u32 {
     (word >> (SIZE_BITS + TICK_BITS)) as u32

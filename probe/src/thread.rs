@@ -21,7 +21,7 @@ use crate::{
     ledger::{self, Own},
     process::{self, Origin},
     session::layout::{SLOTS, Session, Slot, flag},
-    sys,
+    stack, sys,
     tls::{self, State},
 };
 
@@ -65,7 +65,7 @@ pub fn find_place(origin: &Origin) -> Place {
     }
     match own_slot() {
         Some(slot) => Place::Own(slot),
-        None => shared_slot().map_or(Place::Nowhere, Place::Shared),
+        None => process::shared_slot().map_or(Place::Nowhere, Place::Shared),
     }
 }
 
@@ -92,10 +92,6 @@ fn own_slot() -> Option<&'static Slot> {
     Some(slot)
 }
 
-fn shared_slot() -> Option<&'static Slot> {
-    process::memory()?.slot(process::session().slot_offset(0)?)
-}
-
 fn claim_slot() {
     let _errno = sys::KeepErrno::new();
     // A signal handler counts in the shared slot meanwhile. One that came a moment before has
@@ -104,25 +100,27 @@ fn claim_slot() {
     if !tls::is_none(former) {
         return tls::set(former);
     }
-    let Some(slot) = adopt().or_else(make) else { return };
+    let Some((index, slot)) = adopt().or_else(make) else { return };
     settle(slot);
+    stack::attach(slot, index);
     // An adopted slot may have missed a clear; its gate then leads to a refresh.
     slot.gate.store(slot.pulse.load(Relaxed), Relaxed);
     tls::set(slot);
 }
 
-fn adopt() -> Option<&'static Slot> {
+/// A slot that nobody owns any more, and its position.
+fn adopt() -> Option<(usize, &'static Slot)> {
     let (memory, session) = (process::memory()?, process::session());
-    let free = |slot: &&Slot| {
+    let free = |(_, slot): &(usize, &Slot)| {
         slot.owner.load(Relaxed) == 0
             && slot.owner.compare_exchange(0, thread_id(), AcqRel, Relaxed).is_ok()
     };
     (1..session.slot_count())
-        .filter_map(|index| memory.slot(session.slot_offset(index)?))
+        .filter_map(|index| Some((index, memory.slot(session.slot_offset(index)?)?)))
         .find(free)
 }
 
-fn make() -> Option<&'static Slot> {
+fn make() -> Option<(usize, &'static Slot)> {
     let (memory, session) = (process::memory()?, process::session());
     if session.slot_count() >= SLOTS {
         return None;
@@ -136,7 +134,7 @@ fn make() -> Option<&'static Slot> {
     slot.pulse.store(memory.header().pulse.load(Relaxed) & !flag::CLEARS | seen, Relaxed);
     ledger::set_window(slot, session.id_base.load(Acquire) as u32);
     session.slots.get(index)?.store(offset, Release);
-    Some(slot)
+    Some((index, slot))
 }
 
 /// Takes a slot over from former owners, whose sums it keeps.

@@ -136,8 +136,14 @@ mod tests {
 
     #[test]
     fn tracing_starts_and_stops_by_itself_once() {
-        let settings =
-            Settings { size: LEAST_SIZE, nonce: 1, now_ns: 1000, tick_ns: 100, limit: LEAST_SIZE };
+        let settings = Settings {
+            size: LEAST_SIZE,
+            nonce: 1,
+            now_ns: 1000,
+            tick_ns: 100,
+            limit: LEAST_SIZE,
+            frames: 0,
+        };
         let (memory, fd) = Memory::create(&settings).unwrap();
         drop(crate::sys::descriptor::adopt(fd));
         let reader = Reader::over(memory);
@@ -171,8 +177,14 @@ mod tests {
 
     #[test]
     fn a_stop_after_a_start_by_hand_counts_from_that_start() {
-        let settings =
-            Settings { size: LEAST_SIZE, nonce: 1, now_ns: 0, tick_ns: 1, limit: LEAST_SIZE };
+        let settings = Settings {
+            size: LEAST_SIZE,
+            nonce: 1,
+            now_ns: 0,
+            tick_ns: 1,
+            limit: LEAST_SIZE,
+            frames: 0,
+        };
         let (memory, descriptor) = Memory::create(&settings).unwrap();
         drop(crate::sys::descriptor::adopt(descriptor));
         let reader = Reader::over(memory);

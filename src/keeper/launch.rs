@@ -17,6 +17,7 @@ use std::{
 };
 
 use memtop_probe::session::{
+    layout::FRAMES,
     memory::{LEAST_SIZE, Memory, MemoryError, Settings, TREE_SIZE},
     reader::Reader,
 };
@@ -46,6 +47,8 @@ pub struct Options {
     pub tick: Duration,
     /// Most memory the tracer may take; `None` leaves it to [`limits::default_tracer_limit`].
     pub tracer_limit: Option<u64>,
+    /// Frames of a stack to keep; 0 = no stacks.
+    pub frames: u32,
     /// The preload library, where it is not to be the one that memtop carries.
     pub library: Option<PathBuf>,
 }
@@ -59,6 +62,7 @@ impl Options {
             stop_after: None,
             tick: Duration::from_millis(100),
             tracer_limit: None,
+            frames: FRAMES,
             library: std::env::var_os("MEMTOP_PRELOAD_SO").map(PathBuf::from),
         }
     }
@@ -220,6 +224,7 @@ fn create_memory(options: &Options, nonce: u64) -> Result<(Memory, OwnedFd), Lau
         now_ns: clock::monotonic_ns(),
         tick_ns: nanoseconds(options.tick),
         limit: options.tracer_limit.unwrap_or_else(limits::default_tracer_limit),
+        frames: options.frames,
     };
     loop {
         match Memory::create(&settings) {

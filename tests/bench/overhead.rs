@@ -25,9 +25,11 @@ use support::{Session, Truth, output, program};
 mod support;
 
 /// A workload: program, arguments, and pairs it makes.
-const WORKLOADS: [(&str, &[&str], u64); 3] = [
+const WORKLOADS: [(&str, &[&str], u64); 5] = [
     ("churn", &["2000000"], 2_000_000),
+    ("deep", &["1000000", "10"], 1_000_000),
     ("deep", &["1000000", "20"], 1_000_000),
+    ("deep", &["1000000", "40"], 1_000_000),
     ("threads", &["400000", "4"], 1_600_000),
 ];
 
@@ -46,9 +48,10 @@ fn main() {
     let rounds: usize = rounds.unwrap_or(15).max(1);
     let heaptrack = find_in_path("heaptrack");
     let mut variants = vec![
-        Variant { name: "preload, paused", run: paused },
-        Variant { name: "preload, counting", run: counting },
-        Variant { name: "preload, counting, feed read at 10 Hz", run: feeding },
+        Variant { name: "paused", run: paused },
+        Variant { name: "counting", run: counting },
+        Variant { name: "stacks", run: stacks },
+        Variant { name: "stacks, feed read at 10 Hz", run: feeding },
     ];
     if heaptrack.is_some() {
         variants.push(Variant { name: "heaptrack (with its compressor)", run: under_heaptrack });
@@ -91,7 +94,8 @@ fn measure_programs(
         }
     }
     let cells: Vec<String> = added.into_iter().map(|sample| summary(sample, true)).collect();
-    println!("| {name} | {} | {} |", summary(plain, false), cells.join(" | "));
+    let depth = arguments.get(1).map(|of| format!(" {of}")).unwrap_or_default();
+    println!("| {name}{depth} | {} | {} |", summary(plain, false), cells.join(" | "));
 }
 
 /// Median and the ranks around it that hold it with 95 % confidence.
@@ -122,6 +126,11 @@ fn paused(name: &str, arguments: &[&str]) -> f64 {
 }
 
 fn counting(name: &str, arguments: &[&str]) -> f64 {
+    let session = Session::traced_with(0);
+    work_ns(session.command(program(name)).args(arguments))
+}
+
+fn stacks(name: &str, arguments: &[&str]) -> f64 {
     let session = Session::traced();
     work_ns(session.command(program(name)).args(arguments))
 }

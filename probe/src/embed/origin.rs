@@ -8,7 +8,7 @@ use super::step_aside;
 use crate::{
     process::{self, Origin},
     session::{
-        layout::{COMMAND, PAGE, Session, entry},
+        layout::{COMMAND, FRAMES, PAGE, Session, entry},
         memory::{LEAST_SIZE, Memory, Settings, TREE_SIZE},
     },
     sys,
@@ -53,6 +53,7 @@ fn sparse_memory() -> Option<Memory> {
         now_ns: sys::monotonic_ns(),
         tick_ns: TICK_NS,
         limit: LIMIT,
+        frames: FRAMES,
     };
     let mut size = TREE_SIZE.min(file_size_limit()) / PAGE * PAGE;
     while size >= LEAST_SIZE {

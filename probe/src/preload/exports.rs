@@ -1,6 +1,7 @@
 //! The C symbols.
 
 use core::{
+    arch::naked_asm,
     ffi::{c_int, c_void},
     ptr::null_mut,
 };
@@ -9,42 +10,66 @@ use super::{bootstrap, next, start::ORIGIN};
 use crate::{
     fast::{self, Step},
     hook::{self, Allocation},
+    session::layout::Slot,
     shadow::COARSE,
+    stack::Caller,
 };
 
 type Pointer = *mut c_void;
 
-/// Records a block that the next allocator returned, and returns it.
+/// Records a block that the next allocator returned to `caller`, and returns it.
 ///
 /// The usual case is a straight line that ends in a jump; whatever else there is, is reached
 /// by a jump as well, so that the line needs no stack.
 #[inline(always)]
-fn record(block: Pointer, size: usize) -> Pointer {
-    let address = block.addr();
-    let Some(usable) = next::glibc_usable_size(block) else { return record_carefully(block, size) };
-    let new = Allocation { address, size: size as u64, usable };
+fn record(block: Pointer, size: usize, caller: Caller) -> Pointer {
+    let Some(usable) = next::glibc_usable_size(block) else {
+        return record_carefully(block, size, caller);
+    };
+    let new = Allocation { address: block.addr(), size: size as u64, usable };
     match fast::allocated::<COARSE>(new) {
         Step::Done => block,
         Step::Unsettled => settle(block),
         Step::Untold(word) => tell(block, word),
-        Step::Unusual => record_carefully(block, size),
+        Step::Captured(slot) => record_with_stack(block, size, usable, caller.sp, caller.bp, slot),
+        Step::Unusual => record_carefully(block, size, caller),
+    }
+}
+
+/// The same with the stack: a line that needs more registers than are free.
+#[inline(never)]
+extern "C" fn record_with_stack(
+    block: Pointer,
+    size: usize,
+    usable: u64,
+    sp: usize,
+    bp: usize,
+    slot: &'static Slot,
+) -> Pointer {
+    let caller = Caller { sp, bp };
+    let new = Allocation { address: block.addr(), size: size as u64, usable };
+    match fast::allocated_with_stack::<COARSE>(new, slot, caller) {
+        Step::Done => block,
+        Step::Unsettled => settle(block),
+        Step::Untold(word) => tell(block, word),
+        Step::Captured(_) | Step::Unusual => record_carefully(block, size, caller),
     }
 }
 
 /// For an allocator of another kind, and whatever else is not usual.
 #[inline(never)]
-fn record_carefully(block: Pointer, size: usize) -> Pointer {
+fn record_carefully(block: Pointer, size: usize, caller: Caller) -> Pointer {
     if !block.is_null() && !bootstrap::holds(block.cast()) {
         let usable = next::usable_size(block);
-        record_fine(Allocation { address: block.addr(), size: size as u64, usable });
+        record_fine(Allocation { address: block.addr(), size: size as u64, usable }, caller);
     }
     block
 }
 
-fn record_fine(new: Allocation) {
+fn record_fine(new: Allocation, caller: Caller) {
     match next::is_glibc() || new.usable == hook::UNKNOWN {
-        true => hook::allocated_carefully(&ORIGIN, new.address, new.size, new.usable),
-        false => hook::allocated(&ORIGIN, new),
+        true => hook::allocated_carefully(&ORIGIN, new, caller),
+        false => hook::allocated(&ORIGIN, new, caller),
     }
 }
 
@@ -60,19 +85,58 @@ fn settle(block: Pointer) -> Pointer {
     block
 }
 
+/// What a block's size, its caller's registers and its address come to, behind the call of the
+/// next allocator: `sp` leads to the return address of the allocation function.
+extern "C" fn recorded(block: Pointer, size: usize, sp: usize, bp: usize) -> Pointer {
+    record(block, size, Caller { sp, bp })
+}
+
 /// # Safety
 /// As C's `malloc`.
+#[unsafe(naked)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn malloc(bytes: usize) -> Pointer {
-    record(next::malloc(bytes), bytes)
+    // The size waits on the stack; rbp comes back from the call as it was.
+    naked_asm!(
+        ".cfi_startproc",
+        "push rdi",
+        ".cfi_adjust_cfa_offset 8",
+        "call [rip + {next}]",
+        "pop rsi",
+        ".cfi_adjust_cfa_offset -8",
+        "mov rdi, rax",
+        "mov rdx, rsp",
+        "mov rcx, rbp",
+        "jmp {recorded}",
+        ".cfi_endproc",
+        next = sym next::pointers::malloc,
+        recorded = sym recorded,
+    )
 }
 
 /// # Safety
 /// As C's `calloc`.
+#[unsafe(naked)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn calloc(count: usize, bytes: usize) -> Pointer {
     // A product that overflows makes the allocator fail, and then it is not recorded.
-    record(next::calloc(count, bytes), count.wrapping_mul(bytes))
+    naked_asm!(
+        ".cfi_startproc",
+        "mov rax, rdi",
+        "imul rax, rsi",
+        "push rax",
+        ".cfi_adjust_cfa_offset 8",
+        "call [rip + {next}]",
+        "pop rsi",
+        ".cfi_adjust_cfa_offset -8",
+        "mov rdi, rax",
+        "mov rdx, rsp",
+        "mov rcx, rbp",
+        "jmp {recorded}",
+        ".cfi_endproc",
+        next = sym next::pointers::calloc,
+        recorded = sym recorded,
+    )
 }
 
 /// # Safety
@@ -84,7 +148,18 @@ pub unsafe extern "C" fn free(block: Pointer) {
         Step::Done => next::free(block),
         Step::Unsettled => settle_and_free(block),
         Step::Untold(word) => tell_and_free(block, word),
+        Step::Captured(slot) => free_with_stack(block, usable, slot),
         Step::Unusual => free_carefully(block),
+    }
+}
+
+#[inline(never)]
+fn free_with_stack(block: Pointer, usable: u64, slot: &'static Slot) {
+    match fast::released_with_stack::<COARSE>(block.addr(), usable, slot) {
+        Step::Done => next::free(block),
+        Step::Unsettled => settle_and_free(block),
+        Step::Untold(word) => tell_and_free(block, word),
+        Step::Captured(_) | Step::Unusual => free_carefully(block),
     }
 }
 
@@ -128,22 +203,44 @@ pub unsafe extern "C" fn free_aligned_sized(block: Pointer, _: usize, _: usize) 
     unsafe { free(block) }
 }
 
-/// # Safety
-/// As C's `realloc`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn realloc(block: Pointer, bytes: usize) -> Pointer {
+/// Makes a C function of one that takes its caller's registers as two more arguments.
+macro_rules! with_caller {
+    ($(#[$doc:meta])* $name:ident ( $($argument:ident : $type:ty),* ) -> $result:ty,
+     $sp:literal, $bp:literal, $inner:ident) => {
+        $(#[$doc])*
+        #[unsafe(naked)]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name($($argument: $type),*) -> $result {
+            naked_asm!(
+                concat!("mov ", $sp, ", rsp"),
+                concat!("mov ", $bp, ", rbp"),
+                "jmp {inner}",
+                inner = sym $inner,
+            )
+        }
+    };
+}
+
+with_caller! {
+    /// # Safety
+    /// As C's `realloc`.
+    realloc(block: Pointer, bytes: usize) -> Pointer, "rdx", "rcx", realloc_for
+}
+
+extern "C" fn realloc_for(block: Pointer, bytes: usize, sp: usize, bp: usize) -> Pointer {
+    let caller = Caller { sp, bp };
     if block.is_null() {
-        return record(next::realloc(block, bytes), bytes);
+        return record(next::realloc(block, bytes), bytes, caller);
     }
     if bootstrap::holds(block.cast()) {
-        return leave_bootstrap(block, bytes);
+        return leave_bootstrap(block, bytes, caller);
     }
     let old = hook::take(block.addr(), next::usable_size(block));
     let new = next::realloc(block, bytes);
     if !new.is_null() {
         let usable = next::usable_size(new);
         let size = bytes as u64;
-        hook::moved(&ORIGIN, old, Allocation { address: new.addr(), size, usable });
+        hook::moved(&ORIGIN, old, Allocation { address: new.addr(), size, usable }, caller);
     } else if bytes == 0 {
         hook::vanished(&ORIGIN, old);
     } else {
@@ -153,8 +250,8 @@ pub unsafe extern "C" fn realloc(block: Pointer, bytes: usize) -> Pointer {
 }
 
 #[cold]
-fn leave_bootstrap(block: Pointer, bytes: usize) -> Pointer {
-    let new = record(next::malloc(bytes), bytes);
+fn leave_bootstrap(block: Pointer, bytes: usize, caller: Caller) -> Pointer {
+    let new = record(next::malloc(bytes), bytes, caller);
     if !new.is_null() {
         let length = bootstrap::length(block.cast()).min(bytes);
         // SAFETY: both blocks are at least that long and do not overlap.
@@ -163,13 +260,21 @@ fn leave_bootstrap(block: Pointer, bytes: usize) -> Pointer {
     new
 }
 
-/// # Safety
-/// As glibc's `reallocarray`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn reallocarray(block: Pointer, count: usize, bytes: usize) -> Pointer {
+with_caller! {
+    /// # Safety
+    /// As glibc's `reallocarray`.
+    reallocarray(block: Pointer, count: usize, bytes: usize) -> Pointer, "rcx", "r8", reallocarray_for
+}
+
+extern "C" fn reallocarray_for(
+    block: Pointer,
+    count: usize,
+    bytes: usize,
+    sp: usize,
+    bp: usize,
+) -> Pointer {
     match count.checked_mul(bytes) {
-        // SAFETY: passed on as it came.
-        Some(total) => unsafe { realloc(block, total) },
+        Some(total) => realloc_for(block, total, sp, bp),
         None => {
             // SAFETY: errno's location is valid for the calling thread.
             unsafe { *libc::__errno_location() = libc::ENOMEM };
@@ -178,48 +283,65 @@ pub unsafe extern "C" fn reallocarray(block: Pointer, count: usize, bytes: usize
     }
 }
 
-/// # Safety
-/// As POSIX's `posix_memalign`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn posix_memalign(
+with_caller! {
+    /// # Safety
+    /// As POSIX's `posix_memalign`.
+    posix_memalign(place: *mut Pointer, alignment: usize, bytes: usize) -> c_int, "rcx", "r8", posix_memalign_for
+}
+
+extern "C" fn posix_memalign_for(
     place: *mut Pointer,
     alignment: usize,
     bytes: usize,
+    sp: usize,
+    bp: usize,
 ) -> c_int {
     let status = next::posix_memalign(place, alignment, bytes);
     if status == 0 {
         // SAFETY: the call succeeded, so the place holds a block.
-        record(unsafe { *place }, bytes);
+        record(unsafe { *place }, bytes, Caller { sp, bp });
     }
     status
 }
 
-/// # Safety
-/// As C's `aligned_alloc`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn aligned_alloc(alignment: usize, bytes: usize) -> Pointer {
-    record(next::aligned_alloc(alignment, bytes), bytes)
+with_caller! {
+    /// # Safety
+    /// As C's `aligned_alloc`.
+    aligned_alloc(alignment: usize, bytes: usize) -> Pointer, "rdx", "rcx", aligned_alloc_for
 }
 
-/// # Safety
-/// As `memalign`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn memalign(alignment: usize, bytes: usize) -> Pointer {
-    record(next::memalign(alignment, bytes), bytes)
+extern "C" fn aligned_alloc_for(alignment: usize, bytes: usize, sp: usize, bp: usize) -> Pointer {
+    record(next::aligned_alloc(alignment, bytes), bytes, Caller { sp, bp })
 }
 
-/// # Safety
-/// As `valloc`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn valloc(bytes: usize) -> Pointer {
-    record(next::valloc(bytes), bytes)
+with_caller! {
+    /// # Safety
+    /// As `memalign`.
+    memalign(alignment: usize, bytes: usize) -> Pointer, "rdx", "rcx", memalign_for
 }
 
-/// # Safety
-/// As `pvalloc`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn pvalloc(bytes: usize) -> Pointer {
-    record(next::pvalloc(bytes), bytes)
+extern "C" fn memalign_for(alignment: usize, bytes: usize, sp: usize, bp: usize) -> Pointer {
+    record(next::memalign(alignment, bytes), bytes, Caller { sp, bp })
+}
+
+with_caller! {
+    /// # Safety
+    /// As `valloc`.
+    valloc(bytes: usize) -> Pointer, "rsi", "rdx", valloc_for
+}
+
+extern "C" fn valloc_for(bytes: usize, sp: usize, bp: usize) -> Pointer {
+    record(next::valloc(bytes), bytes, Caller { sp, bp })
+}
+
+with_caller! {
+    /// # Safety
+    /// As `pvalloc`.
+    pvalloc(bytes: usize) -> Pointer, "rsi", "rdx", pvalloc_for
+}
+
+extern "C" fn pvalloc_for(bytes: usize, sp: usize, bp: usize) -> Pointer {
+    record(next::pvalloc(bytes), bytes, Caller { sp, bp })
 }
 
 /// # Safety

@@ -38,7 +38,7 @@ macro_rules! next_functions {
     ($($name:ident ( $($argument:ident : $type:ty),* ) -> $result:ty, $symbol:literal, $stand_in:expr;)*) => {
         // Named after the functions, as one list makes both.
         #[allow(non_upper_case_globals)]
-        mod pointers {
+        pub mod pointers {
             use super::*;
             $(pub static $name: AtomicPtr<c_void> = AtomicPtr::new(stubs::$name as *mut c_void);)*
         }

@@ -65,6 +65,16 @@ pub fn clear(header: &Header, now_ns: u64) {
     let _ = header.pulse.fetch_update(AcqRel, Relaxed, next);
 }
 
+/// Tells every thread of the tree that code went away.
+pub fn tell_unloaded(header: &Header) {
+    header.pulse.fetch_xor(flag::UNLOADED, AcqRel);
+}
+
+/// Has every captured stack checked from now on, which is slow.
+pub fn check_stacks(header: &Header) {
+    header.pulse.fetch_or(flag::CHECK, AcqRel);
+}
+
 /// Lets one tick pass.
 pub fn advance_tick(header: &Header) {
     header.pulse.fetch_add(flag::ONE_TICK, AcqRel);

@@ -15,7 +15,7 @@ use super::size_class;
 /// First word of session memory.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"memtop\0S");
 /// Version of this layout.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Pieces are handed out in multiples of this.
 pub const PAGE: u64 = 4096;
 /// How many sessions one memory can hold.
@@ -28,6 +28,16 @@ pub const RING: usize = 512;
 pub const INTERVALS: usize = 128;
 /// Tick maxima are kept for this many ticks.
 pub const TICK_PEAKS: usize = 64;
+/// Entries of the two upper levels of a slot's table of stack cells.
+pub const CELL_TABLE: usize = 512;
+/// Cells of a leaf of that table: one page.
+pub const CELLS: usize = 64;
+/// So many slots have stack cells of their own; later ones share those of slot 0.
+pub const OWN_CELLS: usize = 64;
+/// Most frames of a stack that can be asked for.
+pub const MAX_FRAMES: u32 = 512;
+/// Frames of a stack that are kept unless something else is asked for.
+pub const FRAMES: u32 = 128;
 /// Bytes of a process's command line that are kept.
 pub const COMMAND: usize = 1024;
 
@@ -37,6 +47,11 @@ pub mod flag {
     pub const TRACING: u64 = 1;
     /// Events are pushed into the rings.
     pub const FEED: u64 = 2;
+    /// Every captured stack is compared with one that was walked without any memory of others:
+    /// slow, for tests.
+    pub const CHECK: u64 = 4;
+    /// Changes when a library went away, so that every thread forgets what it knew of code.
+    pub const UNLOADED: u64 = 8;
     /// One bit for each clear: `pulse & CLEARS`.
     pub const CLEARS: u64 = 0xFFFF_0000;
     /// What a clear adds to the pulse.
@@ -82,7 +97,10 @@ pub struct Header {
     pub intervals_begun: AtomicU32,
     /// `CLOCK_MONOTONIC` at the last clear, nanoseconds; 0 = never.
     pub cleared_ns: AtomicU64,
-    _pieces: [u64; 3],
+    /// Frames of a stack to keep; 0 = no stacks. Written once, by the creator.
+    pub frames: AtomicU32,
+    _frames: AtomicU32,
+    _pieces: [u64; 2],
     /// Stretches of tracing.
     pub intervals: [Interval; INTERVALS],
 }
@@ -127,7 +145,10 @@ pub struct Session {
     pub private_bytes: AtomicU64,
     /// `clears << 32 | first id`: words with a lower id are not this window's.
     pub id_base: AtomicU64,
-    _identity: u64,
+    /// First id of the session: the stack records count from here.
+    pub first_id: AtomicU32,
+    /// Id that the next new stack, or the next window, gets.
+    pub next_id: AtomicU32,
 
     /// Live bytes as far as threads have flushed them.
     pub live_bytes: AtomicI64,
@@ -143,7 +164,9 @@ pub struct Session {
     pub membership: AtomicU32,
     /// Blocks that could not be noted, for want of memory.
     pub unattributed: AtomicU64,
-    _flow: [u64; 3],
+    /// Offset of the [`StackTable`](super::stacks::StackTable); 0 = no stacks are captured.
+    pub stack_table: AtomicU64,
+    _flow: [u64; 2],
 
     /// Highest live bytes seen at a flush.
     pub peak_bytes: AtomicI64,
@@ -192,7 +215,8 @@ pub struct Cell {
     pub peak_blocks: AtomicI64,
     /// Allocated − freed bytes at the copy.
     pub peak_bytes: AtomicI64,
-    _spare: u64,
+    /// Temporary blocks; counted in the cells of stacks only.
+    pub temporary: AtomicU64,
 }
 
 /// One thread's part of the ledger, and its event ring.
@@ -266,14 +290,38 @@ pub struct Slot {
     /// What former owners of this slot allocated: the sum over cells when the owner came.
     pub former: Figures,
 
+    /// Address of what the owner knows of stacks, in its process's private memory; 0 = nothing.
+    pub stacks: AtomicU64,
+    /// One of [`capture`].
+    pub capture: AtomicU32,
+    /// [`Session::first_id`].
+    pub first_id: AtomicU32,
+    _stacks: [u64; 6],
+    /// What was allocated in this window without a known stack: by a signal handler inside a
+    /// hook, or beyond a limit.
+    pub loose: Cell,
     /// Cleared figures: what the counters stood at when the current window began.
     pub cleared: Cleared,
     /// One cell a size class.
     pub classes: [Cell; size_class::COUNT],
     /// Cells at the last clear; read only when the clear bits of `pulse` are not zero.
     pub cleared_classes: [ClearedCell; size_class::COUNT],
+    /// The table of stack cells, by id − first id: bits 15.. here, 6..15 in a page of
+    /// [`CELL_TABLE`] further entries, the rest in a page of [`CELLS`]. Entries are distances
+    /// from this slot, bytes; 0 = none.
+    pub cells: [AtomicU64; CELL_TABLE],
     /// The owner's events.
     pub ring: Ring,
+}
+
+/// What a slot does about stacks: [`Slot::capture`].
+pub mod capture {
+    /// None are captured.
+    pub const OFF: u32 = 0;
+    /// Cells of its own.
+    pub const OWN: u32 = 1;
+    /// The cells of slot 0, shared with others.
+    pub const SHARED: u32 = 2;
 }
 
 /// Sums over the cells of a slot.
@@ -387,10 +435,11 @@ const _: () = {
     assert!(offset_of!(Slot, gate) == 0);
     assert!(offset_of!(Slot, high_blocks) == 64);
     assert!(offset_of!(Slot, flushed_bytes) == 128);
-    assert!(offset_of!(Slot, cleared) == 256);
+    assert!(offset_of!(Slot, stacks) == 256);
+    assert!(offset_of!(Slot, loose) == 320);
     // All that a small process touches lies in the first page.
     assert!(offset_of!(Slot, cleared_classes) <= 4096);
-    assert!(size_of::<Slot>() <= 24 * 1024);
+    assert!(size_of::<Slot>() <= 28 * 1024);
     assert!(RING.is_power_of_two());
 };
 

@@ -5,7 +5,9 @@
 
 use core::{ffi::CStr, mem::align_of, ptr::NonNull, sync::atomic::Ordering::Relaxed};
 
-use super::layout::{Header, MAGIC, PAGE, PIECES, SESSIONS, Session, Slot, TABLE, VERSION};
+use super::layout::{
+    Header, MAGIC, MAX_FRAMES, PAGE, PIECES, SESSIONS, Session, Slot, TABLE, VERSION,
+};
 
 /// Name of the memfd; `/proc/PID/fd` shows it as `/memfd:memtop-session (deleted)`.
 pub const NAME: &CStr = c"memtop-session";
@@ -47,6 +49,8 @@ pub struct Settings {
     pub tick_ns: u64,
     /// Tracer memory that may be used, bytes.
     pub limit: u64,
+    /// Frames of a stack to keep; 0 = no stacks.
+    pub frames: u32,
 }
 
 /// A mapping of session memory. It stays until the process ends: the probe can never know
@@ -110,6 +114,7 @@ impl Memory {
         header.tick_ns.store(settings.tick_ns, Relaxed);
         header.next_piece.store(PIECES, Relaxed);
         header.limit.store(settings.limit, Relaxed);
+        header.frames.store(settings.frames.min(MAX_FRAMES), Relaxed);
         header.magic.store(MAGIC, Relaxed);
     }
 
@@ -172,6 +177,11 @@ impl Memory {
         self.length
     }
 
+    /// Where an offset is in this mapping. What lies there may be hostile.
+    pub(crate) fn address_of(&self, offset: u64) -> usize {
+        self.base.as_ptr().expose_provenance().wrapping_add(offset as usize)
+    }
+
     /// The header page.
     pub fn header(&self) -> &'static Header {
         // SAFETY: every mapping is at least LEAST_SIZE long and page aligned; the header is
@@ -197,6 +207,16 @@ impl Memory {
     /// The slot at an offset that may be hostile.
     pub fn slot(&self, offset: u64) -> Option<&'static Slot> {
         // SAFETY: `at` checked bounds and alignment; atomics have no invalid values.
+        Some(unsafe { self.at(offset)?.as_ref() })
+    }
+
+    /// What lies at an offset that may be hostile: a structure of atomics, for which any bytes
+    /// are valid.
+    ///
+    /// # Safety
+    /// `T` is made of atomics alone.
+    pub(crate) unsafe fn get<T>(&self, offset: u64) -> Option<&'static T> {
+        // SAFETY: `at` checked bounds and alignment; the caller vouches for the type.
         Some(unsafe { self.at(offset)?.as_ref() })
     }
 

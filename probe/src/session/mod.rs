@@ -23,3 +23,4 @@ pub mod memory;
 #[cfg(feature = "std")]
 pub mod reader;
 pub mod size_class;
+pub mod stacks;

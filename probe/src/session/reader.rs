@@ -5,11 +5,15 @@
 //! at most the operations that threads are inside. Frees are read before allocations, so that
 //! live figures never go below zero.
 
+mod stacks;
 mod sums;
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::vec::Vec;
 
+pub use stacks::{
+    CaptureReading, ModuleReading, NodeReading, SiteReading, SiteThreadReading, StackReading,
+};
 use sums::Sums;
 
 use super::{
@@ -156,6 +160,8 @@ pub struct EventReading {
     pub birth_tick: u32,
     /// Thread that did it.
     pub tid: u32,
+    /// Id of the block's stack, less its session's first; meaningless when untracked.
+    pub stack: u32,
 }
 
 impl Reader {
@@ -234,7 +240,7 @@ impl Reader {
             return;
         };
         for slot in self.slots(session) {
-            drain_slot(slot, into);
+            drain_slot(session, slot, into);
         }
     }
 
@@ -274,9 +280,10 @@ fn pending_high(slot: &Slot, from: u64) -> Option<u64> {
     (recent && slot.alone.load(Relaxed) != 0).then_some(high.max(0) as u64)
 }
 
-fn drain_slot(slot: &Slot, into: &mut Vec<EventReading>) {
+fn drain_slot(session: &Session, slot: &Slot, into: &mut Vec<EventReading>) {
     let ring = &slot.ring;
     let tid = slot.owner.load(Relaxed);
+    let first_id = session.first_id.load(Relaxed);
     // Pairs with the producer's Release: events below `head` are written.
     let head = ring.head.load(Acquire);
     let tail = ring.tail.load(Relaxed);
@@ -291,6 +298,7 @@ fn drain_slot(slot: &Slot, into: &mut Vec<EventReading>) {
             tick: ticks as u32,
             birth_tick: (ticks >> 32) as u32,
             tid,
+            stack: (event.id.load(Relaxed) as u32).wrapping_sub(first_id),
         });
     }
     // Pairs with the producer's Acquire: it may now write over what was read.

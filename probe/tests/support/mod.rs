@@ -19,8 +19,9 @@ use std::{
 
 use memtop_probe::session::{
     control,
+    layout::FRAMES,
     memory::{Memory, Settings, TREE_SIZE},
-    reader::{ClassReading, EventReading, Reader, SessionReading},
+    reader::{ClassReading, EventReading, Reader, SessionReading, SiteReading},
     size_class,
 };
 use serde_json::Value;
@@ -120,14 +121,19 @@ pub struct Drained {
 impl Session {
     /// Tracing from the start; a tick every 10 ms.
     pub fn traced() -> Session {
-        let session = Session::paused();
+        Session::traced_with(FRAMES)
+    }
+
+    /// Tracing from the start, keeping so many frames of each stack; 0 = no stacks.
+    pub fn traced_with(frames: u32) -> Session {
+        let session = Session::new(Duration::from_millis(10), false, frames);
         session.set_tracing(true);
         session
     }
 
     /// Paused; a tick every 10 ms.
     pub fn paused() -> Session {
-        Session::new(Duration::from_millis(10), false)
+        Session::new(Duration::from_millis(10), false, FRAMES)
     }
 
     /// Tracing, and the events are drained as they come.
@@ -137,13 +143,13 @@ impl Session {
 
     /// Tracing, with a tick and a look into the rings every so often.
     pub fn with_feed_every(tick: Duration) -> Session {
-        let session = Session::new(tick, true);
+        let session = Session::new(tick, true, FRAMES);
         control::set_feed(session.memory.header(), true);
         session.set_tracing(true);
         session
     }
 
-    fn new(tick: Duration, drain: bool) -> Session {
+    fn new(tick: Duration, drain: bool, frames: u32) -> Session {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let nonce = u64::from(std::process::id()) << 32 | NEXT.fetch_add(1, Relaxed);
         let settings = Settings {
@@ -152,6 +158,7 @@ impl Session {
             now_ns: now_ns(),
             tick_ns: tick.as_nanos() as u64,
             limit: 4 << 30,
+            frames,
         };
         let (memory, descriptor) = Memory::create(&settings).expect("session memory");
         let drained = Arc::new(Drained::default());
@@ -178,6 +185,22 @@ impl Session {
 
     pub fn set_tracing(&self, on: bool) {
         control::set_tracing(self.memory.header(), on, now_ns());
+    }
+
+    /// Has every captured stack compared with a full walk.
+    pub fn check_stacks(&self) {
+        control::check_stacks(self.memory.header());
+    }
+
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// What was allocated under each stack of a process.
+    pub fn sites(&self, index: usize) -> Vec<SiteReading> {
+        let mut sites = Vec::new();
+        self.reader.read_sites(index, &mut sites);
+        sites
     }
 
     pub fn clear(&self) {

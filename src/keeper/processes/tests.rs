@@ -28,6 +28,7 @@ impl Launch {
             now_ns: clock::monotonic_ns(),
             tick_ns: 1000,
             limit: LEAST_SIZE,
+            frames: 0,
         };
         let (memory, fd) = Memory::create(&settings).unwrap();
         drop(descriptor::adopt(fd));

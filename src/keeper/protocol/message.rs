@@ -271,6 +271,7 @@ fn put_options(builder: Builder, options: &Options) -> Builder {
         .optional(options.stop_after.map(nanoseconds))
         .time(options.tick)
         .optional(options.tracer_limit)
+        .uint(u64::from(options.frames))
         .words(&library)
         .words(&options.command)
 }
@@ -287,6 +288,7 @@ fn options(parser: &mut Parser<'_>) -> Result<Options, Malformed> {
         stop_after: parser.optional()?.map(Duration::from_nanos),
         tick: parser.time()?,
         tracer_limit: parser.optional()?,
+        frames: u32::try_from(parser.uint()?).map_err(|_| Malformed)?,
         library: parser.words()?.into_iter().next().map(Into::into),
         command: parser.words()?,
     })

@@ -14,6 +14,7 @@ fn from_viewers() -> Vec<FromViewer> {
     options.start = Start::After(Duration::from_millis(5));
     options.stop_after = Some(Duration::from_secs(9));
     options.tracer_limit = Some(7);
+    options.frames = 40;
     options.library = Some("/tmp/lib.so".into());
     vec![
         FromViewer::Open { version: 3, purpose: Purpose::Ask },
