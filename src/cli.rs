@@ -89,11 +89,12 @@ pub struct TraceOptions {
     /// that suffer read "≥".
     #[arg(long, value_name = "SIZE", env = "MEMTOP_MAX_TRACER_MEMORY", hide_env = true, value_parser = parse_size)]
     pub max_tracer_memory: Option<u64>,
-    /// Do not capture stacks. (No stacks are captured yet.)
+    /// Do not capture stacks: how much and in what sizes, but not where from.
     #[arg(long, env = "MEMTOP_NO_STACKS", hide_env = true, value_parser = FalseyValueParser::new())]
     pub no_stacks: bool,
-    /// Frames of a stack to keep.
-    #[arg(long, value_name = "N", env = "MEMTOP_DEPTH", hide = true)]
+    /// Frames of a stack to keep, from 1 to 512; deeper stacks lose their outermost ones and
+    /// are marked as cut [default: 128].
+    #[arg(long, value_name = "N", env = "MEMTOP_DEPTH", hide_env = true, value_parser = clap::value_parser!(u32).range(1..=512))]
     pub depth: Option<u32>,
     /// Record every allocation and free.
     #[arg(long, env = "MEMTOP_EVENTS", hide = true, value_parser = FalseyValueParser::new())]

@@ -10,6 +10,7 @@ use std::{
 };
 
 use crossbeam_channel::never;
+use memtop_probe::session::layout;
 use memtop_ui::data::{Notice, Origin};
 
 use crate::{
@@ -47,6 +48,11 @@ fn launch_options(trace: &TraceOptions, program: &[OsString]) -> Options {
         frames: frames(trace),
         ..Options::new(program.to_vec())
     }
+}
+
+/// How many frames of a stack to keep.
+fn frames(trace: &TraceOptions) -> u32 {
+    if trace.no_stacks { 0 } else { trace.depth.unwrap_or(layout::FRAMES) }
 }
 
 /// `--stop` counts from the start of tracing, the schedule from the launch.

@@ -10,8 +10,11 @@ use memtop_probe::session::reader::{ClockReading, Reader, SessionReading};
 
 use super::history::History;
 use crate::{
-    model::{Exit, Point, ProcessState},
-    source::session::{self, Facts},
+    model::{Exit, Point, ProcessState, Sites},
+    source::{
+        session::{self, Facts},
+        sites::Follower,
+    },
     sys::process::{self, Handle},
 };
 
@@ -206,12 +209,14 @@ impl Processes {
         }
     }
 
-    /// The state of every image.
+    /// The state of every image, its sites included.
     pub fn states(&self, reader: &Reader) -> Vec<ProcessState> {
         let clock = reader.clock();
         let state = |image: &Image| {
             let timeline = image.history.points().to_vec();
-            Some(ProcessState { timeline, ..image.state(reader, &clock, self)? })
+            let mut sites = Sites::default();
+            sites.apply(Follower::whole(reader, image.index));
+            Some(ProcessState { timeline, sites, ..image.state(reader, &clock, self)? })
         };
         self.images.iter().filter_map(state).collect()
     }

@@ -20,8 +20,8 @@ use crate::{
         history::History,
         processes::{Image, Processes},
     },
-    model::{Event, EventKind, Exit, ImageName, Point, ProcessState, Reading, SitesUpdate},
-    source::surroundings::Surroundings,
+    model::{Event, EventKind, Exit, ImageName, Point, ProcessState, Reading},
+    source::{sites::Follower, surroundings::Surroundings},
     sys::clock,
 };
 
@@ -50,6 +50,7 @@ pub struct Live {
     /// Sessions that have ended and whose last events were taken.
     emptied: BTreeSet<usize>,
     surroundings: Surroundings,
+    sites: Follower,
 }
 
 impl Live {
@@ -83,6 +84,7 @@ impl Live {
             reads: 0,
             emptied: BTreeSet::new(),
             surroundings: Surroundings::default(),
+            sites: Follower::default(),
         }
     }
 
@@ -139,13 +141,15 @@ impl Live {
         let state = image.and_then(|image| self.state(image));
         let gap = image.zip(state.as_ref());
         let gap = gap.and_then(|(image, state)| self.surroundings.gap(image, state));
+        let index = image.map(|image| image.index);
+        let sites = index.map(|index| self.sites.look(&self.reader, index)).unwrap_or_default();
         let tree = self.surroundings.tree(&self.processes, &self.reader);
         Reading {
             now_s: image.map_or(0.0, |image| image.lived_ns(now_ns) as f64 / 1e9),
             images: self.processes.images().iter().map(|image| self.name(image)).collect(),
             shown,
             state,
-            sites: SitesUpdate::default(),
+            sites,
             timeline: image.map(|image| self.timeline(image).to_vec()).unwrap_or_default(),
             events,
             gap,

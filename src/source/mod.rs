@@ -2,6 +2,7 @@
 
 pub mod live;
 pub mod session;
+pub mod sites;
 pub mod surroundings;
 
 use memtop_probe::session::{control, reader::Reader};

@@ -164,7 +164,7 @@ fn exactness(reading: &SessionReading) -> Exactness {
         lost_records: reading.lost_records,
         unattributed_blocks: reading.unattributed,
         frames_unresolved: None,
-        stacks_cut: None,
+        stacks_cut: reading.stacks_cut,
         tracer_bytes: reading.tracer_bytes,
         ns_per_event: None,
     }

@@ -42,6 +42,7 @@ fn helper_embedded() {
         now_ns: 1,
         tick_ns: 1,
         limit: memory::LEAST_SIZE,
+        frames: 0,
     };
     let (memory, _kept) = memory::Memory::create(&settings).unwrap();
     let offset = memory.take_piece(size_of::<layout::Session>() as u64).unwrap();

@@ -139,6 +139,8 @@ pub struct SessionReading {
     pub unattributed: u64,
     /// Events that the ring lost.
     pub dropped_events: u64,
+    /// Stacks that lost their outermost frames to the limit; `None` without stacks.
+    pub stacks_cut: Option<u64>,
     /// Shared and private tracer memory handed out, bytes.
     pub tracer_bytes: u64,
     /// Threads; the row with tid 0 sums up the ended ones.
@@ -213,7 +215,8 @@ impl Reader {
     /// Everything about session `index`; `None` while it is being claimed.
     pub fn read(&self, index: usize) -> Option<SessionReading> {
         let session = self.session(index)?;
-        Some(Sums::over(self, session).into_reading(session))
+        let stacks_cut = self.capture(index).map(|capture| capture.cut);
+        Some(Sums::over(self, session).into_reading(session, stacks_cut))
     }
 
     /// Arguments of session `index`; empty until it has said.

@@ -54,9 +54,11 @@ pub struct StackTable {
     pub node_chunks: [AtomicU64; CHUNKS],
     /// Offsets of the chunks of stack records.
     pub stack_chunks: [AtomicU64; CHUNKS],
+    /// Stacks that were cut at the limit.
+    pub cut: AtomicU64,
     /// Where the next module record goes: offset of the page's rest, and its end.
     pub module_room: [AtomicU64; 2],
-    _spare: [u64; 90],
+    _spare: [u64; 89],
     /// Offsets of the module records.
     pub module_records: [AtomicU64; MODULES],
 }

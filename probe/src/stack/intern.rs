@@ -246,6 +246,7 @@ impl Book {
             at.session.next_id.fetch_sub(1, AcqRel);
             return None;
         }
+        at.table.cut.fetch_add(u64::from(cut), Relaxed);
         let cut = if cut { CUT } else { 0 };
         at.write_record(id, WRITTEN | cut | u64::from(node));
         entry.stack.store(id, Relaxed);

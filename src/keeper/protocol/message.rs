@@ -271,7 +271,7 @@ fn put_options(builder: Builder, options: &Options) -> Builder {
         .optional(options.stop_after.map(nanoseconds))
         .time(options.tick)
         .optional(options.tracer_limit)
-        .uint(u64::from(options.frames))
+        .u32(options.frames)
         .words(&library)
         .words(&options.command)
 }
@@ -288,7 +288,7 @@ fn options(parser: &mut Parser<'_>) -> Result<Options, Malformed> {
         stop_after: parser.optional()?.map(Duration::from_nanos),
         tick: parser.time()?,
         tracer_limit: parser.optional()?,
-        frames: u32::try_from(parser.uint()?).map_err(|_| Malformed)?,
+        frames: parser.u32()?,
         library: parser.words()?.into_iter().next().map(Into::into),
         command: parser.words()?,
     })

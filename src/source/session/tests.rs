@@ -20,6 +20,7 @@ fn reading() -> SessionReading {
         ..ClassReading::default()
     };
     SessionReading {
+        stacks_cut: None,
         entry: layout::entry::FORK,
         pid: 7,
         parent: 3,

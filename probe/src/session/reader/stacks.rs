@@ -87,6 +87,8 @@ impl SiteReading {
 pub struct CaptureReading {
     /// Captures that could not be kept, for want of memory or of ids.
     pub unkept: u64,
+    /// Stacks that were cut at the limit.
+    pub cut: u64,
     /// Captures that were compared with a full walk.
     pub checked: u64,
     /// Those that differed.
@@ -144,6 +146,7 @@ impl Reader {
         let (_, table) = self.stack_table(index)?;
         Some(CaptureReading {
             unkept: table.unkept.load(Relaxed),
+            cut: table.cut.load(Relaxed),
             checked: table.checked.load(Relaxed),
             differing: table.differing.load(Relaxed),
         })

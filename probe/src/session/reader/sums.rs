@@ -172,7 +172,11 @@ impl Sums {
         add(&mut self.slots, 1);
     }
 
-    pub(super) fn into_reading(mut self, session: &Session) -> SessionReading {
+    pub(super) fn into_reading(
+        mut self,
+        session: &Session,
+        stacks_cut: Option<u64>,
+    ) -> SessionReading {
         if self.ended.allocations != 0 || self.ended.current_bytes != 0 {
             self.threads.push(self.ended);
         }
@@ -206,6 +210,7 @@ impl Sums {
             lost_records: self.lost,
             unattributed: session.unattributed.load(Relaxed),
             dropped_events: self.dropped,
+            stacks_cut,
             tracer_bytes: (size_of::<Session>() as u64 + self.slots * size_of::<Slot>() as u64)
                 .saturating_add(session.private_bytes.load(Relaxed)),
             threads: self.threads,
