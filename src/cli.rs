@@ -411,7 +411,7 @@ mod tests {
         }
         let run = command.find_subcommand_mut("run").expect("run");
         let help = run.render_long_help().to_string();
-        assert!(!help.contains("--events") && !help.contains("--depth"));
+        assert!(!help.contains("--events"));
     }
 
     #[test]
