@@ -11,15 +11,16 @@ use memtop_probe::session::reader::{ClockReading, Reader, SessionReading};
 use super::history::History;
 use crate::{
     model::{Exit, Point, ProcessState, Sites},
+    procfs::mappings,
     source::{
         session::{self, Facts},
         sites::Follower,
     },
-    sys::process::{self, Handle},
+    sys::process::{self, Handle, Incarnation},
 };
 
-/// Executables are compared so often.
-const EXECUTABLES_EVERY_NS: u64 = 1_000_000_000;
+/// Incarnations are compared so often.
+const EXECS_EVERY_NS: u64 = 1_000_000_000;
 
 /// One process image.
 #[derive(Debug)]
@@ -32,10 +33,13 @@ pub struct Image {
     pub generation: u32,
     started_ns: u64,
     handle: Handle,
-    executable: Option<(u64, u64)>,
+    /// What it was when it was met; another one is another program.
+    incarnation: Option<Incarnation>,
     names: BTreeMap<u32, String>,
     history: History,
     sampled_tick: u64,
+    /// That its incarnation is the one of the session was looked at.
+    is_sure: bool,
     end: Option<End>,
 }
 
@@ -59,6 +63,17 @@ pub struct Changes {
     pub ended: Vec<usize>,
 }
 
+/// How one learns whether a process has session memory mapped; tests have sessions of processes
+/// that know nothing of them.
+#[derive(Debug)]
+struct Presence(fn(u32) -> Option<bool>);
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self(mappings::has_session)
+    }
+}
+
 /// All images, in order of their sessions.
 #[derive(Debug, Default)]
 pub struct Processes {
@@ -66,7 +81,8 @@ pub struct Processes {
     images: Vec<Image>,
     /// The last image of each pid.
     last: HashMap<u32, usize>,
-    executables_at_ns: u64,
+    execs_at_ns: u64,
+    presence: Presence,
     root: Option<u32>,
     root_end: Option<(Exit, u64)>,
     /// Ends of images that somebody else saw, until the images are met here.
@@ -138,10 +154,11 @@ impl Processes {
                 generation: former.map_or(0, |generation| generation.saturating_add(1)),
                 started_ns,
                 handle: Handle::open(pid, started_ns.min(now_ns)),
-                executable: process::executable(pid),
+                incarnation: process::incarnation(pid),
                 names: BTreeMap::new(),
                 history: History::default(),
                 sampled_tick: 0,
+                is_sure: false,
                 end: None,
             });
         }
@@ -186,13 +203,16 @@ impl Processes {
     /// An exec of a program that cannot be traced makes no new session, and still ends the
     /// former image: its figures would stand beside a process that has nothing to do with them.
     fn notice_untraced_execs(&mut self, reader: &Reader, now_ns: u64, changes: &mut Changes) {
-        if now_ns < self.executables_at_ns {
+        if now_ns < self.execs_at_ns {
             return;
         }
-        self.executables_at_ns = now_ns.saturating_add(EXECUTABLES_EVERY_NS);
+        self.execs_at_ns = now_ns.saturating_add(EXECS_EVERY_NS);
         for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
-            let now = process::executable(image.pid);
-            if now.is_some() && image.executable.is_some() && now != image.executable {
+            let now = process::incarnation(image.pid);
+            let is_new = now.is_some() && now != image.incarnation;
+            // What it was when it was met may have come after an exec already.
+            let unsure = !std::mem::replace(&mut image.is_sure, true);
+            if is_new || (unsure && (self.presence.0)(image.pid) == Some(false)) {
                 image.finish(reader, now_ns, None, changes);
                 changes.ended.push(image.index);
             }

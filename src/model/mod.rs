@@ -25,7 +25,7 @@ pub mod tables;
 pub mod tree;
 pub mod window;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub use diff::{Change, Difference, Tally};
 pub use events::{Event, EventKind, EventLog};
@@ -69,6 +69,8 @@ pub struct Reading {
     pub gap: Option<Gap>,
     /// All processes in order of their start, then those that are not traced.
     pub tree: Arc<Vec<Arc<TreeRow>>>,
+    /// When the tree was looked at, since the launch.
+    pub tree_at: Duration,
     /// Whether new blocks are recorded now.
     pub tracing: bool,
     /// How the program ended, once it has.

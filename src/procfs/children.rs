@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     keeper::preflight::{self, Untraceable},
-    sys::process,
+    sys::process::{self, Incarnation},
 };
 
 /// A process of the tree that is not traced.
@@ -31,8 +31,8 @@ pub struct Untraced {
     pub met_ns: u64,
     /// When it was seen to be gone.
     pub ended_ns: Option<u64>,
-    /// Device and inode of its file: another one means another program.
-    executable: Option<(u64, u64)>,
+    /// Another one means another program.
+    incarnation: Option<Incarnation>,
 }
 
 /// Processes kept, and looked at in one go; a tree of more is cut.
@@ -60,8 +60,9 @@ impl Children {
             child.ended_ns.get_or_insert(now_ns);
             child.resident = None;
         }
-        // Who never allocated and has ended was a shell's fork, of no interest to anybody.
-        self.0.retain(|_, child| !(child.ended_ns.is_some() && child.reason == Untraceable::Quiet));
+        // Who never allocated, or was gone before it was looked at, is of no interest any more.
+        let vague = [Untraceable::Quiet, Untraceable::Hidden];
+        self.0.retain(|_, child| child.ended_ns.is_none() || !vague.contains(&child.reason));
         while self.0.len() > MOST {
             self.0.pop_first();
         }
@@ -73,8 +74,8 @@ impl Children {
     }
 
     fn meet(&mut self, pid: u32, parent: u32, now_ns: u64) {
-        let executable = process::executable(pid);
-        let known = self.0.get_mut(&pid).filter(|known| known.executable == executable);
+        let incarnation = process::incarnation(pid);
+        let known = self.0.get_mut(&pid).filter(|known| known.incarnation == incarnation);
         match known {
             Some(known) => {
                 if known.reason == Untraceable::Quiet {
@@ -93,7 +94,7 @@ impl Children {
                     resident: process::resident_bytes(pid),
                     met_ns: now_ns,
                     ended_ns: None,
-                    executable,
+                    incarnation,
                 };
                 self.0.insert(pid, child);
             }

@@ -64,6 +64,14 @@ pub fn read(pid: u32) -> Option<Mappings> {
     parse(BufReader::new(File::open(format!("/proc/{pid}/smaps")).ok()?))
 }
 
+/// Whether a process has session memory mapped, which an exec of what cannot be traced takes
+/// away. `None` when it cannot be looked at.
+pub fn has_session(pid: u32) -> Option<bool> {
+    let text = std::fs::read(format!("/proc/{pid}/maps")).ok().filter(|text| !text.is_empty())?;
+    let name = b"/memfd:memtop-session";
+    Some(text.windows(name.len()).any(|part| part == name))
+}
+
 /// One mapping.
 #[derive(Debug, Clone, Default)]
 struct Mapping {

@@ -1,15 +1,17 @@
 //! From the model and the person's wishes to what a screen shows: pure, and the only place
 //! where rows are sorted and cut.
 
+mod classes;
 mod events;
 mod header;
 mod overview;
+mod processes;
 
 pub use events::events_of;
 pub use header::{signal_name, title};
 
 use memtop_ui::{
-    State, capacity,
+    Screen, State, capacity,
     data::{Data, Origin, Output},
 };
 
@@ -42,5 +44,10 @@ pub fn data<'a>(model: &Model, state: &State, session: &Session, output: Output<
     data.sizes = overview::sizes(model, room);
     data.growth = overview::growth(model, state, room);
     data.events = events::events(model, state, room);
+    match state.screen {
+        Screen::Sizes => data.classes = classes::classes(model, state, room),
+        Screen::Processes => data.processes = processes::processes(model, state, room),
+        _ => {}
+    }
     data
 }

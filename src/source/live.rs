@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use memtop_probe::session::{
@@ -154,6 +155,7 @@ impl Live {
             events,
             gap,
             tree,
+            tree_at: Duration::from_nanos(now_ns.saturating_sub(self.reader.clock().created_ns)),
             tracing: control::is_tracing(self.reader.header()),
             exit: self.exit,
             connected: self.connected,

@@ -111,6 +111,22 @@ pub fn executable(pid: u32) -> Option<(u64, u64)> {
     Some((file.dev(), file.ino()))
 }
 
+/// What changes with every exec, and with nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Incarnation {
+    /// The file that is executed.
+    pub file: (u64, u64),
+    /// Where its stack began, which the kernel chooses anew each time.
+    stack: u64,
+}
+
+/// That of a process; `None` when it is gone or cannot be looked at.
+pub fn incarnation(pid: u32) -> Option<Incarnation> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let stack = text.rsplit_once(')')?.1.split_ascii_whitespace().nth(25)?.parse().ok()?;
+    Some(Incarnation { file: executable(pid)?, stack })
+}
+
 /// Resident bytes of a process.
 pub fn resident_bytes(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
@@ -151,6 +167,28 @@ mod tests {
         assert!(by_time.has_ended());
         assert!(resident_bytes(child.id()).is_none());
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn an_exec_of_the_same_file_is_another_incarnation() {
+        let mut shell = Command::new("/bin/sh")
+            .args(["-c", "read line; exec /bin/sh -c 'read line'"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let before = incarnation(shell.id()).unwrap();
+        assert_eq!(incarnation(shell.id()), Some(before));
+        io::Write::write_all(shell.stdin.as_mut().unwrap(), b"\n").unwrap();
+        let after = loop {
+            match incarnation(shell.id()) {
+                Some(now) if now != before => break now,
+                _ => std::thread::yield_now(),
+            }
+        };
+        assert_eq!(after.file, before.file);
+        shell.kill().unwrap();
+        shell.wait().unwrap();
+        assert_eq!(incarnation(shell.id()), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod killed;
 mod leaving;
 mod looks;
 mod output;
+mod processes;
 
 use std::{fs, process::Command, time::Duration};
 

@@ -22,6 +22,8 @@ pub enum Scope {
     On(Screen),
     /// On the screens about code: sites, a site, flame, snapshots.
     Code,
+    /// On the screens with a plain table: sizes, processes.
+    Tables,
     /// On the help page.
     Help,
     /// While a line is typed.
@@ -121,7 +123,7 @@ macro_rules! bindings {
 use KeyCode::{
     BackTab, Backspace, Down, End, Enter, Esc, F, Home, Left, PageDown, PageUp, Right, Tab, Up,
 };
-use Scope::{Clear, Code, Everywhere, Help, On, Prompt, Quit, Typing};
+use Scope::{Clear, Code, Everywhere, Help, On, Prompt, Quit, Tables, Typing};
 
 /// Every key memtop knows, in the order of footer and help page.
 #[rustfmt::skip]
@@ -130,6 +132,8 @@ pub static BINDINGS: &[Binding] = bindings![
     Look, Everywhere, [ch('2')], Action::Show(Screen::Sites), "sites", "sites: which code asked for the memory";
     Look, Everywhere, [ch('3')], Action::Show(Screen::Flame), "flame", "flame: the call tree, as wide as its memory";
     Look, Everywhere, [ch('4')], Action::Show(Screen::Snapshots), "snapshots", "snapshots: marked moments, and what differs between two of them";
+    Look, Everywhere, [ch('5')], Action::Show(Screen::Sizes), "sizes", "sizes: all size classes, and what else is resident";
+    Look, Everywhere, [ch('6')], Action::Show(Screen::Processes), "processes", "processes: the tree of fork and exec, and threads";
     Look, Everywhere, [ch('7')], Action::Show(Screen::Output), "output", "output: the program's own terminal";
     Look, Everywhere, [ch('8')], Action::Show(Screen::Time), "time", "time: go back to any moment of the session or the recording";
     Look, Everywhere, [ch('9')], Action::Show(Screen::Events), "events", "events: the live tail of allocations and frees";
@@ -178,6 +182,14 @@ pub static BINDINGS: &[Binding] = bindings![
     Move, Code, [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the bottom";
     Move, On(Screen::Flame), [key(Left), ch('h')], Action::Move(Motion::Left), "", "to the left";
     Move, On(Screen::Flame), [key(Right), ch('l')], Action::Move(Motion::Right), "", "to the right";
+    Program, On(Screen::Processes), [key(Enter)], Action::Choose, "show", "show the selected process on all screens";
+    Compare, On(Screen::Sizes), [ch('v')], Action::ToggleBars, "bars", "draw the bars by bytes or by blocks";
+    Move, Tables, [key(Up), ch('k')], Action::Move(Motion::Up), "", "up";
+    Move, Tables, [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
+    Move, Tables, [key(PageUp)], Action::Move(Motion::PageUp), "", "a page up";
+    Move, Tables, [key(PageDown)], Action::Move(Motion::PageDown), "", "a page down";
+    Move, Tables, [key(Home), ch('g')], Action::Move(Motion::Top), "", "to the top";
+    Move, Tables, [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the bottom";
     Move, On(Screen::Events), [key(Up), ch('k')], Action::Move(Motion::Up), "", "up";
     Move, On(Screen::Events), [key(Down), ch('j')], Action::Move(Motion::Down), "", "down";
     Move, On(Screen::Events), [key(PageUp)], Action::Move(Motion::PageUp), "", "a page up";
@@ -280,6 +292,8 @@ pub fn scopes(state: &State) -> &'static [Scope] {
         (Mode::Browse, Screen::Site) => &[On(Screen::Site), Code, Everywhere],
         (Mode::Browse, Screen::Flame) => &[On(Screen::Flame), Code, Everywhere],
         (Mode::Browse, Screen::Snapshots) => &[On(Screen::Snapshots), Code, Everywhere],
+        (Mode::Browse, Screen::Sizes) => &[On(Screen::Sizes), Tables, Everywhere],
+        (Mode::Browse, Screen::Processes) => &[On(Screen::Processes), Tables, Everywhere],
         (Mode::Browse, Screen::Time) => &[On(Screen::Time), Everywhere],
         (Mode::Browse, Screen::Output) => &[On(Screen::Output), Everywhere],
         (Mode::Browse, Screen::Events) => &[On(Screen::Events), Everywhere],
@@ -390,6 +404,9 @@ impl Scope {
             On(Screen::Snapshots) => "snapshots",
             On(Screen::Time) => "time",
             Code => "sites, flame, snapshots",
+            On(Screen::Sizes) => "sizes",
+            On(Screen::Processes) => "processes",
+            Tables => "sizes, processes",
             On(Screen::Output) => "output",
             On(Screen::Events) => "events",
             Help => "help",

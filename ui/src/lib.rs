@@ -85,6 +85,10 @@ pub struct Capacity {
     pub events: usize,
     /// Rows of [`Data::sites`].
     pub sites: usize,
+    /// Rows of [`Data::classes`].
+    pub classes: usize,
+    /// Rows of [`Data::processes`], and of its threads.
+    pub processes: (usize, usize),
     /// Rows of the diff in [`Data::snapshots`].
     pub diff: usize,
     /// Columns and rows of [`Data::flame`].
@@ -102,6 +106,8 @@ pub fn capacity(data: &Data, state: &State) -> Capacity {
         growth: rows_in(parts.growth),
         events: screen::events::capacity(rows),
         sites: screen::sites::capacity(rows),
+        classes: screen::sizes::capacity(body),
+        processes: screen::processes::capacity(body),
         diff: screen::snapshots::capacity(body, data),
         flame: screen::flame::capacity(body),
     }

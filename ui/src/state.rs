@@ -6,6 +6,7 @@
 
 use crate::action::Answer;
 use crate::choice::{CodeChoice, DiffChoice, FlameChoice, Playback, SiteChoice, SitesChoice};
+use crate::cursor::Cursor;
 use crate::data::{Baseline, Data, Mark, Notice, When};
 use crate::filter::Filter;
 use crate::theme::Palette;
@@ -26,6 +27,10 @@ pub enum Screen {
     Flame,
     /// Moments, and what differs between two of them.
     Snapshots,
+    /// All size classes, and what else is resident.
+    Sizes,
+    /// The tree of processes, and threads.
+    Processes,
     /// The program's terminal.
     Output,
     /// Moments to look at: scrubbing through a session or a recording.
@@ -40,6 +45,8 @@ pub const SCREENS: &[(char, Screen, &str)] = &[
     ('2', Screen::Sites, "sites"),
     ('3', Screen::Flame, "flame"),
     ('4', Screen::Snapshots, "snapshots"),
+    ('5', Screen::Sizes, "sizes"),
+    ('6', Screen::Processes, "processes"),
     ('7', Screen::Output, "output"),
     ('8', Screen::Time, "time"),
     ('9', Screen::Events, "events"),
@@ -168,6 +175,10 @@ pub struct State {
     pub flame: FlameChoice,
     /// The diff.
     pub diff: DiffChoice,
+    /// What is selected among the size classes.
+    pub classes: Cursor,
+    /// What is selected in the tree of processes.
+    pub tree: Cursor,
     /// The moment that is looked at, and whether time goes on from there.
     pub playback: Playback,
     /// Index of the process shown.
@@ -208,6 +219,8 @@ impl State {
             site: SiteChoice::default(),
             flame: FlameChoice::default(),
             diff: DiffChoice::default(),
+            classes: Cursor::default(),
+            tree: Cursor::default(),
             playback: Playback::default(),
             process: 0,
             palette: Palette::Dark,
@@ -240,6 +253,8 @@ impl State {
     pub fn observe_lengths(&mut self, data: &Data) {
         match self.screen {
             Screen::Sites => self.sites.cursor.observe(&data.sites.rows, |row| row.key),
+            Screen::Sizes => self.classes.observe(&data.classes.rows, |row| row.key()),
+            Screen::Processes => self.tree.observe(&data.processes.rows, |row| row.key),
             Screen::Snapshots => {
                 self.diff.cursor.observe(&data.snapshots.diff.rows, |row| row.key);
             }

@@ -489,3 +489,19 @@ fn playing_goes_on_at_its_speed_and_ends_at_the_end() {
     let state = press(Screen::Time, &data, "<Space>]").0;
     assert!(!state.playback.playing, "a jump stops it");
 }
+
+#[test]
+fn a_process_is_chosen_in_the_tree() {
+    let data = sample::session();
+    let chosen = |text| press(Screen::Processes, &data, text).0;
+    assert_eq!(chosen("<Enter>").process, 0);
+    let state = chosen("jjx");
+    assert_eq!(state.tree.row, 1, "the list says what is selected, not the keys alone");
+    let mut data = sample::session();
+    data.processes.rows.selected = 7;
+    assert_eq!(press(Screen::Processes, &data, "<Enter>").0.process, 4304 % 7);
+    data.processes.rows.selected = 4;
+    let (state, _) = press(Screen::Processes, &data, "<Enter>");
+    assert!(state.process == 0 && state.notice.is_some(), "it is not traced");
+    assert_eq!(press(Screen::Sizes, &data, "v").0.bars, Bars::Blocks);
+}

@@ -64,6 +64,27 @@ fn overview_at_every_size() {
 }
 
 #[test]
+fn sizes_and_processes_at_every_size() {
+    for (cols, rows) in [(40, 10), (80, 24), (120, 40), (200, 50)] {
+        for (name, screen) in [("sizes", Screen::Sizes), ("processes", Screen::Processes)] {
+            let frame = plain(sample::session(), screen, (cols, rows));
+            assert_snapshot!(format!("{name}_{cols}x{rows}"), frame);
+        }
+    }
+    for (name, screen) in [("sizes", Screen::Sizes), ("processes", Screen::Processes)] {
+        assert_snapshot!(format!("{name}_empty"), plain(sample::empty(), screen, (80, 24)));
+    }
+}
+
+#[test]
+fn why_a_process_is_not_traced_is_said_below_the_tree() {
+    let mut data = sample::session();
+    data.processes.rows.selected = 4;
+    let frame = plain(data, Screen::Processes, (80, 24));
+    assert!(frame.contains("4301 is not traced: gained privileges"), "{frame}");
+}
+
+#[test]
 fn overview_in_blocks_and_in_ascii() {
     for (name, glyphs) in [("blocks", Glyphs::Blocks), ("ascii", Glyphs::Ascii)] {
         let mut state = State::new(Screen::Overview, (80, 24));

@@ -32,7 +32,9 @@ impl Launch {
         };
         let (memory, fd) = Memory::create(&settings).unwrap();
         drop(descriptor::adopt(fd));
-        Self { memory, reader: Reader::over(memory), processes: Processes::default() }
+        let presence = Presence(|_| Some(true));
+        let processes = Processes { presence, ..Processes::default() };
+        Self { memory, reader: Reader::over(memory), processes }
     }
 
     /// What the probe does when it starts in a process: claims a session, and a slot.
@@ -181,4 +183,14 @@ fn an_end_that_somebody_else_saw_is_believed_before_and_after() {
     assert!(end_of(&launch, 1).1 > early);
     launch.processes.ended_elsewhere(1, None, early);
     assert_eq!(end_of(&launch, 1), (None, early));
+}
+
+#[test]
+fn who_exec_d_before_it_was_met_is_not_the_one_of_the_session() {
+    let mut launch = Launch::new();
+    launch.processes.presence = Presence(|_| Some(false));
+    let child = sleeper();
+    launch.claim(child.id(), 1);
+    assert_eq!(launch.observe().ended, [0]);
+    end(child);
 }

@@ -33,6 +33,8 @@ pub fn session() -> Data<'static> {
         flame: code::flame(false),
         snapshots: code::snapshots(),
         time,
+        classes: classes(),
+        processes: processes(),
         ..Data::default()
     }
 }
@@ -272,4 +274,122 @@ pub fn screen(cols: u16, rows: u16) -> vt100::Parser {
 
 fn at_least_one(n: u16) -> NonZero<u16> {
     NonZero::new(n).unwrap_or(NonZero::<u16>::MIN)
+}
+
+/// Size classes as the histogram has them, and resident memory beside them.
+pub fn classes() -> Classes {
+    let row = |row: &SizeRow| ClassRow {
+        min: row.min,
+        max: row.max,
+        blocks: row.blocks,
+        bytes: row.bytes,
+        allocations: row.allocations,
+        allocated_bytes: row.bytes * 3,
+        at_peak_bytes: (row.min > 32).then_some(row.bytes + row.bytes / 8),
+    };
+    let rows: Vec<ClassRow> = sizes().rows.iter().map(row).collect();
+    let sums = rows.iter().fold(ClassRow::default(), |sum, row| ClassRow {
+        blocks: sum.blocks + row.blocks,
+        bytes: sum.bytes + row.bytes,
+        ..sum
+    });
+    let most = rows.iter().fold(ClassRow::default(), |most, row| ClassRow {
+        blocks: most.blocks.max(row.blocks),
+        bytes: most.bytes.max(row.bytes),
+        ..most
+    });
+    let matching = rows.len();
+    Classes {
+        rows: Listing { rows, first: 0, selected: 0, matching },
+        sums,
+        most,
+        slack_bytes: Some(2_202_009),
+        gap: Some(gap()),
+    }
+}
+
+fn gap() -> Gap {
+    const MIB: u64 = 1 << 20;
+    let part = |name, bytes, help| GapPart { name, bytes, help };
+    let parts = vec![
+        part("live", 48 * MIB, "traced blocks, as the allocator gave them"),
+        part("free heap", 9 * MIB, "in the heap and not live: free, kept by the allocator"),
+        part("mapped", 31 * MIB, "anonymous, outside the heap: other allocators, runtimes"),
+        part("stacks", 300 << 10, "of all threads"),
+        part("files", 5 * MIB, "the program, its libraries, mapped files"),
+        part("shared", 0, "with other processes"),
+        part("tracer", 3 * MIB, "memtop's own; not counted in rss above"),
+    ];
+    Gap {
+        resident: parts.iter().map(|part| part.bytes).sum(),
+        parts,
+        sentence: Some(
+            "31.0 MiB is resident outside the heap: this is V8's own heap, which malloc never sees."
+                .to_owned(),
+        ),
+        limit: Some(Limit { bytes: 512 * MIB, headroom: 120 * MIB }),
+    }
+}
+
+/// A server with a worker, a helper that was exec'd, and one that cannot be traced.
+pub fn processes() -> Processes {
+    let row = |pid: u32, depth, command: &str, fate, live: u64| ProcessRow {
+        key: Key(u64::from(pid) << 32 | live & 1),
+        position: Some(pid as usize % 7),
+        shown: pid == 4242,
+        depth,
+        pid,
+        command: command.to_owned(),
+        fate,
+        age_s: 192.0 - depth as f64 * 11.0,
+        rss: matches!(fate, ProcessFate::Running).then_some(live + (12 << 20)),
+        figures: Some(ProcessFigures {
+            live,
+            peak: live + live / 7,
+            allocations: live / 100,
+            allocated_bytes: live * 3,
+            inherited: if depth == 1 { 40_960 } else { 0 },
+            threads: 3 - depth.min(2),
+        }),
+    };
+    let untraced = ProcessRow {
+        position: None,
+        figures: None,
+        rss: Some(1_300_000),
+        ..row(4301, 2, "/usr/lib/ping -c 1 host", ProcessFate::Untraced("gained privileges"), 0)
+    };
+    let rows = vec![
+        row(4242, 0, "/usr/bin/redis-server *:6379", ProcessFate::Running, 50_541_363),
+        row(4250, 1, "/usr/bin/redis-server *:6379", ProcessFate::Running, 1_204_224),
+        row(4251, 1, "/usr/bin/redis-server *:6379", ProcessFate::Execed, 81_920),
+        row(4251, 1, "sh -c ping -c 1 host", ProcessFate::Running, 81_921),
+        untraced,
+        row(4302, 2, "gzip dump.rdb", ProcessFate::Exited(0), 0),
+        row(4303, 2, "false", ProcessFate::Exited(1), 512),
+        row(4304, 1, "/usr/bin/redis-server *:6379", ProcessFate::Killed(9), 1_204_224),
+    ];
+    let matching = rows.len();
+    let thread = |tid, name: Option<&str>, current_bytes, allocations| ThreadRow {
+        tid,
+        name: name.map(str::to_owned),
+        current_bytes,
+        allocations,
+        allocated_bytes: allocations * 48,
+    };
+    Processes {
+        rows: Listing { rows, first: 0, selected: 0, matching },
+        sums: ProcessSums {
+            running: 3,
+            ended: 4,
+            untraced: 1,
+            live: 51_827_508,
+            allocations: 530_115,
+        },
+        threads: vec![
+            thread(4242, Some("redis-server"), 50_000_000, 500_000),
+            thread(4243, Some("bio_close_file"), -14_336, 20_000),
+            thread(4244, None, 400, 115),
+            thread(0, None, 0, 10_000),
+        ],
+    }
 }

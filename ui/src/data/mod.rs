@@ -9,6 +9,7 @@
 //! screen, the rest is for the one it is named after.
 
 mod chooser;
+mod classes;
 mod events;
 mod flame;
 mod growth;
@@ -16,6 +17,7 @@ mod header;
 mod name;
 mod notice;
 mod output;
+mod processes;
 mod site;
 mod sites;
 mod sizes;
@@ -24,6 +26,7 @@ mod time;
 mod timeline;
 
 pub use chooser::*;
+pub use classes::*;
 pub use events::*;
 pub use flame::*;
 pub use growth::*;
@@ -31,6 +34,7 @@ pub use header::*;
 pub use name::*;
 pub use notice::*;
 pub use output::*;
+pub use processes::*;
 pub use site::*;
 pub use sites::*;
 pub use sizes::*;
@@ -47,6 +51,10 @@ pub struct Data<'a> {
     pub timeline: Timeline,
     /// The size-class histogram.
     pub sizes: Sizes,
+    /// All size classes, and what else is resident.
+    pub classes: Classes,
+    /// The tree of processes.
+    pub processes: Processes,
     /// What grew since the baseline.
     pub growth: Growth,
     /// Sums over the whole window.

@@ -10,8 +10,10 @@ pub mod header;
 pub mod help;
 pub mod output;
 pub mod overview;
+pub mod processes;
 pub mod site;
 pub mod sites;
+pub mod sizes;
 pub mod snapshots;
 pub mod time;
 pub mod too_small;
@@ -59,6 +61,8 @@ pub(crate) fn draw(frame: &mut Frame, cx: Cx) {
         Screen::Site => site::draw(frame, body, cx),
         Screen::Flame => flame::draw(frame, body, cx),
         Screen::Snapshots => snapshots::draw(frame, body, cx),
+        Screen::Sizes => sizes::draw(frame, body, cx),
+        Screen::Processes => processes::draw(frame, body, cx),
         Screen::Output => output::draw(frame, body, cx),
         Screen::Time => time::draw(frame, body, cx),
         Screen::Events => events::draw(frame, body, cx),

@@ -284,6 +284,8 @@ fn go_on_screen(state: &mut State, motion: Motion, data: &Data, page: usize) {
         Screen::Overview | Screen::Time => {}
         Screen::Sites | Screen::Site | Screen::Snapshots => code::go(state, motion, data, page),
         Screen::Flame => flame::go(state, motion, data),
+        Screen::Sizes => state.classes.go(motion, &data.classes.rows, page, |row| row.key()),
+        Screen::Processes => state.tree.go(motion, &data.processes.rows, page, |row| row.key),
         Screen::Chooser => {
             let last = data.chooser.rows.len().saturating_sub(1);
             state.selected = moved(state.selected, motion, last, page);
@@ -334,7 +336,23 @@ fn choose_on_screen(state: &mut State, data: &Data) -> Effect {
             code::open(state, data.snapshots.diff.rows.chosen().map(|row| row.key))
         }
         Screen::Flame => flame::zoom_in(state, data),
+        Screen::Processes => show_process(state, data),
         _ => Effect::None,
+    }
+}
+
+/// Lets all screens be about the selected process.
+fn show_process(state: &mut State, data: &Data) -> Effect {
+    let Some(row) = data.processes.rows.chosen() else {
+        return Effect::None;
+    };
+    match row.position {
+        Some(position) => {
+            state.process = position;
+            let words = format!("process {} is shown on all screens", row.pid);
+            tell(state, Notice::info(words))
+        }
+        None => tell(state, Notice::info("it is not traced: there is nothing to show of it")),
     }
 }
 

@@ -1,0 +1,114 @@
+//! Sizes, the process tree, and what is resident: figures of real programs.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use memtop_ui::format::bytes;
+
+use crate::{
+    LARGE, Late, USUAL,
+    end_to_end::{Home, figures::try_figure, programs::Steps, pty::Terminal},
+    run_shell,
+};
+
+/// The row of the screen with a text.
+fn row_with<'a>(rows: &'a [String], text: &str) -> Option<&'a String> {
+    rows.iter().find(|row| row.contains(text))
+}
+
+#[test]
+fn sizes_know_share_slack_and_what_is_resident() {
+    let late = Late::built(LARGE, &["100000", "100", "0"]);
+    late.terminal.wait_for("100,000");
+    late.terminal.press("5");
+    let rows = late.terminal.wait_for(" Resident memory ");
+    let class = row_with(&rows, "65–128 B").unwrap();
+    let words: Vec<&str> = class.split_whitespace().collect();
+    let held = bytes(10_000_000);
+    assert!(class.contains(&held) && words.contains(&"100,000"), "{class}");
+    assert!(words.contains(&"100"), "all of it: {class}");
+    // glibc gives 104 bytes where 100 are asked for.
+    assert!(row_with(&rows, &format!("slack {}", bytes(400_000))).is_some(), "{}", rows.join("\n"));
+    // Looked at every other second.
+    late.terminal.wait_until("the live part", |rows| {
+        let live = row_with(rows, "traced blocks, as the allocator gave them");
+        live.is_some_and(|row| row.contains(&bytes(10_400_000)))
+            && row_with(rows, "together").is_some_and(|row| row.contains("MiB"))
+    });
+    late.goes_on();
+}
+
+/// A program that no loader starts, and that waits until it is killed.
+fn static_program(home: &Home) -> PathBuf {
+    let (source, program) = (home.path("still.c"), home.path("still"));
+    fs::write(&source, "#include <unistd.h>\nint main(void) { for (;;) pause(); }\n").unwrap();
+    let built = Command::new("cc").args(["-static", "-o"]).args([&program, &source]).status();
+    assert!(built.unwrap().success());
+    program
+}
+
+#[test]
+fn the_tree_shows_who_is_traced_who_is_not_and_how_they_ended() {
+    let home = Home::new();
+    let still = static_program(&home);
+    let steps = Steps::new(&home);
+    let line = steps.command_line("late.c", &["5000", "100", "0"]).join(" ");
+    let script = format!(
+        "{} & env -i sleep 1000 & sh -c 'exit 3'; sh -c 'exec ls / >/dev/null'; {line}; echo end",
+        still.display()
+    );
+    let terminal = Terminal::start(LARGE, run_shell(&home, &script));
+    steps.go();
+    steps.wait_for("built");
+    terminal.press("6");
+    let rows = terminal.wait_until("everybody", |rows| {
+        let text = rows.join("\n");
+        text.contains("still · static")
+            && text.contains("· environment emptied")
+            && row_with(rows, "late-c").is_some_and(|row| row.contains("5,000"))
+    });
+    let text = rows.join("\n");
+    let state =
+        |name: &str, state: &str| rows.iter().any(|row| row.contains(name) && row.contains(state));
+    assert!(state("● sh -c", " runs "), "{text}");
+    assert!(state("sleep 1000", "not traced") && state("still", "not traced"), "{text}");
+    assert!(state("sh -c exec ls", "exec’d") && state("ls /", "ended"), "{text}");
+    assert!(text.contains("2 not traced"), "{text}");
+    let late = row_with(&rows, "late-c").unwrap();
+    assert!(late.contains("└ ") && late.contains("488.3 KiB"), "{late}");
+
+    // The selected one is shown on all screens.
+    let at = rows.iter().position(|row| row.contains("late-c")).unwrap();
+    let heading = rows.iter().position(|row| row.contains(" pid ")).unwrap();
+    terminal.press(&"j".repeat(at - heading - 1));
+    terminal.wait_for("on all screens");
+    terminal.press("\r1");
+    terminal.wait_until("its figures", |rows| {
+        try_figure(rows, "live blocks").is_some_and(|blocks| blocks == "5,000")
+    });
+    terminal.press("6");
+    terminal.wait_for("● ");
+    terminal.wait_for(" Threads of ");
+    steps.go();
+    steps.go();
+    terminal.wait_until("the ends", |rows| {
+        row_with(rows, "late-c").is_some_and(|row| row.contains(" ended "))
+    });
+}
+
+#[test]
+fn threads_have_names_and_ended_ones_a_row() {
+    let home = Home::new();
+    let script = "exec python3 -c '\
+import threading, time\n\
+def work(): x = [bytes(1000) for _ in range(100)]\n\
+for _ in range(5):\n t = threading.Thread(target=work); t.start(); t.join()\n\
+print(\"ready\", flush=True); time.sleep(60)'";
+    let script = script.replace("\\n", "\n");
+    let terminal = Terminal::start(USUAL, run_shell(&home, &script));
+    terminal.press("7");
+    terminal.wait_for("ready");
+    terminal.press("6");
+    terminal.wait_until("threads", |rows| {
+        row_with(rows, "all that ended").is_some() && row_with(rows, " python3 ").is_some()
+    });
+}
