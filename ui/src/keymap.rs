@@ -249,7 +249,7 @@ pub static BINDINGS: &[Binding] = bindings![
     Move, Help, [key(Home), ch('g')], Action::Move(Motion::Top), "", "to the top";
     Move, Help, [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the bottom";
     Memtop, Everywhere, [ch('T')], Action::ToggleTheme, "", "colours for a dark or a light terminal";
-    Memtop, Everywhere, [key(Esc)], Action::Back, "", "undo: clear the filter, let frozen tables go on, go to the overview";
+    Memtop, Everywhere, [key(Esc)], Action::Back, "", "undo: zoom out, clear the filter, return to the present, let frozen tables go on, go to the overview";
     Memtop, Everywhere, [ctrl('l')], Action::Repaint, "", "draw everything anew";
     Memtop, Everywhere, [ctrl('z')], Action::Suspend, "", "suspend memtop; the program goes on";
     Memtop, Everywhere, [ch('q'), ctrl('c')], Action::Quit, "quit", "quit; asks what becomes of a program that still runs";

@@ -486,6 +486,9 @@ fn playing_goes_on_at_its_speed_and_ends_at_the_end() {
     assert_eq!(advance(&mut state, 60.0, &data), Effect::Seek(None));
     assert!(!state.playback.playing);
     assert_eq!(advance(&mut state, 1.0, &data), Effect::None);
+    let (state, effects) = press(Screen::Time, &data, "<Space><Esc>");
+    assert_eq!((state.playback.at_s, state.screen), (None, Screen::Time), "the present first");
+    assert_eq!(effects, [Effect::Seek(Some(0.0)), Effect::Seek(None)]);
     let state = press(Screen::Time, &data, "<Space>]").0;
     assert!(!state.playback.playing, "a jump stops it");
 }

@@ -1,6 +1,7 @@
 //! The call tree by weight.
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
@@ -12,7 +13,7 @@ use crate::format;
 use crate::symbol;
 use crate::theme::Role;
 use crate::update::flame_cursor;
-use crate::widget::flame::{Cell, layout};
+use crate::widget::flame::layout;
 use crate::widget::{airy, empty_words, panel};
 
 /// Columns and rows of boxes in a body like this.
@@ -31,34 +32,47 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     }
     let boxes = Rect { height: inner.height.saturating_sub(1), ..inner };
     let selected = flame_cursor(cx.state, flame);
-    let (mut deepest, mut parity) = (0, Vec::new());
-    for cell in layout(&flame.nodes, usize::from(inner.width)) {
-        deepest = deepest.max(cell.depth + 1);
-        parity.resize(deepest, false);
-        parity[cell.depth] = !parity[cell.depth];
-        let row = cell.depth.checked_sub(cx.state.flame.top);
-        let Some(row) = row.filter(|row| *row < usize::from(boxes.height)) else { continue };
-        let at = Rect {
-            x: boxes.x + cell.x as u16,
-            y: boxes.y + row as u16,
-            width: cell.width as u16,
-            height: 1,
-        };
-        let node = &flame.nodes[cell.node];
-        let here = cell.node == selected;
-        let begin = match (here, cell.x) {
-            (true, _) => "▸",
-            (false, 0) => "",
-            (false, _) => "▏",
-        };
-        let style = style(node, here, parity[cell.depth], cx);
-        frame.render_widget(Line::styled(label(node, cell, begin), style), at);
-    }
+    let deepest = draw_boxes(frame.buffer_mut(), boxes, cx, selected);
     let last = Rect { y: boxes.bottom(), height: inner.height.min(1), ..inner };
     frame.render_widget(about(flame, selected, cx, usize::from(last.width)), airy(last));
     draw_path(frame, area, cx);
     let hidden = deepest.saturating_sub(cx.state.flame.top + usize::from(boxes.height));
     draw_hidden(frame, area, cx, hidden);
+}
+
+/// Draws the boxes that show and yields how many rows there are. As there can be a box for
+/// every cell, they are written right into the buffer.
+fn draw_boxes(buffer: &mut Buffer, area: Rect, cx: Cx, selected: usize) -> usize {
+    let nodes = &cx.data.flame.nodes;
+    let top = cx.state.flame.top;
+    // Whether the last box of a row was shaded.
+    let mut shaded: Vec<bool> = Vec::new();
+    for cell in layout(nodes, usize::from(area.width)) {
+        if shaded.len() <= cell.depth {
+            shaded.resize(cell.depth + 1, true);
+        }
+        shaded[cell.depth] = !shaded[cell.depth];
+        let row = cell.depth.checked_sub(top);
+        let Some(row) = row.filter(|row| *row < usize::from(area.height)) else { continue };
+        let (node, here) = (&nodes[cell.node], cell.node == selected);
+        let begin = match (here, cell.x) {
+            (true, _) => "▸",
+            (false, 0) => "",
+            (false, _) => "▏",
+        };
+        let (x, y) = (area.x + cell.x as u16, area.y + row as u16);
+        let style = style(node, here, shaded[cell.depth], cx);
+        match cell.width {
+            1 if begin.is_empty() => _ = buffer[(x, y)].set_char(' ').set_style(style),
+            1 => _ = buffer[(x, y)].set_symbol(begin).set_style(style),
+            width => {
+                let x = buffer.set_stringn(x, y, begin, width, style).0;
+                let room = width - begin.chars().count();
+                buffer.set_stringn(x, y, label(node, room), room, style);
+            }
+        }
+    }
+    shaded.len()
 }
 
 fn title<'a>(cx: Cx<'a>) -> Vec<Span<'a>> {
@@ -126,29 +140,29 @@ fn style(node: &FlameNode, selected: bool, shaded: bool, cx: Cx) -> Style {
         CodeOrigin::Plumbing => Role::FlamePlumbing,
         CodeOrigin::Unknown => Role::FlameUnknown,
     };
-    if shaded { cx.theme.style(role) } else { cx.theme.shade(role) }
+    if shaded { cx.theme.shade(role) } else { cx.theme.style(role) }
 }
 
-/// What is written in a box: the name, and its bytes on the right where there is room for both.
-/// What it begins with tells it from its neighbour.
-fn label(node: &FlameNode, cell: Cell, begin: &str) -> String {
-    let room = cell.width - begin.chars().count();
+/// What is written in a box of `room` columns: the name, and its bytes on the right where there
+/// is room for both.
+fn label(node: &FlameNode, room: usize) -> String {
+    if room < 2 {
+        return " ".repeat(room);
+    }
+    let name = symbol::name(&node.name, room);
+    let beside = room.saturating_sub(Span::raw(&name).width());
+    if beside < LEAST_BESIDE {
+        return format::left(&name, room);
+    }
     let bytes = match node.delta_bytes {
         Some(delta) => format::signed_bytes(delta),
         None => format::bytes(node.value),
     };
-    let beside = bytes.chars().count() + 3;
-    let name = match room {
-        0..2 => String::new(),
-        room => symbol::name(&node.name, room),
-    };
-    let width = Span::raw(&name).width();
-    if width + beside > room || width < 2 {
-        return format!("{begin}{}", format::left(&name, room));
-    }
-    let bytes = format::right(&format!("{bytes} "), room - width);
-    format!("{begin}{name}{bytes}")
+    name + &format::right(&format!("{bytes} "), beside)
 }
+
+/// Columns that bytes need beside a name.
+const LEAST_BESIDE: usize = format::SIGNED_BYTES_WIDTH + 3;
 
 /// Columns for a name before the facts about it.
 const LEAST_NAME: usize = 20;

@@ -166,6 +166,9 @@ fn back(state: &mut State) -> Effect {
     if state.screen == Screen::Site {
         return show(state, state.site.opened_from);
     }
+    if state.screen == Screen::Time && state.playback.at_s.is_some() {
+        return time::to_present(state);
+    }
     if flame::leave_zoom(state) || prompt::clear_filter(state) {
         return Effect::Redraw;
     }

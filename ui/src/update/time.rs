@@ -96,6 +96,12 @@ fn stop(time: &Time, at: f64, step: Step, wanted: impl Fn(&Stop) -> bool) -> Opt
     }
 }
 
+/// Shows the present again, or the end.
+pub(super) fn to_present(state: &mut State) -> Effect {
+    (state.playback.at_s, state.playback.playing) = (None, false);
+    Effect::Seek(None)
+}
+
 /// At the end of the time that is kept, there is the present: playing ends.
 fn to(state: &mut State, data: &Data, target: f64) -> Effect {
     let at_end = target >= data.time.last_s;
