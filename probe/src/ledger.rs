@@ -72,6 +72,9 @@ pub fn count_allocation<M: Mode>(
     (size, usable): (u64, u64),
     site: Option<SiteCell>,
 ) {
+    if M::SHARED {
+        slot.epoch.store(session.epoch.load(Acquire), Relaxed);
+    }
     if let Some(site) = site {
         count_at::<M>(slot, site, |cell| [(&cell.allocations, 1), (&cell.allocated_bytes, size)]);
     }
@@ -102,6 +105,9 @@ pub fn count_release<M: Mode>(
 ) {
     if slot.at_peak.load(Relaxed) != 0 {
         leave_peak(session, slot);
+    }
+    if M::SHARED {
+        slot.epoch.store(session.epoch.load(Acquire), Relaxed);
     }
     if let Some(site) = site {
         count_at::<M>(slot, site, |cell| [(&cell.frees, 1), (&cell.freed_bytes, size)]);

@@ -4,7 +4,7 @@
 use std::process::Stdio;
 
 use memtop_probe::session::reader::{CaptureReading, SiteReading};
-use support::{Session, Totals, output, program};
+use support::{Session, Totals, Truth, output, program};
 
 mod support;
 
@@ -60,6 +60,7 @@ fn captures_are_what_a_full_walk_finds() {
         ("grow", &["20000"]),
         ("threads", &["10000", "4"]),
         ("realloc_corners", &[]),
+        ("coroutines", &["300"]),
     ] {
         let session = checked(name, arguments);
         assert_sums(&session);
@@ -76,4 +77,66 @@ fn the_usual_path_counts_what_the_careful_one_does() {
         output(session.command(program(name)).args(arguments));
         assert_sums(&session);
     }
+}
+
+/// Three libraries with the same functions and frames of other sizes, one after another at the
+/// same address.
+#[test]
+fn code_that_goes_away_is_forgotten() {
+    let libraries = ["16", "200", "1000"].map(|room| support::library_with("plugin", room));
+    let session = Session::traced();
+    session.check_stacks();
+    output(session.command(program("unloading")).arg("200").args(&libraries));
+    assert_sums(&session);
+    assert_all_alike(&session);
+    let modules = session.reader().modules(0, 0);
+    assert!(modules.len() < 10, "a library that comes back is the same: {}", modules.len());
+    for library in &libraries {
+        let path = library.to_str().unwrap().as_bytes();
+        assert!(modules.iter().any(|module| module.path == path));
+    }
+}
+
+/// Stacks deeper than the limit keep their innermost frames and say so.
+#[test]
+fn deep_stacks_are_cut_and_marked() {
+    let session = Session::traced_with(10);
+    session.check_stacks();
+    output(session.command(program("deep")).args(["5000", "40"]));
+    assert_sums(&session);
+    assert_all_alike(&session);
+    let reader = session.reader();
+    let (nodes, stacks) = (reader.nodes(0, 0), reader.stacks(0, 0));
+    let cut = stacks.iter().filter(|stack| stack.cut);
+    let depth = |mut node: Option<u32>| {
+        std::iter::from_fn(|| {
+            let at = node?;
+            node = nodes[at as usize].parent;
+            Some(at)
+        })
+        .count()
+    };
+    assert!(cut.clone().count() > 100);
+    assert!(cut.clone().all(|stack| depth(stack.node) == 10));
+    assert_eq!(reader.read(0).unwrap().stacks_cut, Some(cut.count() as u64));
+}
+
+/// A handler that allocates, also inside a hook that is walking a stack.
+#[test]
+fn handlers_count_where_they_can() {
+    let allocator = support::library("reentrant_malloc");
+    let session = Session::traced();
+    let mut command = session.command_with(program("signal_handler"), &[&allocator]);
+    let truth = Truth::parse(&output(command.args(["500", "50"])));
+    assert_eq!(totals(&session.sites(0)), truth.totals());
+}
+
+/// A clear begins the stacks anew: nothing of before counts, and sums still hold.
+#[test]
+fn a_clear_starts_the_sites_over() {
+    let session = Session::traced();
+    output(session.command(program("churn")).arg("20000"));
+    assert_sums(&session);
+    session.clear();
+    assert_eq!(totals(&session.sites(0)), Totals::default());
 }

@@ -1,7 +1,6 @@
 //! The sites of a live session: each look tells what is new since the one before.
 //!
-//! Addresses become places in files here, so that everybody behind it, the recording too, is
-//! free of where the loader put things. A look costs what the session has: comparing a hundred
+//! A look costs what the session has: comparing a hundred
 //! thousand cells takes a millisecond, and the program pays nothing for it.
 
 use std::collections::HashMap;
@@ -16,7 +15,7 @@ use crate::model::{
 #[derive(Debug, Default)]
 pub struct Follower {
     session: Option<usize>,
-    biases: Vec<u64>,
+    modules: usize,
     locations: HashMap<Location, LocationId>,
     nodes: u32,
     stacks: u32,
@@ -46,8 +45,8 @@ impl Follower {
         // A node is there before its stack is, and a module before its nodes.
         let nodes = reader.nodes(index, self.nodes);
         self.nodes += nodes.len() as u32;
-        for module in reader.modules(index, self.biases.len()) {
-            self.biases.push(module.bias);
+        for module in reader.modules(index, self.modules) {
+            self.modules += 1;
             update.modules.push(Module { path: module.path, build_id: module.build_id });
         }
         for node in nodes {
@@ -71,10 +70,8 @@ impl Follower {
     }
 
     fn locate(&mut self, node: &NodeReading, update: &mut SitesUpdate) -> LocationId {
-        let module = node.module.filter(|module| (*module as usize) < self.biases.len());
-        let bias = module.map_or(0, |module| self.biases[module as usize]);
-        let address = node.address.wrapping_sub(bias);
-        let location = Location { module: module.map(ModuleId), address };
+        let module = node.module.filter(|module| (*module as usize) < self.modules);
+        let location = Location { module: module.map(ModuleId), address: node.address };
         let next = LocationId(self.locations.len() as u32);
         *self.locations.entry(location).or_insert_with(|| {
             update.locations.push(location);

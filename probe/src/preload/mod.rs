@@ -6,6 +6,7 @@ mod exports;
 mod locking;
 mod next;
 mod start;
+mod unloading;
 
 /// Something that cannot happen did; there is nobody to tell.
 #[panic_handler]

@@ -66,7 +66,8 @@ pub struct StackTable {
 /// A call, reached by one chain of callers.
 #[repr(C)]
 pub struct Node {
-    /// `(module index + 1) << 48 | address behind the call`; module 0 = none.
+    /// `(module index + 1) << 48 | address behind the call`, an address of the module's file;
+    /// without a module (0) the address itself.
     pub place: AtomicU64,
     /// Position of the caller's node, plus one; 0 = outermost.
     pub parent: AtomicU32,

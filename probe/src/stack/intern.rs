@@ -6,7 +6,7 @@
 use core::{
     ptr::null_mut,
     sync::atomic::{
-        AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
+        AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
 };
@@ -23,7 +23,7 @@ use crate::{
         layout::{PAGE, Session},
         memory::Memory,
         stacks::{
-            ADDRESS_BITS, BUILD_ID, CHUNKS, CUT, FIRST_NODES, FIRST_STACKS, MODULE_PATH, MODULES,
+            ADDRESS_BITS, CHUNKS, CUT, FIRST_NODES, FIRST_STACKS, MODULE_PATH, MODULES,
             ModuleRecord, Node, StackTable, WRITTEN, chunk_length, chunk_of,
         },
     },
@@ -52,9 +52,17 @@ struct Lookup {
     // The references follow.
 }
 
+/// An object under its number.
+#[derive(Clone, Copy)]
+struct Known {
+    object: Object,
+    /// It was not unloaded since.
+    is_here: bool,
+}
+
 struct Book {
     place: Option<Place>,
-    objects: [Option<Object>; MODULES],
+    objects: [Option<Known>; MODULES],
     space: Space,
 }
 
@@ -70,6 +78,9 @@ static CHUNKS_OF_NODES: [AtomicPtr<Node>; CHUNKS] = [const { AtomicPtr::new(null
 
 /// How many of the book's objects are in use; read without the lock.
 static OBJECTS: AtomicU32 = AtomicU32::new(0);
+
+/// What the loader added to the addresses of each module, by its number plus one.
+static BIASES: [AtomicU64; MODULES + 1] = [const { AtomicU64::new(0) }; MODULES + 1];
 
 const FIRST_CAPACITY: usize = 1024;
 
@@ -185,7 +196,7 @@ impl Book {
         self.place = Some(place);
         let known = (OBJECTS.load(Relaxed) as usize).min(MODULES);
         for index in 0..known {
-            place.describe(index, self.objects[index].as_ref());
+            place.describe(index, self.objects[index].map(|known| known.object));
         }
         table.modules.store(known as u32, Release);
         // The first id of a window stands for everything that has no stack.
@@ -197,28 +208,38 @@ impl Book {
 
     /// Number of an object, plus one; 0 when all are taken.
     fn module_of(&mut self, object: &Object) -> u64 {
-        let known = (OBJECTS.load(Relaxed) as usize).min(MODULES);
-        let same = |one: &Option<Object>| one.as_ref() == Some(object);
-        if let Some(index) = self.objects[..known].iter().position(same) {
+        let count = (OBJECTS.load(Relaxed) as usize).min(MODULES);
+        let same =
+            |one: &Option<Known>| one.is_some_and(|one| one.is_here && one.object == *object);
+        if let Some(index) = self.objects[..count].iter().position(same) {
             return index as u64 + 1;
         }
-        let Some(place) = self.place.filter(|_| known < MODULES) else { return 0 };
-        self.objects[known] = Some(*object);
-        place.describe(known, Some(object));
-        OBJECTS.store(known as u32 + 1, Relaxed);
-        place.table.modules.store(known as u32 + 1, Release);
-        known as u64 + 1
+        let Some(place) = self.place else { return 0 };
+        // A library that comes back, wherever to, is what it was.
+        let again = (0..count).find(|&index| {
+            self.objects[index].is_some_and(|known| !known.is_here) && place.tells_of(index, object)
+        });
+        let index = again.unwrap_or(count);
+        if index >= MODULES {
+            return 0;
+        }
+        self.objects[index] = Some(Known { object: *object, is_here: true });
+        BIASES[index + 1].store(object.bias as u64, Relaxed);
+        if again.is_none() {
+            place.describe(index, Some(*object));
+            OBJECTS.store(index as u32 + 1, Relaxed);
+            place.table.modules.store(index as u32 + 1, Release);
+        }
+        index as u64 + 1
     }
 
     fn forget_objects_that_left(&mut self) -> bool {
         let known = (OBJECTS.load(Relaxed) as usize).min(MODULES);
         let mut left = false;
         for one in &mut self.objects[..known] {
-            let gone = one.is_some_and(|object| modules::find(object.start) != Some(object));
-            if gone {
-                *one = None;
-            }
-            left |= gone;
+            let Some(one) = one.as_mut().filter(|one| one.is_here) else { continue };
+            one.is_here = modules::find(one.object.start) == Some(one.object);
+            left |= !one.is_here;
         }
         left
     }
@@ -298,12 +319,11 @@ impl Place {
     }
 
     /// Writes what is known of an object under its number.
-    fn describe(&self, index: usize, object: Option<&Object>) {
+    fn describe(&self, index: usize, object: Option<Object>) {
         let Some(object) = object else { return };
         let mut room = [0; MODULE_PATH];
-        let path = modules::path(object, &mut room);
-        let build_id = modules::build_id(object);
-        let build_id = &build_id[..build_id.len().min(BUILD_ID)];
+        let path = modules::path(&object, &mut room);
+        let build_id = modules::build_id(&object);
         let Some(offset) = self.module_room(path.len()) else { return };
         // SAFETY: a record is made of atomics alone.
         let Some(record) = (unsafe { self.memory.get::<ModuleRecord>(offset) }) else { return };
@@ -318,13 +338,34 @@ impl Place {
         let text = offset + size_of::<ModuleRecord>() as u64;
         for (at, byte) in path.iter().enumerate() {
             // SAFETY: a byte has no invalid values.
-            if let Some(to) =
-                unsafe { self.memory.get::<core::sync::atomic::AtomicU8>(text + at as u64) }
-            {
+            let to = unsafe { self.memory.get::<AtomicU8>(text + at as u64) };
+            if let Some(to) = to {
                 to.store(*byte, Relaxed);
             }
         }
         self.table.module_records[index].store(offset, Release);
+    }
+
+    /// Whether the record under a number has the path and the build id of an object.
+    fn tells_of(&self, index: usize, object: &Object) -> bool {
+        let offset = self.table.module_records[index].load(Relaxed);
+        // SAFETY: a record is made of atomics alone.
+        let Some(record) = (unsafe { self.memory.get::<ModuleRecord>(offset) }) else {
+            return false;
+        };
+        let mut room = [0; MODULE_PATH];
+        let path = modules::path(object, &mut room);
+        let build_id = modules::build_id(object);
+        let text = offset + size_of::<ModuleRecord>() as u64;
+        let same = |(at, byte): (usize, &u8)| {
+            // SAFETY: a byte has no invalid values.
+            let known = unsafe { self.memory.get::<AtomicU8>(text + at as u64) };
+            known.is_some_and(|known| known.load(Relaxed) == *byte)
+        };
+        record.path_length.load(Relaxed) as usize == path.len()
+            && record.build_id_length.load(Relaxed) as usize == build_id.len()
+            && record.build_id.iter().zip(build_id).all(|(one, other)| one.load(Relaxed) == *other)
+            && path.iter().enumerate().all(same)
     }
 
     /// Room for a module record with a path of `length` bytes.
@@ -340,7 +381,18 @@ impl Place {
     }
 }
 
-/// A frame as a node has it: its module and the address behind the call.
+/// A place as a node has it: the address is that of the module's file, so that it means the
+/// same wherever the module was loaded.
+pub fn in_file(place: u64) -> u64 {
+    let module = (place >> ADDRESS_BITS) as usize;
+    let bias = BIASES.get(module).map_or(0, |bias| bias.load(Relaxed));
+    place_of(
+        module as u64,
+        (place as usize & ((1 << ADDRESS_BITS) - 1)).wrapping_sub(bias as usize),
+    )
+}
+
+/// A frame's module and the address behind the call.
 pub fn place_of(module: u64, address: usize) -> u64 {
     module << ADDRESS_BITS | address as u64 & ((1 << ADDRESS_BITS) - 1)
 }

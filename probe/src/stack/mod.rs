@@ -43,7 +43,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 pub use intern::{begin, reserve_window};
 pub use memo::Hit;
-pub use modules::{forget_unloaded, prepare, verify};
+pub use modules::{prepare, unloaded, verify};
 pub use thread::{ThreadStacks, attach, refresh};
 
 use crate::session::layout::{Cell, Slot, capture};

@@ -18,7 +18,10 @@ use core::{
 use super::{intern, rules};
 use crate::{
     process,
-    session::{control, stacks::MODULES},
+    session::{
+        control,
+        stacks::{BUILD_ID, MODULES},
+    },
 };
 
 /// An object as the loader has it.
@@ -118,15 +121,19 @@ pub fn verify(tick: u64) {
         listed::gather();
     }
     if intern::any_object_left() {
-        forget_unloaded();
+        forget();
+    }
+}
+
+/// A library may have gone away.
+pub fn unloaded() {
+    if !process::header().is_null() && intern::any_object_left() {
+        forget();
     }
 }
 
 /// Code went away: no thread may trust what it knows of code.
-pub fn forget_unloaded() {
-    if process::header().is_null() {
-        return;
-    }
+fn forget() {
     rules::forget();
     GENERATION.fetch_add(1, AcqRel);
     // SAFETY: not null, and session memory is never unmapped.
@@ -153,7 +160,8 @@ pub fn path<'a>(object: &Object, room: &'a mut [u8]) -> &'a [u8] {
 
 /// The build id of an object: a note in one of its segments.
 pub fn build_id(object: &Object) -> &'static [u8] {
-    find_build_id(object).unwrap_or_default()
+    let build_id = find_build_id(object).unwrap_or_default();
+    &build_id[..build_id.len().min(BUILD_ID)]
 }
 
 fn find_build_id(object: &Object) -> Option<&'static [u8]> {

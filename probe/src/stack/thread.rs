@@ -163,7 +163,9 @@ impl ThreadStacks {
         let walked: Walked = self.frames.walk(caller, &mut self.bounds, limit, true);
         let Some(hit) = found else { return };
         let frames = self.frames.chain(&walked).filter(|frame| frame.is_call());
-        if let Some(same) = intern::is_stack(hit.id, frames.map(|frame| frame.place)) {
+        if let Some(same) =
+            intern::is_stack(hit.id, frames.map(|frame| intern::in_file(frame.place)))
+        {
             intern::checked(!same);
         }
     }

@@ -310,13 +310,13 @@ impl Frames {
         mut child: impl FnMut(NodeRef, u64) -> Option<NodeRef>,
     ) -> Option<NodeRef> {
         if walked.cut {
-            let from_outermost = (0..limit).rev().map(|at| self.place(walked, at));
+            let from_outermost = (0..limit).rev().map(|at| intern::in_file(self.place(walked, at)));
             return from_outermost.into_iter().try_fold(0, &mut child);
         }
         let mut node = walked.joined.checked_sub(1).map_or(0, |at| self.kept[at].node);
         for frame in self.fresh[..walked.fresh].iter_mut().rev() {
             if frame.is_call() {
-                node = child(node, frame.place)?;
+                node = child(node, intern::in_file(frame.place))?;
             }
             frame.node = node;
         }

@@ -47,6 +47,12 @@ pub fn library(name: &str) -> PathBuf {
     compiled(name, &format!("lib{name}.so"), &["-shared", "-fPIC"])
 }
 
+/// Likewise, built with `PLUGIN_ROOM` set.
+pub fn library_with(name: &str, room: &str) -> PathBuf {
+    let define = format!("-DPLUGIN_ROOM={room}");
+    compiled(name, &format!("lib{name}{room}.so"), &["-shared", "-fPIC", &define])
+}
+
 fn compiled(name: &str, output: &str, options: &[&str]) -> PathBuf {
     static DONE: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
     let mut done = DONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());

@@ -32,7 +32,7 @@ pub struct ModuleReading {
     pub path: Vec<u8>,
     /// Its build id; empty when it has none.
     pub build_id: Vec<u8>,
-    /// What was added to the file's addresses.
+    /// What was first added to the file's addresses.
     pub bias: u64,
 }
 
@@ -41,7 +41,8 @@ pub struct ModuleReading {
 pub struct NodeReading {
     /// Position of the module, if the code belongs to one.
     pub module: Option<u32>,
-    /// The address behind the call, as it was in the process.
+    /// The address behind the call: a virtual address of the module's file, or, without a
+    /// module, the address itself.
     pub address: u64,
     /// Position of the caller's node; always lower than the own one.
     pub parent: Option<u32>,

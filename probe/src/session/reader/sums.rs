@@ -43,6 +43,8 @@ pub(super) struct Sums {
     most_blocks: i64,
     /// No thread has done anything since the last clear.
     cleared: bool,
+    /// Something was counted in the shared slot.
+    shares_slot: bool,
     threads: Vec<ThreadReading>,
     ended: ThreadReading,
 }
@@ -51,6 +53,7 @@ impl Sums {
     pub(super) fn over(reader: &Reader, session: &'static Session) -> Sums {
         let mut sums = Sums::default();
         let clears = reader.clears();
+        sums.shares_slot = reader.slots(session).next().is_some_and(is_used);
         sums.cleared = session.id_base.load(Acquire) >> 32 != clears >> 16;
         // Only slots that have seen the last clear hold figures of this window.
         let fresh = |slot: &&Slot| slot.pulse.load(Relaxed) & flag::CLEARS == clears;
@@ -195,7 +198,7 @@ impl Sums {
             peak_bytes: peak,
             peak_blocks,
             peak_tick,
-            peak_error_bytes: peak_error(session, peak),
+            peak_error_bytes: peak_error(session, peak, self.shares_slot),
             max_blocks: self.most_blocks(session).max(blocks),
             usable_allocated: self.usable[0],
             usable_freed: self.usable[1],
@@ -305,9 +308,14 @@ fn cell_at_peak(cell: &Cell, epoch: u64, at_peak: bool) -> (i64, i64) {
     (net(cell.allocations.load(Relaxed), frees), net(allocated, freed))
 }
 
-/// ± threads × flush threshold; nothing while there has been but one thread.
-fn peak_error(session: &Session, peak: u64) -> u64 {
-    match u64::from(session.max_threads.load(Relaxed)) {
+fn is_used(slot: &Slot) -> bool {
+    slot.classes.iter().any(|cell| cell.allocations.load(Relaxed) | cell.frees.load(Relaxed) != 0)
+}
+
+/// ± threads × flush threshold; nothing while there has been but one thread. Operations in the
+/// shared slot, a signal handler's inside a hook, are as those of one thread more.
+fn peak_error(session: &Session, peak: u64, shares_slot: bool) -> u64 {
+    match u64::from(session.max_threads.load(Relaxed)) + u64::from(shares_slot) {
         0 | 1 => 0,
         threads => threads.saturating_mul(ledger::flush_threshold(peak as i64, threads) as u64),
     }
