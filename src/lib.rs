@@ -24,6 +24,7 @@ pub mod procfs;
 pub mod query;
 pub mod recording;
 pub mod report;
+pub mod snapshot_file;
 pub mod source;
 pub mod symbols;
 pub mod sys;

@@ -6,12 +6,32 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Function, LocationId, Module, Names, Sites, StackId};
+use super::{Function, LocationId, Names, Sites, StackId};
+
+/// What kind of plumbing a function is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A library, which allocates because it was called.
+    Library,
+    /// The allocator itself, or a wrapper of it.
+    Allocator,
+}
+
+impl Kind {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Library => "library",
+            Self::Allocator => "allocator",
+        }
+    }
+}
 
 /// Decides which functions are plumbing.
 pub trait Plumbing: fmt::Debug + Sync {
-    /// Whether memory asked for by this function is better shown at its caller.
-    fn folds(&self, function: &Function, module: Option<&Module>) -> bool;
+    /// What kind of plumbing a function is: memory it asks for is better shown at its caller.
+    /// `None` for code that somebody wrote for this program.
+    fn kind(&self, function: &Function) -> Option<Kind>;
 }
 
 /// Without a table every function stands for itself.
@@ -19,8 +39,8 @@ pub trait Plumbing: fmt::Debug + Sync {
 pub struct NoPlumbing;
 
 impl Plumbing for NoPlumbing {
-    fn folds(&self, _: &Function, _: Option<&Module>) -> bool {
-        false
+    fn kind(&self, _: &Function) -> Option<Kind> {
+        None
     }
 }
 
@@ -106,13 +126,6 @@ impl<'a> Scope<'a> {
         self.names.get(location).unwrap_or(&*NAMELESS)
     }
 
-    /// The innermost function at a location that is not plumbing.
-    pub fn first_own(&self, location: LocationId) -> Option<usize> {
-        let module = self.sites.module_of(location);
-        let functions = self.functions(location);
-        functions.iter().position(|function| !self.plumbing.folds(function, module))
-    }
-
     /// Every function of a stack, innermost first.
     pub fn places(&self, stack: StackId) -> impl Iterator<Item = Place> + use<'a> {
         let scope = *self;
@@ -124,19 +137,30 @@ impl<'a> Scope<'a> {
         (0..self.functions(location).len()).map(move |inlined| Place { location, inlined })
     }
 
-    /// The site: the innermost function that is not plumbing; the innermost one of a stack
-    /// that is nothing else; `None` for a stack without frames.
+    /// The site: the innermost function that is not plumbing, else the innermost one that is
+    /// no allocator, else the innermost; `None` for a stack without frames.
     pub fn site(&self, stack: StackId) -> Option<Place> {
-        let own = |location| Some(Place { location, inlined: self.first_own(location)? });
-        let innermost = || Some(Place { location: self.sites.frames(stack).next()?, inlined: 0 });
-        self.sites.frames(stack).find_map(own).or_else(innermost)
+        let mut best: Option<(Option<Kind>, Place)> = None;
+        for place in self.places(stack) {
+            let kind = self.kind(place);
+            if best.is_none_or(|(least, _)| kind < least) {
+                best = Some((kind, place));
+            }
+            if kind.is_none() {
+                break;
+            }
+        }
+        best.map(|(_, place)| place)
     }
 
-    /// Whether a function is plumbing.
+    /// What kind of plumbing a place is.
+    pub fn kind(&self, place: Place) -> Option<Kind> {
+        self.plumbing.kind(self.functions(place.location).get(place.inlined)?)
+    }
+
+    /// Whether a place is plumbing.
     pub fn is_plumbing(&self, place: Place) -> bool {
-        let function = self.functions(place.location).get(place.inlined);
-        let module = self.sites.module_of(place.location);
-        function.is_some_and(|function| self.plumbing.folds(function, module))
+        self.kind(place).is_some()
     }
 
     /// All that is known of a place.

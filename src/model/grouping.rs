@@ -244,6 +244,47 @@ impl Groups {
         sums
     }
 
+    /// The same, what a group called counted as its own.
+    pub fn at_with_callees(
+        &self,
+        scope: Scope<'_>,
+        tally: impl Fn(StackId) -> Tally,
+    ) -> Vec<Tally> {
+        if !self.by.has_callees() {
+            return self.at(tally);
+        }
+        let mut sums = vec![Tally::default(); self.groups.len()];
+        let mut counted = vec![u32::MAX; self.groups.len()];
+        let mut count = |group: GroupId, stack: StackId, tally: Tally| {
+            let at = group.0 as usize;
+            if counted[at] != stack.0 {
+                counted[at] = stack.0;
+                sums[at].add(tally);
+            }
+        };
+        for (at, own) in self.of_stack.iter().enumerate() {
+            let stack = StackId(at as u32);
+            let tally = tally(stack);
+            let Some(own) = own.filter(|_| !tally.is_empty()) else {
+                continue;
+            };
+            count(own, stack, tally);
+            self.callers(scope, stack).for_each(|group| count(group, stack, tally));
+        }
+        sums
+    }
+
+    /// Groups in the chain of callers of a stack, innermost first, some more than once.
+    fn callers<'a>(
+        &'a self,
+        scope: Scope<'a>,
+        stack: StackId,
+    ) -> impl Iterator<Item = GroupId> + 'a {
+        let known = |location: LocationId| self.locations.get(location.0 as usize)?.as_ref();
+        let here = scope.sites.frames(stack).filter_map(known);
+        here.flat_map(|here| here.groups.iter().map(|(_, group)| *group))
+    }
+
     fn take_in(&mut self, scope: Scope<'_>, stack: StackId) {
         let group = self.find(scope, stack);
         self.of_stack.push(group);

@@ -14,7 +14,9 @@ mod figures;
 pub mod frame;
 pub mod gap;
 pub mod grouping;
+mod held;
 pub mod history;
+pub mod loaded;
 pub mod names;
 pub mod pattern;
 pub mod rates;
@@ -29,9 +31,10 @@ use std::{sync::Arc, time::Duration};
 
 pub use diff::{Change, Difference, Tally};
 pub use events::{Event, EventKind, EventLog};
-pub use frame::{Frame, NoPlumbing, Place, Plumbing, Scope};
+pub use frame::{Frame, Kind, NoPlumbing, Place, Plumbing, Scope};
 pub use gap::{Gap, gap_sentence};
 pub use grouping::{Group, GroupId, Grouping, Groups};
+pub use loaded::Loaded;
 pub use names::{Function, Names};
 pub use pattern::{Filter, Purpose, Term};
 pub use rates::{Counters, PerSecond, Rates};
@@ -109,8 +112,15 @@ pub struct Model {
     pub rates: Rates,
     /// The moments that were marked, by number.
     pub marks: Snapshots,
+    /// Snapshots of other runs, or of this one, out of files.
+    pub loaded: Vec<Loaded>,
+    /// How many locations are still being looked up.
+    pub names_pending: u64,
     plumbing: Arc<dyn Plumbing + Send>,
+    /// What is to be caught up with, while sites are held still.
+    held: Option<held::Held>,
     names_found: u64,
+    sites_epoch: u64,
     events_seen: u64,
 }
 
@@ -132,7 +142,11 @@ impl Model {
             history: history::History::default(),
             rates: Rates::default(),
             marks: Snapshots::default(),
+            loaded: Vec::new(),
+            names_pending: 0,
             plumbing,
+            held: None,
+            sites_epoch: 1,
             names_found: 0,
             events_seen: 0,
         }
@@ -157,7 +171,28 @@ impl Model {
         self.observe_sites(sites);
     }
 
-    fn observe_sites(&mut self, mut update: SitesUpdate) {
+    fn observe_sites(&mut self, update: SitesUpdate) {
+        match &mut self.held {
+            Some(held) => held.add(update),
+            None => self.apply_sites(update),
+        }
+    }
+
+    /// Sites, their sums and their history stay as they are, or catch up and go on.
+    pub fn hold_sites(&mut self, hold: bool) {
+        match (hold, self.held.take()) {
+            (true, held) => self.held = Some(held.unwrap_or_default()),
+            (false, Some(mut held)) => self.apply_sites(held.take()),
+            (false, None) => {}
+        }
+    }
+
+    /// Changes when what was known of sites and their names is forgotten.
+    pub fn sites_epoch(&self) -> u64 {
+        self.sites_epoch
+    }
+
+    fn apply_sites(&mut self, mut update: SitesUpdate) {
         if update.restart {
             self.forget_sites();
         }
@@ -186,6 +221,8 @@ impl Model {
         self.names = Names::default();
         self.tables.clear();
         self.history.clear();
+        self.held = self.held.take().map(|_| held::Held::default());
+        self.sites_epoch += 1;
     }
 
     fn shows_another(&self, reading: &Reading) -> bool {
@@ -200,11 +237,14 @@ impl Model {
         self.names_found += 1;
     }
 
-    /// Makes sure that there is a table of `view` from now on.
-    pub fn want(&mut self, view: &View) {
+    /// Makes sure that there are tables of `views`, and that they know the baseline.
+    pub fn want(&mut self, views: &[View], baseline: tables::Baseline) {
         let Self { sites, names, plumbing, tables, .. } = self;
         let scope = Scope { sites, names, plumbing: &**plumbing };
-        tables.want(view, scope, self.names_found, self.reading.now_s);
+        for view in views {
+            tables.want(view, scope, self.names_found, self.reading.now_s);
+        }
+        tables.look_back(baseline, &self.marks);
     }
 
     /// The sites and what they are called.

@@ -73,6 +73,12 @@ impl Term {
         Self { part, pattern: Pattern::new(text), line: None }
     }
 
+    /// The same of a pattern that was read before.
+    pub fn like(part: Part, pattern: &Pattern) -> Self {
+        let (Pattern::Part(text) | Pattern::Whole(text)) = pattern;
+        Self::new(part, text)
+    }
+
     /// Whether it matches a frame.
     pub fn matches(&self, frame: &Frame) -> bool {
         let parts = [

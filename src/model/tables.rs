@@ -4,7 +4,10 @@
 //! a while. A tick costs what changed. When names were found, groups are out of date: new ones
 //! are built beside them, a slice of the stacks at each tick, and take their place when whole.
 
-use super::{Filter, GroupId, Grouping, Groups, NoPlumbing, Plumbing, Scope, SiteFigures, StackId};
+use super::{
+    Filter, GroupId, Grouping, Groups, NoPlumbing, Plumbing, Scope, SiteFigures, Snapshots,
+    StackId, Tally,
+};
 
 /// Stacks that are given their new groups at one tick: about a millisecond's worth.
 const SLICE: usize = 4096;
@@ -14,6 +17,9 @@ const SPAN_S: f64 = 1.0;
 
 /// Ticks after which a table that nobody asked for is thrown away.
 const PATIENCE: u64 = 100;
+
+/// The mark that growth is measured from; none for the start, when nothing was held.
+pub type Baseline = Option<u32>;
 
 /// Which groups a screen looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,6 +39,8 @@ pub struct Table {
     groups: Groups,
     /// Allocations of each group at two moments in the past, the earlier first.
     samples: [(f64, Vec<u64>); 2],
+    /// What groups held at the baseline, and which one that is.
+    then: Option<(Baseline, Option<Vec<Tally>>)>,
     next: Option<Groups>,
     /// How many names were known when the groups in use, and the next ones, were begun.
     names: [u64; 2],
@@ -59,7 +67,8 @@ impl Table {
         let groups = Groups::of(view.scope(scope), view.by, view.filter.clone());
         let sample = (now_s, allocations(&groups));
         let samples = [sample.clone(), sample];
-        Self { view, groups, samples, next: None, names: [names; 2], asked_at: tick }
+        let then = None;
+        Self { view, groups, samples, then, next: None, names: [names; 2], asked_at: tick }
     }
 
     /// The groups.
@@ -81,6 +90,27 @@ impl Table {
         (span >= SPAN_S / 2.0).then(|| now.saturating_sub(before) as f64 / span)
     }
 
+    /// What a group held at the baseline; `None` where that knows no sites.
+    pub fn then(&self, group: GroupId) -> Option<Tally> {
+        let (_, then) = self.then.as_ref()?;
+        Some(then.as_ref()?.get(group.0 as usize).copied().unwrap_or_default())
+    }
+
+    /// Sums what groups held at the baseline, unless that is done.
+    fn look_back(&mut self, baseline: Baseline, marks: &Snapshots) {
+        if self.then.as_ref().is_some_and(|(done, _)| *done == baseline) {
+            return;
+        }
+        let sums = match baseline {
+            None => Some(Vec::new()),
+            Some(number) => marks.get(number).and_then(|mark| {
+                mark.figures.as_ref()?;
+                Some(self.groups.at(|stack| mark.tally(stack)))
+            }),
+        };
+        self.then = Some((baseline, sums));
+    }
+
     fn tick(&mut self, scope: Scope<'_>, names: u64, now_s: f64) {
         let scope = self.view.scope(scope);
         self.groups.extend(scope, usize::MAX);
@@ -100,6 +130,7 @@ impl Table {
             return;
         }
         self.groups = next;
+        self.then = None;
         self.names[0] = self.names[1];
         let sample = (now_s, allocations(&self.groups));
         self.samples = [sample.clone(), sample];
@@ -117,6 +148,11 @@ impl Tables {
             Some(table) => table.asked_at = self.ticks,
             None => self.tables.push(Table::new(view.clone(), scope, names, now_s, self.ticks)),
         }
+    }
+
+    /// Makes sure that the tables know what there was at the baseline.
+    pub fn look_back(&mut self, baseline: Baseline, marks: &Snapshots) {
+        self.tables.iter_mut().for_each(|table| table.look_back(baseline, marks));
     }
 
     /// The table of a view that was wanted.

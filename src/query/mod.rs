@@ -1,21 +1,29 @@
 //! From the model and the person's wishes to what a screen shows: pure, and the only place
 //! where rows are sorted and cut.
 
+mod callers;
 mod classes;
+mod code;
 mod events;
+mod flame;
 mod header;
+mod listing;
+mod moments;
 mod overview;
 mod processes;
+mod site;
+mod sites;
+mod snapshots;
 
 pub use events::events_of;
 pub use header::{signal_name, title};
 
 use memtop_ui::{
     Screen, State, capacity,
-    data::{Data, Origin, Output},
+    data::{Baseline, Data, Grown, Origin, Output},
 };
 
-use crate::model::{Model, window_sentence};
+use crate::model::{LocationId, Model, window_sentence};
 
 /// What of a session does not change from tick to tick.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +38,24 @@ pub struct Session {
     pub overhead_ns: Option<f64>,
 }
 
-/// Everything a frame needs.
+/// Lets the model keep what the screen shown looks at.
+pub fn prepare(model: &mut Model, state: &State) {
+    let views = match state.screen {
+        Screen::Overview => vec![code::growth()],
+        Screen::Sites | Screen::Site | Screen::Snapshots => {
+            vec![code::chosen(state), code::unfiltered(state)]
+        }
+        _ => Vec::new(),
+    };
+    let baseline = match state.baseline {
+        Baseline::Start => None,
+        // A mark of another process is none of this one's.
+        Baseline::Mark(number) => model.marks.get(number).map(|_| number),
+    };
+    model.want(&views, baseline);
+}
+
+/// Everything a frame needs; [`prepare`] comes before.
 pub fn data<'a>(model: &Model, state: &State, session: &Session, output: Output<'a>) -> Data<'a> {
     let mut data = Data {
         header: header::header(model, session),
@@ -40,6 +65,7 @@ pub fn data<'a>(model: &Model, state: &State, session: &Session, output: Output<
         output,
         ..Data::default()
     };
+    data.growth.by = overview::growth_by(model, state);
     let room = capacity(&data, state);
     data.sizes = overview::sizes(model, room);
     data.growth = overview::growth(model, state, room);
@@ -47,7 +73,28 @@ pub fn data<'a>(model: &Model, state: &State, session: &Session, output: Output<
     match state.screen {
         Screen::Sizes => data.classes = classes::classes(model, state, room),
         Screen::Processes => data.processes = processes::processes(model, state, room),
+        Screen::Sites => data.sites = sites::sites(model, state, session, room.sites),
+        Screen::Site => data.site = site::site(model, state),
+        Screen::Flame => data.flame = flame::flame(model, state, room.flame.0),
+        Screen::Snapshots => data.snapshots = snapshots::snapshots(model, state, room.diff),
         _ => {}
     }
     data
 }
+
+/// The places in code that a frame shows, the most wanted first: their names are looked up
+/// before others.
+pub fn visible(model: &Model, data: &Data<'_>) -> Vec<LocationId> {
+    let site = data.site.iter().map(|site| site.key);
+    let rows = data.sites.rows.rows.iter().map(|row| row.key);
+    let diff = data.snapshots.diff.rows.rows.iter().map(|row| row.key);
+    let grown = data.growth.rows.iter().filter_map(|row| match &row.what {
+        Grown::Site { key, .. } => Some(*key),
+        Grown::Class { .. } => None,
+    });
+    let keys = site.chain(rows).chain(diff).chain(grown);
+    keys.flat_map(|key| code::locations(model, key)).collect()
+}
+
+#[cfg(test)]
+mod tests;

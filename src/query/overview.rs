@@ -1,5 +1,7 @@
 //! The overview: timeline, totals, sizes, and what grew.
 
+use std::cmp::Reverse;
+
 use memtop_ui::{
     Capacity, State,
     data::{
@@ -8,8 +10,8 @@ use memtop_ui::{
     },
 };
 
-use super::header::peak;
-use crate::model::{self, Model, ProcessState, SizeClass, Snapshot};
+use super::{code, header::peak};
+use crate::model::{self, GroupId, Model, ProcessState, SizeClass, Snapshot, Table, Tally};
 
 pub(super) fn timeline(model: &Model, state: &State) -> Timeline {
     let reading = &model.reading;
@@ -53,7 +55,7 @@ pub(super) fn totals(state: &ProcessState) -> Totals {
 /// Where not all classes fit, those that hold the most stay, in order of size.
 pub(super) fn sizes(model: &Model, room: Capacity) -> Sizes {
     let mut rows: Vec<SizeRow> = classes(model).iter().map(size_row).collect();
-    rows.sort_by_key(|row| std::cmp::Reverse((row.bytes, row.blocks, row.allocations)));
+    rows.sort_by_key(|row| Reverse((row.bytes, row.blocks, row.allocations)));
     let more = rows.len().saturating_sub(room.sizes);
     rows.truncate(room.sizes);
     rows.sort_by_key(|row| row.min);
@@ -74,22 +76,71 @@ fn size_row(class: &SizeClass) -> SizeRow {
     }
 }
 
+/// By site where there are stacks and the person did not choose otherwise, else by size.
 pub(super) fn growth(model: &Model, state: &State, room: Capacity) -> Growth {
     let (since, then) = baseline(model, state);
-    let mut rows: Vec<GrowthRow> = classes(model)
-        .iter()
-        .map(|class| growth_row(class, then.map_or(&[], |marked| &marked.classes)))
-        .collect();
-    rows.retain(|row| row.delta_bytes != 0 || row.delta_blocks != 0);
-    rows.sort_by_key(|row| std::cmp::Reverse((row.delta_bytes, row.delta_blocks)));
-    let more = rows.len().saturating_sub(room.growth);
-    rows.truncate(room.growth);
-    let age_s = then.map(|marked| model.reading.now_s - marked.t_s);
-    Growth { since, age_s, by: GrowthBy::Size, rows, more }
+    let (rows, more) = match by_site(model, state) {
+        Some(table) => grown_sites(model, table, room.growth),
+        None => {
+            let classes = then.map_or(&[][..], |marked| &marked.classes);
+            grown_sizes(model, classes, room.growth)
+        }
+    };
+    let by = growth_by(model, state);
+    Growth { since, age_s: then.map(|marked| model.reading.now_s - marked.t_s), by, rows, more }
+}
+
+/// What growth can be told by.
+pub(super) fn growth_by(model: &Model, state: &State) -> GrowthBy {
+    by_site(model, state).map_or(GrowthBy::Size, |_| GrowthBy::Site)
+}
+
+fn by_site<'a>(model: &'a Model, state: &State) -> Option<&'a Table> {
+    let table = model.tables.get(&code::growth()).filter(|table| !table.groups().is_empty());
+    table.filter(|_| state.code.growth == GrowthBy::Site)
+}
+
+fn grown_sizes(model: &Model, then: &[SizeClass], room: usize) -> (Vec<GrowthRow>, usize) {
+    let rows = classes(model).iter().map(|class| growth_row(class, then));
+    let rows: Vec<GrowthRow> =
+        rows.filter(|row| row.delta_bytes != 0 || row.delta_blocks != 0).collect();
+    most_grown(rows, room, |row| (row.delta_bytes, row.delta_blocks))
+}
+
+fn grown_sites(model: &Model, table: &Table, room: usize) -> (Vec<GrowthRow>, usize) {
+    let groups = table.groups();
+    let delta = |group| {
+        let own = groups.own(group);
+        let delta = Tally::new(own.current_bytes, own.current_blocks).since(table.then(group)?);
+        (!delta.is_empty()).then_some((group, delta))
+    };
+    let grown = groups.ids().filter_map(delta).collect();
+    let (grown, more) = most_grown(grown, room, |(_, delta)| (delta.bytes, delta.blocks));
+    let row = |(group, delta): (GroupId, Tally)| GrowthRow {
+        what: Grown::Site {
+            key: code::key(groups, group),
+            name: code::name(model, model.scope(), groups, group),
+        },
+        delta_bytes: delta.bytes,
+        delta_blocks: delta.blocks,
+        live_bytes: groups.own(group).current_bytes,
+    };
+    (grown.into_iter().map(row).collect(), more)
+}
+
+/// The `room` rows of most growth, in order, and how many are left out.
+fn most_grown<T, K: Ord>(mut rows: Vec<T>, room: usize, by: impl Fn(&T) -> K) -> (Vec<T>, usize) {
+    let more = rows.len().saturating_sub(room);
+    if more > 0 && room > 0 {
+        rows.select_nth_unstable_by_key(room - 1, |row| Reverse(by(row)));
+    }
+    rows.truncate(room);
+    rows.sort_by_key(|row| Reverse(by(row)));
+    (rows, more)
 }
 
 /// What growth is measured from; the start when the mark is not of this process.
-fn baseline<'a>(model: &'a Model, state: &State) -> (Baseline, Option<&'a Snapshot>) {
+pub(super) fn baseline<'a>(model: &'a Model, state: &State) -> (Baseline, Option<&'a Snapshot>) {
     match state.baseline {
         Baseline::Mark(number) => match model.marks.get(number) {
             Some(marked) => (state.baseline, Some(marked)),

@@ -1,12 +1,15 @@
 //! Sites of one process or several, summed by what they have in common: the groups of
 //! `--by site` and its like, for the text, the JSON and the diff.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
 
 use super::sites::{Sites, Source};
 use crate::{
     cli::GroupBy,
-    model::{Filter, Frame, GroupId, Grouping, Groups, Scope, SiteFigures, StackId},
+    model::{Filter, Frame, GroupId, Grouping, Groups, LocationId, Scope, SiteFigures, StackId},
 };
 
 /// What code a `--by` groups by; `None` for what is no code.
@@ -67,11 +70,12 @@ fn of_one<'a>(source: Source<'a>, by: Grouping, filter: &Filter) -> Vec<CodeGrou
     // Callers of what a filter chose are not what it chose.
     let callers = filter.is_empty();
     let chosen = |group: &GroupId| groups.get(*group).stacks > 0 || callers;
+    let mut keys = Keys { scope: source.scope, by, words: HashMap::new() };
     let group = |id: GroupId| {
         let label = groups.label(source.scope, id);
         let stack = heaviest[id.0 as usize];
         CodeGroup {
-            key: key(source.scope, by, &label, stack),
+            key: keys.key(&label, stack),
             label,
             figures: source.then(groups.own(id)),
             with_callees: groups.with_callees(id),
@@ -99,16 +103,32 @@ fn heaviest(source: Source<'_>, groups: &Groups) -> Vec<Option<StackId>> {
     heaviest.into_iter().map(|best| Some(best?.1)).collect()
 }
 
-fn key(scope: Scope<'_>, by: Grouping, label: &Frame, stack: Option<StackId>) -> String {
-    match (by, stack) {
-        (Grouping::Stack, Some(stack)) => {
-            let own = scope.places(stack).filter(|place| !scope.is_plumbing(*place));
-            let frames = own.map(|place| by.label(&scope.frame(place)).to_string());
-            let frames: Vec<String> = frames.collect();
-            if frames.is_empty() { label.to_string() } else { frames.join(" ‹ ") }
+/// Keys of groups. A stack's are the words of all its own frames; each place has its words once.
+struct Keys<'a> {
+    scope: Scope<'a>,
+    by: Grouping,
+    words: HashMap<LocationId, Vec<String>>,
+}
+
+impl Keys<'_> {
+    fn key(&mut self, label: &Frame, stack: Option<StackId>) -> String {
+        let (Grouping::Stack, Some(stack)) = (self.by, stack) else {
+            return label.to_string();
+        };
+        let mut frames: Vec<&str> = Vec::new();
+        for location in self.scope.sites.frames(stack) {
+            self.words.entry(location).or_insert_with(|| words(self.scope, location));
         }
-        _ => label.to_string(),
+        for location in self.scope.sites.frames(stack) {
+            frames.extend(self.words.get(&location).into_iter().flatten().map(String::as_str));
+        }
+        if frames.is_empty() { label.to_string() } else { frames.join(" ‹ ") }
     }
+}
+
+fn words(scope: Scope<'_>, location: LocationId) -> Vec<String> {
+    let own = scope.places_at(location).filter(|place| !scope.is_plumbing(*place));
+    own.map(|place| Grouping::Stack.label(&scope.frame(place)).to_string()).collect()
 }
 
 impl CodeGroup<'_> {

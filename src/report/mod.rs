@@ -256,7 +256,7 @@ fn choose(tree: &TreeState, choice: Option<ProcessChoice>) -> Result<Option<usiz
 
 /// The last image of the first process. Its pid may be in use again later: generations
 /// that start over belong to another process.
-fn root(tree: &TreeState) -> Option<usize> {
+pub(crate) fn root(tree: &TreeState) -> Option<usize> {
     let pid = tree.processes.first()?.identity.pid;
     let mut last = 0;
     for (index, process) in tree.processes.iter().enumerate().skip(1) {

@@ -12,21 +12,14 @@ use std::{
     sync::LazyLock,
 };
 
-use crate::model::{self, Function, Module};
+use crate::model::{self, Function};
+
+pub use crate::model::Kind;
 
 const TABLE: &str = include_str!("../../assets/plumbing.txt");
 
 /// Before a pattern that is one of source files.
 const FILE: &str = "file:";
-
-/// What kind of plumbing a function is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// A library, which allocates because it was called.
-    Library,
-    /// The allocator itself, or a wrapper of it.
-    Allocator,
-}
 
 /// Why a table cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -128,8 +121,8 @@ impl Plumbing {
 }
 
 impl model::Plumbing for Plumbing {
-    fn folds(&self, function: &Function, _: Option<&Module>) -> bool {
-        self.is_plumbing(function)
+    fn kind(&self, function: &Function) -> Option<Kind> {
+        self.kind(function)
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::model::{
-    Function, Location, Module, ModuleId, Names, Node, NodeId, Plumbing, Purpose, Sites,
+    Function, Kind, Location, Module, ModuleId, Names, Node, NodeId, Plumbing, Purpose, Sites,
     SitesUpdate, Stack, Term,
 };
 
@@ -13,8 +13,8 @@ use crate::model::{
 struct Alloc;
 
 impl Plumbing for Alloc {
-    fn folds(&self, function: &Function, _: Option<&Module>) -> bool {
-        function.name.starts_with("alloc")
+    fn kind(&self, function: &Function) -> Option<Kind> {
+        function.name.starts_with("alloc").then_some(Kind::Allocator)
     }
 }
 

@@ -3,18 +3,25 @@
 //! Keys, the source's messages, signals and ticks arrive through crossbeam channels; each one
 //! changes the state, and at most twenty times a second a dirty state becomes a frame.
 
+mod naming;
+mod shown;
+mod snapshots;
+mod source_lines;
+
 use std::{
+    cell::RefCell,
     fs::File,
     io::{self, BufWriter},
     num::NonZero,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, never, select, tick};
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use memtop_ui::{
-    Action, Effect, Leave, Screen, State, Theme, capacity,
-    data::{Data, Growth, Notice, Origin, Output, Sizes, Totals},
+    Action, Effect, Leave, Screen, State, Theme,
+    data::{Notice, Origin},
     draw, keymap, pane_size,
     terminal::Guard,
     update,
@@ -24,11 +31,14 @@ use ratatui::{Terminal, backend::CrosstermBackend};
 use crate::{
     Error,
     keeper::protocol::FromKeeper,
-    model::{EventLog, Exit, Model},
+    model::{Exit, LocationId, Model},
     query::{self, Session},
     source::{Controls, live::Live},
+    symbols::Plumbing,
     terminal::{self, Look},
 };
+use naming::Naming;
+use shown::Shown;
 
 /// Between two frames.
 const FRAME: Duration = Duration::from_millis(50);
@@ -72,30 +82,14 @@ pub fn run(opened: Opened, screen: &terminal::Screen) -> Result<Outcome, Error> 
     app.run(screen)
 }
 
-/// The tables as they were when the person froze them.
-#[derive(Clone)]
-struct Frozen {
-    sizes: Sizes,
-    growth: Growth,
-    totals: Totals,
-    /// The filter can still be changed, so what is kept is what it chooses from.
-    events: EventLog,
-}
-
-/// What a frame is made of.
-struct Shown {
-    model: Model,
-    state: State,
-    session: Session,
-    program: Option<vt100::Parser>,
-    frozen: Option<Frozen>,
-}
-
 struct App {
     live: Live,
     shown: Shown,
     theme: Theme,
     look: Look,
+    naming: Naming,
+    /// Places in code that the last frame showed.
+    visible: Vec<LocationId>,
     updates: Receiver<FromKeeper>,
     controls: Controls,
     /// The position that was shown without the person's choice.
@@ -105,31 +99,6 @@ struct App {
     // Dropped last: the terminal is whole again when everything else is gone.
     terminal: Terminal<CrosstermBackend<BufWriter<File>>>,
     guard: Guard<File>,
-}
-
-impl Shown {
-    fn tables(&self) -> Frozen {
-        let data = query::data(&self.model, &self.state, &self.session, Output::Elsewhere);
-        let events = self.model.events.clone();
-        Frozen { sizes: data.sizes, growth: data.growth, totals: data.totals, events }
-    }
-
-    fn data(&self) -> Data<'_> {
-        let output = match &self.program {
-            Some(program) => Output::Terminal(program.screen()),
-            None if self.session.origin == Origin::Joined => Output::Elsewhere,
-            None => Output::Redirected,
-        };
-        let mut data = query::data(&self.model, &self.state, &self.session, output);
-        if let Some(frozen) = &self.frozen {
-            let room = capacity(&data, &self.state);
-            data.sizes = frozen.sizes.clone();
-            data.growth = frozen.growth.clone();
-            data.totals = frozen.totals;
-            data.events = query::events_of(&frozen.events, &self.model, &self.state, room);
-        }
-        data
-    }
 }
 
 impl App {
@@ -152,12 +121,15 @@ impl App {
             live: opened.live,
             theme: look.theme(state.palette),
             shown: Shown {
-                model: Model::default(),
+                model: Model::new(Arc::new(Plumbing::default())),
                 state,
                 session: opened.session,
                 program,
                 frozen: None,
+                sources: RefCell::default(),
             },
+            naming: Naming::start(),
+            visible: Vec::new(),
             look,
             updates: opened.updates,
             controls: opened.controls,
@@ -208,6 +180,7 @@ impl App {
             self.followed = usize::MAX;
         }
         self.shown.model.observe(reading);
+        self.naming.tick(&mut self.shown.model, std::mem::take(&mut self.visible));
         self.dirty = true;
     }
 
@@ -273,7 +246,7 @@ impl App {
             self.theme = self.look.theme(self.shown.state.palette);
         }
         if froze {
-            self.shown.frozen = self.shown.state.frozen.then(|| self.shown.tables());
+            self.shown.freeze(self.shown.state.frozen);
         }
         self.dirty = true;
         self.carry_out(effect)
@@ -286,13 +259,15 @@ impl App {
             Effect::StartTracing => self.controls.set_tracing(true),
             Effect::StopTracing => self.controls.set_tracing(false),
             Effect::Clear => self.controls.clear(),
-            Effect::Marked(number) => _ = self.shown.model.mark(number),
+            Effect::Marked(number) => self.shown.mark(number),
             Effect::SendInput(bytes) => self.controls.send_input(&bytes),
             Effect::Suspend => self.suspend()?,
             // Only the chooser joins; a name is in the state already.
             Effect::Join(_) | Effect::Named(_) => {}
-            Effect::SaveSnapshot(..) | Effect::LoadSnapshot(_) | Effect::Seek(_) => {
-                let words = "this session keeps no snapshots and no past";
+            Effect::SaveSnapshot(when, path) => self.shown.save(when, &path),
+            Effect::LoadSnapshot(path) => self.shown.load(&path),
+            Effect::Seek(_) => {
+                let words = "this session keeps no past";
                 self.shown.state.notice = Some(Notice::warning(words));
             }
             Effect::Quit(leave) => return Ok(Some(self.leave(leave))),
@@ -348,8 +323,10 @@ impl App {
         if let Some(program) = &mut self.shown.program {
             program.screen_mut().set_scrollback(self.shown.state.scrollback);
         }
+        query::prepare(&mut self.shown.model, &self.shown.state);
         let mut state = self.shown.state.clone();
         let data = self.shown.data();
+        self.visible = query::visible(&self.shown.model, &data);
         state.observe_scale(&data);
         state.observe_lengths(&data);
         let theme = &self.theme;

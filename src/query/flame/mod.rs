@@ -1,0 +1,224 @@
+//! The call tree by weight, pruned of what is narrower than a cell.
+//!
+//! The stacks' own tree tells calls apart by their address; a picture merges calls of the same
+//! function from the same callers. It is unfolded from its root, level by level, and only
+//! where it is wide enough to be seen: what hides in a sliver is never looked at.
+//!
+//! A node's key is made of the first call that it merges, so that it stays the same from frame
+//! to frame, and tells by itself which path leads to it.
+
+mod labels;
+mod walk;
+mod weights;
+
+use std::collections::HashMap;
+
+use memtop_ui::{
+    State,
+    data::{Crumb, Flame, FlameNode, Key, Measure, Name},
+};
+
+use super::code::{self, Numbers};
+use crate::model::{Grouping, Model, NodeId, Scope};
+use labels::{LabelId, Labels};
+use walk::{Step, Walk};
+use weights::{Weight, Weights};
+
+/// The deepest picture; beyond this nobody scrolls.
+const DEEPEST: usize = 512;
+
+/// The picture for `columns` cells.
+pub(super) fn flame(model: &Model, state: &State, columns: usize) -> Flame {
+    let Ok(weights) = Weights::new(model, state) else {
+        return Flame { names_pending: model.names_pending, ..Flame::default() };
+    };
+    let search = code::filter(state, Grouping::Function);
+    let scope = model.scope();
+    let mut picture = Picture {
+        model,
+        state,
+        scope,
+        labels: Labels::new(scope, !state.code.all_frames, search),
+        walk: Walk::new(scope.sites, state.flame.inverted),
+        weights,
+    };
+    picture.draw(columns.max(1) as u64)
+}
+
+struct Picture<'a> {
+    model: &'a Model,
+    state: &'a State,
+    scope: Scope<'a>,
+    labels: Labels<'a>,
+    walk: Walk<'a>,
+    weights: Weights,
+}
+
+/// Calls that are one node of the picture.
+#[derive(Debug, Default)]
+struct Merged {
+    /// What they have in common; nothing at the root of everything.
+    label: Option<LabelId>,
+    key: u64,
+    weight: Weight,
+    steps: Vec<Step>,
+}
+
+impl Picture<'_> {
+    fn draw(&mut self, columns: u64) -> Flame {
+        let (root, depth, zoom) = self.zoomed();
+        let (matching, matches) = self.search();
+        let nodes = match self.weights.whole.value {
+            0 => Vec::new(),
+            _ => self.unfold(root, depth, columns),
+        };
+        Flame {
+            whole: self.weights.whole.value,
+            zoom,
+            matching,
+            matches,
+            shrunk_bytes: self.weights.shrunk,
+            names_pending: self.model.names_pending,
+            nodes,
+        }
+    }
+
+    /// The root of the picture, how deep it lies, and the way to it.
+    fn zoomed(&mut self) -> (Merged, usize, Vec<Crumb>) {
+        let path = self.state.flame.zoom.map(|key| self.walk.path(key.0, &mut self.labels));
+        let mut crumbs = Vec::new();
+        let mut at: Option<Merged> = None;
+        for label in path.unwrap_or_default() {
+            let inner = self.children(at.as_ref(), crumbs.len() + 1);
+            let Some(next) = inner.into_iter().find(|one| one.label == Some(label)) else {
+                // It is not there any more: everything shows.
+                return (self.everything(), 0, Vec::new());
+            };
+            crumbs.push(Crumb { key: Key(next.key), name: self.words(label) });
+            at = Some(next);
+        }
+        let depth = crumbs.len();
+        (at.unwrap_or_else(|| self.everything()), depth, crumbs)
+    }
+
+    fn everything(&self) -> Merged {
+        Merged { weight: self.weights.whole, ..Merged::default() }
+    }
+
+    fn words(&self, label: LabelId) -> String {
+        let place = self.labels.get(label).place;
+        Grouping::Function.label(&self.scope.frame(place)).to_string()
+    }
+
+    /// The nodes from `root` on, as deep and as narrow as can be seen.
+    fn unfold(&mut self, root: Merged, depth: usize, columns: u64) -> Vec<FlameNode> {
+        let whole = root.weight.value;
+        let mut nodes = Vec::new();
+        let mut waiting = vec![(root, None, depth)];
+        while let Some((merged, parent, depth)) = waiting.pop() {
+            let mut children = match depth < DEEPEST {
+                true => self.children(merged.label.map(|_| &merged), depth + 1),
+                false => Vec::new(),
+            };
+            let inner = children.iter().map(|child| child.weight.value);
+            let own = merged.weight.value.saturating_sub(inner.fold(0, u64::saturating_add));
+            let this = u32::try_from(nodes.len()).ok();
+            nodes.push(self.node(&merged, parent, own));
+            children.retain(|child| {
+                u128::from(child.weight.value) * u128::from(columns) >= u128::from(whole)
+            });
+            // The heaviest is taken first.
+            children.sort_by_key(|child| (child.weight.value, std::cmp::Reverse(child.key)));
+            waiting.extend(children.into_iter().map(|child| (child, this, depth + 1)));
+        }
+        nodes
+    }
+
+    fn node(&self, merged: &Merged, parent: Option<u32>, own: u64) -> FlameNode {
+        let Weight { value, blocks, delta } = merged.weight;
+        let of_growth = self.state.flame.measure == Measure::Delta;
+        let delta_bytes = of_growth.then_some(delta);
+        let node = FlameNode {
+            key: Key(merged.key),
+            parent,
+            value,
+            own,
+            delta_bytes,
+            blocks,
+            ..FlameNode::default()
+        };
+        let Some(label) = merged.label.map(|label| self.labels.get(label)) else {
+            return FlameNode { name: Name::plain("everything"), ..node };
+        };
+        let filter = &self.state.code.filter;
+        let delta = delta_bytes.map(i64::unsigned_abs);
+        let numbers = Numbers { size: value, blocks, delta, allocations: None };
+        let named = label.matched || !filter.asks_for_names();
+        let place = label.place;
+        let pending =
+            self.model.names_pending > 0 && self.scope.names.get(place.location).is_none();
+        let name = code::name_of(&self.scope.frame(place), Grouping::Function);
+        FlameNode {
+            name: Name { pending, ..name },
+            origin: label.origin,
+            matched: !filter.is_empty() && named && filter.numbers_match(&numbers),
+            ..node
+        }
+    }
+
+    /// What a node leads to, at `depth`; with none, where everything begins.
+    fn children(&mut self, of: Option<&Merged>, depth: usize) -> Vec<Merged> {
+        let mut steps = Vec::new();
+        match of {
+            None => self.walk.first(&mut self.labels, &self.weights, &mut steps),
+            Some(merged) => {
+                for step in &merged.steps {
+                    self.walk.next(*step, &mut self.labels, &self.weights, &mut steps);
+                }
+            }
+        }
+        let mut merged: Vec<Merged> = Vec::new();
+        let mut by_label: HashMap<LabelId, usize> = HashMap::new();
+        for step in steps {
+            let Some(label) = self.walk.label(step, &mut self.labels) else {
+                continue;
+            };
+            let at = *by_label.entry(label).or_insert_with(|| {
+                let key = u64::MAX;
+                merged.push(Merged { label: Some(label), key, ..Merged::default() });
+                merged.len() - 1
+            });
+            let into = &mut merged[at];
+            into.key = into.key.min(Walk::key(step, depth));
+            into.weight.add(Walk::weight(step, &self.weights));
+            into.steps.push(step);
+        }
+        merged
+    }
+
+    /// What the calls that the search found come to, each byte once, and how many they are.
+    fn search(&mut self) -> (Option<u64>, usize) {
+        if !self.state.code.filter.asks_for_names() {
+            return (None, 0);
+        }
+        let nodes = &self.scope.sites.nodes;
+        let mut inside = vec![false; nodes.len()];
+        let (mut bytes, mut count) = (0_u64, 0);
+        for (at, node) in nodes.iter().enumerate() {
+            let weight = self.weights.node(NodeId(at as u32)).value;
+            if weight == 0 {
+                continue;
+            }
+            let found = self.labels.at(node.location).to_vec();
+            let found = found.into_iter().any(|label| self.labels.get(label).matched);
+            let caller = node.parent.filter(|parent| (parent.0 as usize) < at);
+            let around = caller.is_some_and(|caller| inside[caller.0 as usize]);
+            inside[at] = found || around;
+            count += usize::from(found);
+            if found && !around {
+                bytes = bytes.saturating_add(weight);
+            }
+        }
+        (Some(bytes), count)
+    }
+}

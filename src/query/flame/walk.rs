@@ -1,0 +1,206 @@
+//! Walks from the root of the picture: from the outermost calls inwards, or, turned over, from
+//! the innermost ones outwards.
+
+use super::{
+    labels::{LabelId, Labels},
+    weights::{Weight, Weights},
+};
+use crate::model::{Node, NodeId, Sites, StackId};
+
+/// Where a walk stands: at one of the functions of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Step {
+    /// The call.
+    node: NodeId,
+    /// The stack that the walk began with; none for a walk inwards, which is of all stacks
+    /// behind the call.
+    stack: Option<StackId>,
+    /// How many functions of the call it has been at before.
+    passed: u16,
+}
+
+/// The tree of calls, and the way through it.
+pub(super) struct Walk<'a> {
+    sites: &'a Sites,
+    outwards: bool,
+    /// Where the children of each node begin in `children`, and where the last ones end.
+    begins: Vec<u32>,
+    children: Vec<NodeId>,
+    roots: Vec<NodeId>,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(sites: &'a Sites, outwards: bool) -> Self {
+        let mut walk =
+            Self { sites, outwards, begins: Vec::new(), children: Vec::new(), roots: Vec::new() };
+        if !outwards {
+            walk.find_children();
+        }
+        walk
+    }
+
+    fn find_children(&mut self) {
+        let nodes = &self.sites.nodes;
+        let mut counts = vec![0_u32; nodes.len() + 1];
+        for (at, node) in nodes.iter().enumerate() {
+            match parent(at, node) {
+                Some(parent) => counts[parent + 1] += 1,
+                None => self.roots.push(NodeId(at as u32)),
+            }
+        }
+        for at in 1..counts.len() {
+            counts[at] += counts[at - 1];
+        }
+        self.begins.clone_from(&counts);
+        self.children = vec![NodeId(0); counts.last().map_or(0, |all| *all as usize)];
+        for (at, node) in nodes.iter().enumerate() {
+            if let Some(parent) = parent(at, node) {
+                self.children[counts[parent] as usize] = NodeId(at as u32);
+                counts[parent] += 1;
+            }
+        }
+    }
+
+    fn children(&self, node: NodeId) -> &[NodeId] {
+        let at = node.0 as usize;
+        &self.children[self.begins[at] as usize..self.begins[at + 1] as usize]
+    }
+
+    /// Where a walk can begin.
+    pub(super) fn first(&self, labels: &mut Labels<'_>, weights: &Weights, steps: &mut Vec<Step>) {
+        if !self.outwards {
+            for root in &self.roots {
+                self.enter(*root, labels, weights, steps);
+            }
+            return;
+        }
+        for (at, stack) in self.sites.stacks.iter().enumerate() {
+            let id = StackId(at as u32);
+            if weights.stack(id).value > 0 {
+                self.leave_through(stack.node, id, labels, steps);
+            }
+        }
+    }
+
+    /// Where it can go on to.
+    pub(super) fn next(
+        &self,
+        step: Step,
+        labels: &mut Labels<'_>,
+        weights: &Weights,
+        steps: &mut Vec<Step>,
+    ) {
+        let Some(node) = self.sites.nodes.get(step.node.0 as usize) else {
+            return;
+        };
+        if usize::from(step.passed) + 1 < labels.at(node.location).len() {
+            steps.push(Step { passed: step.passed + 1, ..step });
+            return;
+        }
+        match step.stack {
+            Some(stack) => {
+                let caller = node.parent.filter(|parent| *parent < step.node);
+                self.leave_through(caller, stack, labels, steps);
+            }
+            None => {
+                for child in self.children(step.node) {
+                    self.enter(*child, labels, weights, steps);
+                }
+            }
+        }
+    }
+
+    /// Into a call, or through it if it is left out.
+    fn enter(
+        &self,
+        node: NodeId,
+        labels: &mut Labels<'_>,
+        weights: &Weights,
+        steps: &mut Vec<Step>,
+    ) {
+        let mut waiting = vec![node];
+        while let Some(node) = waiting.pop() {
+            let shown = |labels: &mut Labels<'_>| {
+                let node = self.sites.nodes.get(node.0 as usize)?;
+                Some(!labels.at(node.location).is_empty())
+            };
+            if weights.node(node).value == 0 {
+                continue;
+            }
+            match shown(labels) {
+                Some(true) => steps.push(Step { node, stack: None, passed: 0 }),
+                _ => waiting.extend(self.children(node)),
+            }
+        }
+    }
+
+    /// Out to the next call that is not left out.
+    fn leave_through(
+        &self,
+        from: Option<NodeId>,
+        stack: StackId,
+        labels: &mut Labels<'_>,
+        steps: &mut Vec<Step>,
+    ) {
+        let mut shown = |(_, node): &(NodeId, Node)| !labels.at(node.location).is_empty();
+        if let Some((node, _)) = self.sites.chain(from).find(|at| shown(at)) {
+            steps.push(Step { node, stack: Some(stack), passed: 0 });
+        }
+    }
+
+    /// What a walk is at.
+    pub(super) fn label(&self, step: Step, labels: &mut Labels<'_>) -> Option<LabelId> {
+        let node = self.sites.nodes.get(step.node.0 as usize)?;
+        let here = labels.at(node.location);
+        let passed = usize::from(step.passed);
+        match self.outwards {
+            true => here.get(passed).copied(),
+            false => here.iter().rev().nth(passed).copied(),
+        }
+    }
+
+    /// What a step comes to.
+    pub(super) fn weight(step: Step, weights: &Weights) -> Weight {
+        match step.stack {
+            Some(stack) => weights.stack(stack),
+            None => weights.node(step.node),
+        }
+    }
+
+    /// A number that tells a step at `depth` from all others, and by which it is found again.
+    pub(super) fn key(step: Step, depth: usize) -> u64 {
+        let low = (depth as u64).min(0xffff);
+        match step.stack {
+            Some(stack) => OUTWARDS | u64::from(stack.0) << 16 | low,
+            None => (u64::from(step.node.0) + 1) << 16 | u64::from(step.passed),
+        }
+    }
+
+    /// The labels from the root to the step of a key.
+    pub(super) fn path(&self, key: u64, labels: &mut Labels<'_>) -> Vec<LabelId> {
+        let low = (key & 0xffff) as usize;
+        let high = ((key & !OUTWARDS) >> 16) as u32;
+        if key & OUTWARDS != 0 {
+            let frames: Vec<_> = self.sites.frames(StackId(high)).collect();
+            let all = frames.into_iter().flat_map(|location| labels.at(location).to_vec());
+            return all.take(low).collect();
+        }
+        let Some(last) = high.checked_sub(1).map(NodeId) else {
+            return Vec::new();
+        };
+        let chain: Vec<(NodeId, Node)> = self.sites.chain(Some(last)).collect();
+        let mut path = Vec::new();
+        for (id, node) in chain.into_iter().rev() {
+            let here: Vec<LabelId> = labels.at(node.location).iter().rev().copied().collect();
+            let many = if id == last { low + 1 } else { here.len() };
+            path.extend(here.into_iter().take(many));
+        }
+        path
+    }
+}
+
+const OUTWARDS: u64 = 1 << 62;
+
+fn parent(at: usize, node: &Node) -> Option<usize> {
+    node.parent.map(|parent| parent.0 as usize).filter(|parent| *parent < at)
+}

@@ -1,0 +1,96 @@
+//! The moments that can be compared, and what each stack held at them.
+
+use memtop_ui::{
+    State,
+    data::{SnapshotRow, When},
+};
+
+use crate::model::{Loaded, Model, Snapshot, StackId, Tally};
+
+/// Every moment there is, in order of time, files last but for now.
+pub(super) fn rows(model: &Model, state: &State) -> Vec<SnapshotRow> {
+    let totals = model.state().map(|state| &state.totals);
+    let began = model.state().and_then(|state| state.window.intervals.first());
+    let start = SnapshotRow {
+        when: When::Start,
+        t_s: began.map(|first| first.from.as_secs_f64()),
+        live_bytes: Some(0),
+        live_blocks: Some(0),
+        ..SnapshotRow::default()
+    };
+    let marks = model.marks.iter().map(|(number, mark)| marked(number, mark, state));
+    let peak = totals.filter(|totals| totals.peak_at.is_some()).map(|totals| SnapshotRow {
+        when: When::Peak,
+        t_s: totals.peak_at.map(|at| at.as_secs_f64()),
+        live_bytes: Some(totals.peak_bytes),
+        live_blocks: Some(totals.peak_blocks),
+        ..SnapshotRow::default()
+    });
+    let now = SnapshotRow {
+        when: When::Now,
+        t_s: Some(model.reading.now_s),
+        live_bytes: totals.map(|totals| totals.current_bytes),
+        live_blocks: totals.map(|totals| totals.current_blocks),
+        ..SnapshotRow::default()
+    };
+    let files = model.loaded.iter().map(file);
+    let mut rows: Vec<SnapshotRow> = marks.chain(peak).collect();
+    rows.sort_by(|one, other| one.t_s.unwrap_or(0.0).total_cmp(&other.t_s.unwrap_or(0.0)));
+    [start].into_iter().chain(rows).chain(files).chain([now]).collect()
+}
+
+fn marked(number: u32, mark: &Snapshot, state: &State) -> SnapshotRow {
+    let named = state.marks.iter().find(|one| one.number == number);
+    SnapshotRow {
+        when: When::Mark(number),
+        name: named.and_then(|one| one.name.clone()),
+        t_s: Some(mark.t_s),
+        live_bytes: Some(mark.totals.current_bytes),
+        live_blocks: Some(mark.totals.current_blocks),
+        ..SnapshotRow::default()
+    }
+}
+
+fn file(loaded: &Loaded) -> SnapshotRow {
+    let totals = &loaded.process.totals;
+    SnapshotRow {
+        when: When::File(loaded.number),
+        name: Some(loaded.name.clone()),
+        t_s: loaded.process.timeline.last().map(|point| point.at.as_secs_f64()),
+        live_bytes: Some(totals.current_bytes),
+        live_blocks: Some(totals.current_blocks),
+        file: Some(loaded.path.display().to_string()),
+        automatic: false,
+    }
+}
+
+/// What stacks of the shown process held at a moment.
+///
+/// # Errors
+/// With words, where that is not known.
+pub(super) fn held(model: &Model, when: When) -> Result<impl Fn(StackId) -> Tally + '_, String> {
+    let mark = match when {
+        When::Mark(number) => Some(known_mark(model, number)?),
+        _ => None,
+    };
+    Ok(move |stack: StackId| {
+        let figures = || model.sites.figures.get(stack.0 as usize).copied().unwrap_or_default();
+        match when {
+            When::Start | When::File(_) => Tally::default(),
+            When::Mark(_) => mark.map(|mark| mark.tally(stack)).unwrap_or_default(),
+            When::Peak => Tally::new(figures().at_peak_bytes, figures().at_peak_blocks),
+            When::Now => Tally::new(figures().current_bytes, figures().current_blocks),
+        }
+    })
+}
+
+fn known_mark(model: &Model, number: u32) -> Result<&Snapshot, String> {
+    let mark = model.marks.get(number);
+    let mark = mark.ok_or_else(|| format!("mark {number} is of another process"))?;
+    match &mark.figures {
+        None if !model.sites.stacks.is_empty() => {
+            Err(format!("the sites of mark {number} had to make room for later marks"))
+        }
+        _ => Ok(mark),
+    }
+}

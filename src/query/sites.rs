@@ -1,0 +1,168 @@
+//! The table of sites, or of what they are summed by.
+
+use memtop_ui::{
+    State,
+    data::{Baseline, Figures, Grouping, Key, Name, Origin, SiteRow, Sites, SitesKnown},
+};
+
+use super::{
+    Session,
+    code::{self, Numbers},
+    listing::listing,
+};
+use crate::model::{GroupId, Model, SiteFigures, Table, Tally, ThreadState};
+
+/// The rows that show in `room` rows.
+pub(super) fn sites(model: &Model, state: &State, session: &Session, room: usize) -> Sites {
+    let rows = match state.code.grouping {
+        Grouping::Thread => threads(model, state, room),
+        _ => groups(model, state, room),
+    };
+    let sums = sums(model, state);
+    let live = model.state().map_or(0, |state| state.totals.current_bytes);
+    let exactness = model.state().map(|state| &state.exactness);
+    Sites {
+        known: known(model, session),
+        rows,
+        total: total(model, state),
+        lower_bound: exactness.is_some_and(|exactness| exactness.unattributed_blocks != 0),
+        unattributed_bytes: live.saturating_sub(sums.live_bytes),
+        sums,
+        names_pending: model.names_pending,
+    }
+}
+
+/// Whether there are sites to tell of.
+pub(super) fn known(model: &Model, session: &Session) -> SitesKnown {
+    let captured = |model: &Model| model.state()?.exactness.stacks_cut;
+    match session.origin {
+        _ if !model.sites.stacks.is_empty() || captured(model).is_some() => SitesKnown::Yes,
+        _ if model.state().is_none() => SitesKnown::Yes,
+        Origin::Replay => SitesKnown::NotRecorded,
+        _ => SitesKnown::WithoutStacks,
+    }
+}
+
+fn total(model: &Model, state: &State) -> usize {
+    match state.code.grouping {
+        Grouping::Thread => model.state().map_or(0, |state| state.threads.len()),
+        _ => model.tables.get(&code::unfiltered(state)).map_or(0, |table| {
+            table.groups().ids().filter(|group| is_listed(table, *group)).count()
+        }),
+    }
+}
+
+/// Whether a group is a row: it asked for memory, or called what did. A filter chooses among
+/// those that asked.
+fn is_listed(table: &Table, group: GroupId) -> bool {
+    let groups = table.groups();
+    groups.get(group).stacks > 0 || (groups.filter().is_empty() && groups.with_callees(group) > 0)
+}
+
+fn groups(model: &Model, state: &State, room: usize) -> memtop_ui::data::Listing<SiteRow> {
+    let Some(table) = model.tables.get(&code::chosen(state)) else {
+        return Default::default();
+    };
+    let groups = table.groups();
+    let filter = &state.code.filter;
+    let item = |group| (code::key(groups, group), of_group(model, table, group), group);
+    let passes = |item: &(Key, Figures, GroupId)| filter.numbers_match(&Numbers::from(&item.1));
+    let items = groups.ids().filter(|group| is_listed(table, *group)).map(item).filter(passes);
+    let scope = table.view().scope(model.scope());
+    let mut rows = listing(
+        items.collect(),
+        &state.sites.cursor,
+        room,
+        |item| item.0,
+        |left, right| state.sites.sort.compare((left.0, &left.1), (right.0, &right.1)),
+        |(key, figures, group)| SiteRow {
+            key: *key,
+            name: code::name(model, scope, groups, *group),
+            figures: *figures,
+        },
+    );
+    if state.code.grouping == Grouping::Site {
+        super::callers::tell_apart(scope, &mut rows.rows);
+    }
+    rows
+}
+
+/// The figures of a group.
+pub(super) fn of_group(model: &Model, table: &Table, group: GroupId) -> Figures {
+    let groups = table.groups();
+    let figures = code::figures(groups.own(group), groups.with_callees(group), table.then(group));
+    Figures { per_s: table.per_s(group, model.reading.now_s), ..figures }
+}
+
+/// Sums over all stacks.
+fn sums(model: &Model, state: &State) -> Figures {
+    let mut own = SiteFigures::default();
+    model.sites.figures.iter().for_each(|figures| own.add(figures));
+    let then = match super::overview::baseline(model, state) {
+        (Baseline::Start, _) => Some(Tally::default()),
+        (_, marked) => marked.and_then(|mark| {
+            let mut then = SiteFigures::default();
+            mark.figures.as_ref()?.iter().for_each(|figures| then.add(figures));
+            Some(Tally::new(then.current_bytes, then.current_blocks))
+        }),
+    };
+    let rates = model.rates.per_second();
+    let figures = code::figures(&own, own.current_bytes, then);
+    Figures { per_s: rates.map(|rates| rates.allocations), ..figures }
+}
+
+fn threads(model: &Model, state: &State, room: usize) -> memtop_ui::data::Listing<SiteRow> {
+    let threads = model.state().map(|state| &state.threads[..]).unwrap_or_default();
+    let (since, marked) = super::overview::baseline(model, state);
+    let then = |thread: &ThreadState| match (since, marked) {
+        (Baseline::Start, _) => Some(0),
+        (_, marked) => {
+            let before = marked?.threads.iter().find(|before| before.tid == thread.tid);
+            Some(before.map_or(0, |before| before.current_bytes))
+        }
+    };
+    let row = |thread: &ThreadState| SiteRow {
+        key: Key(thread.tid.into()),
+        name: thread_name(thread),
+        figures: of_thread(thread, then(thread)),
+    };
+    let passes = |row: &SiteRow| {
+        let named = state.code.filter.texts();
+        let names_match =
+            |(negated, _, pattern): (bool, _, &memtop_ui::filter::pattern::Pattern)| {
+                pattern.matches(&row.name.text) != negated
+            };
+        named.into_iter().all(names_match)
+            && state.code.filter.numbers_match(&Numbers::from(&row.figures))
+    };
+    listing(
+        threads.iter().map(row).filter(passes).collect(),
+        &state.sites.cursor,
+        room,
+        |row| row.key,
+        |left, right| {
+            state.sites.sort.compare((left.key, &left.figures), (right.key, &right.figures))
+        },
+        SiteRow::clone,
+    )
+}
+
+fn thread_name(thread: &ThreadState) -> Name {
+    Name::plain(match (thread.tid, &thread.name) {
+        (0, _) => "(ended threads)".to_owned(),
+        (tid, Some(name)) => format!("{name} {tid}"),
+        (tid, None) => tid.to_string(),
+    })
+}
+
+/// Threads know less: what they hold is allocated − freed by themselves, and may be less than
+/// nothing.
+fn of_thread(thread: &ThreadState, then: Option<i64>) -> Figures {
+    Figures {
+        live_bytes: thread.current_bytes.max(0) as u64,
+        delta_bytes: then.map(|then| thread.current_bytes.saturating_sub(then)),
+        allocated_bytes: thread.allocated_bytes,
+        allocations: thread.allocations,
+        ..Figures::default()
+    }
+}
