@@ -234,6 +234,9 @@ pub(crate) fn why_no_sites(cx: Cx) -> String {
         return format!("{fate} — nothing was traced");
     }
     match header.tracing.on {
+        true if header.live.is_some_and(|live| live > 0) => {
+            "Waiting for a stack: what is live so far has none that is known.".to_owned()
+        }
         true => "Waiting for the program to allocate.".to_owned(),
         false => "Tracing is paused: press p to start.".to_owned(),
     }
