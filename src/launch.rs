@@ -122,12 +122,7 @@ fn kept(connection: Connection, origin: Origin, tick: Duration) -> Opened {
     let hello = connection.hello().clone();
     Opened {
         live: Live::kept(Arc::clone(connection.reader()), hello.root, hello.holds_feed),
-        session: Session {
-            command: hello.command,
-            origin,
-            read_only: !hello.holds_feed,
-            overhead_ns: None,
-        },
+        session: Session { command: hello.command, origin, read_only: !hello.holds_feed },
         updates: connection.messages().clone(),
         controls: Controls::Keeper(connection),
         has_output: hello.has_pty,
@@ -150,7 +145,6 @@ fn embedded(program: &Embedded) -> Result<Opened, Error> {
             command: program.command.clone(),
             origin: Origin::Joined,
             read_only: false,
-            overhead_ns: None,
         },
         updates: never(),
         controls: Controls::Memory(reader),

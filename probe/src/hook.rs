@@ -11,6 +11,7 @@ use core::sync::atomic::{
 };
 
 use crate::{
+    cost,
     fast::{self, Step},
     ledger::{self, Mode, Own, Shared},
     process::{self, Charge, Origin, SHADOW},
@@ -19,7 +20,7 @@ use crate::{
         control,
         layout::{Session, Slot, flag, kind},
     },
-    shadow::{Block, FINE, Noted},
+    shadow::{Block, COARSE, FINE, Noted},
     stack::{self, Caller},
     thread::{self, Place},
     tls,
@@ -105,6 +106,16 @@ fn released_with_stack(origin: &Origin, address: usize, usable: u64, slot: &'sta
 #[inline(never)]
 pub fn allocated_carefully(origin: &Origin, new: Allocation, caller: Caller) {
     let new = new.told();
+    let timed = timed(origin, |slot| match SHADOW.granule_bits() {
+        COARSE => usual_allocation::<COARSE>(new, slot, caller),
+        _ => usual_allocation::<FINE>(new, slot, caller),
+    });
+    match timed {
+        Some(Step::Done) => return,
+        Some(Step::Unsettled) => return fast::settle_allocation(),
+        Some(Step::Untold(word)) => return fast::tell_allocation(new.address, word),
+        Some(Step::Captured(_) | Step::Unusual) | None => {}
+    }
     carefully(
         origin,
         |session, slot, pulse| allocate::<Own>(session, slot, pulse, new, (caller, None)),
@@ -112,10 +123,46 @@ pub fn allocated_carefully(origin: &Origin, new: Allocation, caller: Caller) {
     );
 }
 
+/// A call that is due to be timed, as far as the usual way does it.
+fn timed(origin: &Origin, call: impl FnOnce(&'static Slot) -> Step) -> Option<Step> {
+    match thread::find_place(origin) {
+        Place::Own(slot) => cost::timed(slot, || call(slot)),
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn usual_allocation<const BITS: u32>(new: Allocation, slot: &'static Slot, caller: Caller) -> Step {
+    match fast::allocated::<BITS>(new) {
+        Step::Captured(_) => fast::allocated_with_stack::<BITS>(new, slot, caller),
+        step => step,
+    }
+}
+
+#[inline(always)]
+fn usual_release<const BITS: u32>(address: usize, usable: u64, slot: &'static Slot) -> Step {
+    match fast::released::<BITS>(address, usable) {
+        Step::Captured(_) => fast::released_with_stack::<BITS>(address, usable, slot),
+        step => step,
+    }
+}
+
 /// Records that a block is about to be released in any case there is.
 #[cold]
 #[inline(never)]
 pub fn released_carefully(origin: &Origin, address: usize, usable: u64) {
+    let timed = timed(origin, |slot| match SHADOW.granule_bits() {
+        // An unknown usable size is what the careful way makes good.
+        _ if usable == UNKNOWN => Step::Unusual,
+        COARSE => usual_release::<COARSE>(address, usable, slot),
+        _ => usual_release::<FINE>(address, usable, slot),
+    });
+    match timed {
+        Some(Step::Done) => return,
+        Some(Step::Unsettled) => return fast::settle_release(),
+        Some(Step::Untold(word)) => return fast::tell_release(address, word),
+        Some(Step::Captured(_) | Step::Unusual) | None => {}
+    }
     vanished(origin, take(address, usable));
 }
 

@@ -17,7 +17,7 @@ use core::sync::atomic::{
 };
 
 use crate::{
-    process,
+    cost, process,
     session::{
         control,
         layout::{Cell, Session, Slot, TICK_PEAKS, flag},
@@ -374,6 +374,7 @@ pub fn refresh<M: Mode>(session: &Session, slot: &Slot, pulse: u64) {
             discard(slot);
         }
         slot.pulse.store(pulse, Relaxed);
+        cost::tick(slot);
         stack::verify(control::tick(pulse));
         stack::refresh(slot, (seen ^ pulse) & flag::CLEARS != 0);
     }

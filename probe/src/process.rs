@@ -233,6 +233,7 @@ fn introduce(session: &Session, parent: Option<&Session>, origin: &Origin, memor
     session.pid.store(pid as u32, Relaxed);
     session.parent.store(parent_pid as u32, Relaxed);
     session.started_ns.store(sys::monotonic_ns(), Relaxed);
+    session.started_counter.store(sys::cycles(), Relaxed);
     let clears = memory.header().pulse.load(Relaxed) & flag::CLEARS;
     let first_id = parent.map_or(1, inherit);
     session.id_base.store(clears << 16 | u64::from(first_id), Relaxed);

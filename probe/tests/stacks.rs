@@ -121,6 +121,17 @@ fn deep_stacks_are_cut_and_marked() {
     assert_eq!(reader.read(0).unwrap().stacks_cut, Some(cut.count() as u64));
 }
 
+/// The tracer times a call of its own each tick.
+#[test]
+fn calls_are_timed_now_and_then() {
+    let session = Session::traced();
+    output(session.command(program("churn")).arg("3000000"));
+    let reading = session.reading();
+    let cost = reading.cost.expect("some ticks passed");
+    assert!(cost.samples >= 3 && cost.ns > 1.0 && cost.ns < 10_000.0, "{cost:?}");
+    assert_sums(&session);
+}
+
 /// A handler that allocates, also inside a hook that is walking a stack.
 #[test]
 fn handlers_count_where_they_can() {

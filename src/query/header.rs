@@ -27,7 +27,7 @@ pub(super) fn header(model: &Model, session: &Session) -> Header {
         net: state.map(|state| state.untracked.net_bytes),
         allocs_per_s: rates.map(|rates| rates.allocations),
         frees_per_s: rates.map(|rates| rates.frees),
-        overhead_ns: session.overhead_ns,
+        overhead_ns: state.and_then(|state| state.exactness.ns_per_event),
         exactness: state.map(exactness).unwrap_or_default(),
         recording: None,
         process: ProcessChoice { shown: reading.shown, count: reading.images.len().max(1) },

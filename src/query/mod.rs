@@ -34,8 +34,6 @@ pub struct Session {
     pub origin: Origin,
     /// Another viewer holds the keyboard.
     pub read_only: bool,
-    /// What a hook call costs, where it was measured, nanoseconds.
-    pub overhead_ns: Option<f64>,
 }
 
 /// Lets the model keep what the screen shown looks at.

@@ -166,7 +166,7 @@ fn exactness(reading: &SessionReading) -> Exactness {
         frames_unresolved: None,
         stacks_cut: reading.stacks_cut,
         tracer_bytes: reading.tracer_bytes,
-        ns_per_event: None,
+        ns_per_event: reading.cost.map(|cost| cost.ns),
     }
 }
 

@@ -166,7 +166,9 @@ pub struct Session {
     pub unattributed: AtomicU64,
     /// Offset of the [`StackTable`](super::stacks::StackTable); 0 = no stacks are captured.
     pub stack_table: AtomicU64,
-    _flow: [u64; 2],
+    /// The processor's cycle counter at `started_ns`.
+    pub started_counter: AtomicU64,
+    _flow: u64,
 
     /// Highest live bytes seen at a flush.
     pub peak_bytes: AtomicI64,
@@ -296,7 +298,8 @@ pub struct Slot {
     pub capture: AtomicU32,
     /// [`Session::first_id`].
     pub first_id: AtomicU32,
-    _stacks: [u64; 6],
+    /// What the owner's calls were found to take.
+    pub cost: Cost,
     /// What was allocated in this window without a known stack: by a signal handler inside a
     /// hook, or beyond a limit.
     pub loose: Cell,
@@ -322,6 +325,23 @@ pub mod capture {
     pub const OWN: u32 = 1;
     /// The cells of slot 0, shared with others.
     pub const SHARED: u32 = 2;
+}
+
+/// What hook calls of a thread take: one is timed each tick, by the processor's counter.
+#[repr(C)]
+pub struct Cost {
+    /// 1 when the next call is to be timed.
+    pub due: AtomicU64,
+    /// Calls timed.
+    pub samples: AtomicU64,
+    /// Cycles they took.
+    pub cycles: AtomicU64,
+    /// Sum of their squares.
+    pub squares: AtomicU64,
+    /// The counter at the last tick that the thread saw.
+    pub counter: AtomicU64,
+    /// `CLOCK_MONOTONIC` then, nanoseconds.
+    pub counter_ns: AtomicU64,
 }
 
 /// Sums over the cells of a slot.

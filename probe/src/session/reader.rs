@@ -89,7 +89,7 @@ pub struct ThreadReading {
 }
 
 /// Everything about one process image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SessionReading {
     /// One of [`super::layout::entry`].
     pub entry: u32,
@@ -139,12 +139,25 @@ pub struct SessionReading {
     pub unattributed: u64,
     /// Events that the ring lost.
     pub dropped_events: u64,
+    /// What a hook call takes; `None` until some were timed.
+    pub cost: Option<CostReading>,
     /// Stacks that lost their outermost frames to the limit; `None` without stacks.
     pub stacks_cut: Option<u64>,
     /// Shared and private tracer memory handed out, bytes.
     pub tracer_bytes: u64,
     /// Threads; the row with tid 0 sums up the ended ones.
     pub threads: Vec<ThreadReading>,
+}
+
+/// What a hook call takes, as measured in the program.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CostReading {
+    /// Nanoseconds, the mean of the samples.
+    pub ns: f64,
+    /// Standard error of the mean, nanoseconds.
+    pub error_ns: f64,
+    /// Calls that were timed.
+    pub samples: u64,
 }
 
 /// One event out of a ring.

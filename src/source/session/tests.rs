@@ -21,6 +21,7 @@ fn reading() -> SessionReading {
     };
     SessionReading {
         stacks_cut: None,
+        cost: None,
         entry: layout::entry::FORK,
         pid: 7,
         parent: 3,

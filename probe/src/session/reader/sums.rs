@@ -9,7 +9,7 @@ use core::sync::atomic::{
 };
 use std::vec::Vec;
 
-use super::{ClassReading, Reader, SessionReading, ThreadReading, command};
+use super::{ClassReading, CostReading, Reader, SessionReading, ThreadReading, command};
 use crate::{
     ledger,
     session::{
@@ -47,6 +47,17 @@ pub(super) struct Sums {
     shares_slot: bool,
     threads: Vec<ThreadReading>,
     ended: ThreadReading,
+    cost: CostSums,
+}
+
+/// Timed calls of all slots.
+#[derive(Default)]
+struct CostSums {
+    samples: u64,
+    cycles: u64,
+    squares: u64,
+    /// The latest pair of counter and nanoseconds that a thread noted.
+    clock: (u64, u64),
 }
 
 impl Sums {
@@ -173,6 +184,7 @@ impl Sums {
         add(&mut self.lost, slot.lost_records.load(Relaxed));
         add(&mut self.dropped, slot.ring.dropped.load(Relaxed));
         add(&mut self.slots, 1);
+        self.cost.add(slot);
     }
 
     pub(super) fn into_reading(
@@ -213,6 +225,7 @@ impl Sums {
             lost_records: self.lost,
             unattributed: session.unattributed.load(Relaxed),
             dropped_events: self.dropped,
+            cost: self.cost.reading(session),
             stacks_cut,
             tracer_bytes: (size_of::<Session>() as u64 + self.slots * size_of::<Slot>() as u64)
                 .saturating_add(session.private_bytes.load(Relaxed)),
@@ -306,6 +319,33 @@ fn cell_at_peak(cell: &Cell, epoch: u64, at_peak: bool) -> (i64, i64) {
     let (freed, frees) = (cell.freed_bytes.load(Relaxed), cell.frees.load(Relaxed));
     let allocated = cell.allocated_bytes.load(Relaxed);
     (net(cell.allocations.load(Relaxed), frees), net(allocated, freed))
+}
+
+impl CostSums {
+    fn add(&mut self, slot: &Slot) {
+        add(&mut self.samples, slot.cost.samples.load(Relaxed));
+        add(&mut self.cycles, slot.cost.cycles.load(Relaxed));
+        add(&mut self.squares, slot.cost.squares.load(Relaxed));
+        let clock = (slot.cost.counter.load(Relaxed), slot.cost.counter_ns.load(Relaxed));
+        self.clock = self.clock.max(clock);
+    }
+
+    /// The counter's rate follows from how far it came since the session began.
+    fn reading(&self, session: &Session) -> Option<CostReading> {
+        let cycles = self.clock.0.checked_sub(session.started_counter.load(Relaxed))?;
+        let ns = self.clock.1.checked_sub(session.started_ns.load(Relaxed))?;
+        if cycles == 0 || self.samples == 0 {
+            return None;
+        }
+        let (rate, count) = (ns as f64 / cycles as f64, self.samples as f64);
+        let mean = self.cycles as f64 / count;
+        let variance = (self.squares as f64 / count - mean * mean).max(0.0);
+        Some(CostReading {
+            ns: mean * rate,
+            error_ns: (variance / count).sqrt() * rate,
+            samples: self.samples,
+        })
+    }
 }
 
 fn is_used(slot: &Slot) -> bool {
