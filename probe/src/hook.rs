@@ -212,11 +212,11 @@ fn carefully(
 ) -> bool {
     match thread::find_place(origin) {
         Place::Own(slot) => {
-            let pulse = slot.gate.swap(tls::CLOSED, Relaxed);
+            let gate = slot.gate.swap(tls::CLOSED, Relaxed);
             compiler_fence(SeqCst);
-            own(process::session(), slot, pulse);
+            own(process::session(), slot, slot.pulse.load(Relaxed));
             compiler_fence(SeqCst);
-            slot.gate.store(pulse, Relaxed);
+            slot.gate.store(gate, Relaxed);
         }
         Place::Shared(slot) => {
             let (session, pulse) = (process::session(), process::pulse());

@@ -18,6 +18,7 @@ use core::sync::atomic::{
 };
 
 use crate::{
+    cost,
     ledger::{self, Own},
     process::{self, Origin},
     session::layout::{SLOTS, Session, Slot, flag},
@@ -82,12 +83,13 @@ fn own_slot() -> Option<&'static Slot> {
         return None;
     }
     let now = process::pulse();
-    if pulse != now {
+    let is_fresh = pulse == now || pulse == tls::ARMED && slot.pulse.load(Relaxed) == now;
+    if !is_fresh {
         slot.gate.store(tls::CLOSED, Relaxed);
         compiler_fence(SeqCst);
         ledger::refresh::<Own>(process::session(), slot, now);
         compiler_fence(SeqCst);
-        slot.gate.store(now, Relaxed);
+        slot.gate.store(if cost::is_due(slot) { tls::ARMED } else { now }, Relaxed);
     }
     Some(slot)
 }

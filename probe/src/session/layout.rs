@@ -330,7 +330,7 @@ pub mod capture {
 /// What hook calls of a thread take: one is timed each tick, by the processor's counter.
 #[repr(C)]
 pub struct Cost {
-    /// 1 when the next call is to be timed.
+    /// So many calls from now one is to be timed; 0 = none.
     pub due: AtomicU64,
     /// Calls timed.
     pub samples: AtomicU64,

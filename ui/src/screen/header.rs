@@ -122,7 +122,7 @@ fn honesty(header: &Header, state: &State) -> Vec<Item> {
     }
     if let Some(ns) = header.overhead_ns {
         items
-            .push(Item::new(3, [(format!("overhead {:>6}", format!("±{ns:.0} ns")), Role::Label)]));
+            .push(Item::new(3, [(format!("overhead {:>6}", format!("≈{ns:.0} ns")), Role::Label)]));
     }
     items.push(losses(header));
     items
