@@ -5,9 +5,14 @@ mod value;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+use clap::{
+    Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, builder::FalseyValueParser,
+};
 
-use crate::model::{Term, diff};
+use crate::{
+    Error, config,
+    model::{Term, diff},
+};
 pub use value::{ProcessChoice, StartAt, parse_duration, parse_size};
 pub(crate) use value::{parse_moment, split_unit, unit_bytes};
 
@@ -58,15 +63,52 @@ pub enum Command {
     Export(ExportOptions),
     /// See a small traced program that shows every feature; without a terminal, its report.
     Demo(DemoOptions),
-    /// Say what works on this machine, what does not, and why.
+    /// Say what works on this machine, what does not, why, and what to do.
+    Doctor(DoctorOptions),
+    /// Print the completions for a shell.
     #[command(hide = true)]
-    Doctor,
+    Completions(CompletionsOptions),
+    /// Print the manual page.
+    #[command(hide = true)]
+    Man,
     /// Print the records of a recording, one a line.
     #[command(hide = true)]
     Dump(DumpOptions),
     /// The process that holds a traced program; started by memtop itself.
     #[command(hide = true)]
     Keeper(KeeperOptions),
+}
+
+/// `memtop doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorOptions {
+    /// Print one JSON array.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `memtop completions`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsOptions {
+    /// bash, elvish, fish, powershell or zsh.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// The command line, with the defaults of the configuration file. The keeper, which memtop starts
+/// itself, and what describes memtop do without.
+///
+/// # Errors
+/// When the configuration cannot be used. A wrong command line ends the process with its message.
+pub fn parse() -> Result<Cli, Error> {
+    let mut command = Cli::command();
+    let first = std::env::args_os().nth(1);
+    let first = first.as_ref().and_then(|word| word.to_str()).unwrap_or_default();
+    if !["keeper", "doctor", "completions", "man"].contains(&first) {
+        command = config::load()?.apply(command)?;
+    }
+    let matches = command.get_matches();
+    Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
 }
 
 /// How to trace: shared by run, record and attach.
@@ -406,7 +448,7 @@ mod tests {
     fn what_is_not_built_is_not_in_the_help() {
         let mut command = Cli::command();
         let help = command.render_long_help().to_string();
-        for absent in ["attach", "replay", "export", "doctor", "keeper", "dump"] {
+        for absent in ["attach", "replay", "export", "keeper", "dump", "completions"] {
             assert!(!help.contains(absent), "{absent}");
         }
         let run = command.find_subcommand_mut("run").expect("run");

@@ -5,9 +5,12 @@ use std::{
     process::ExitCode,
 };
 
+use clap::CommandFactory;
+
 use crate::{
     Error,
     cli::{Cli, Command, DumpOptions, TraceOptions},
+    doctor,
     keeper::server,
     launch, recording, report,
 };
@@ -38,7 +41,13 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Some(Command::Attach(_)) => not_built("memtop attach"),
         Some(Command::Replay(_)) => not_built("memtop replay"),
         Some(Command::Export(_)) => not_built("memtop export"),
-        Some(Command::Doctor) => not_built("memtop doctor"),
+        Some(Command::Doctor(options)) => doctor::run(options.json),
+        Some(Command::Completions(options)) => {
+            let mut text = Vec::new();
+            clap_complete::generate(options.shell, &mut Cli::command(), "memtop", &mut text);
+            print(&text).map(|()| ExitCode::SUCCESS)
+        }
+        Some(Command::Man) => print(&man()).map(|()| ExitCode::SUCCESS),
     }
 }
 
@@ -52,6 +61,23 @@ fn check_built(command: &str, trace: &TraceOptions) -> Result<(), Error> {
         true => Err(Error::not_built(format!("memtop {command} --events"))),
         false => Ok(()),
     }
+}
+
+/// The manual page: memtop, then each command with its options.
+fn man() -> Vec<u8> {
+    let mut text = Vec::new();
+    let whole = Cli::command();
+    // Writing to memory does not fail.
+    let _ = clap_mangen::Man::new(whole.clone()).render(&mut text);
+    for command in whole.get_subcommands().filter(|command| !command.is_hide_set()) {
+        let name = format!("memtop {}", command.get_name());
+        let page = clap_mangen::Man::new(command.clone().display_name(name.clone()).name(name));
+        let _ = writeln!(text, ".SH MEMTOP {}", command.get_name().to_uppercase());
+        let _ = page.render_synopsis_section(&mut text);
+        let _ = page.render_description_section(&mut text);
+        let _ = page.render_options_section(&mut text);
+    }
+    text
 }
 
 fn dump(options: &DumpOptions) -> Result<(), Error> {

@@ -7,6 +7,7 @@
 use std::{io, path::PathBuf};
 
 use crate::{
+    config::ConfigError,
     keeper::{LaunchError, client::JoinError},
     recording::ReadError,
 };
@@ -91,6 +92,9 @@ pub enum Error {
         /// What to do; may be empty.
         remedy: &'static str,
     },
+    /// The configuration file cannot be used.
+    #[error("{0}; correct it, or start memtop with MEMTOP_CONFIG=/dev/null to do without")]
+    Config(#[from] ConfigError),
     /// The program was not started.
     #[error(transparent)]
     Launch(#[from] LaunchError),
@@ -118,7 +122,7 @@ impl Error {
     /// The status to exit with.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NotBuilt { .. } | Self::Usage(_) => exit_code::USAGE,
+            Self::NotBuilt { .. } | Self::Usage(_) | Self::Config(_) => exit_code::USAGE,
             Self::ConditionMet { .. } => exit_code::CONDITION_MET,
             Self::NotStarted { .. } => exit_code::NOT_STARTED,
             Self::Launch(error) => error.exit_code(),

@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use memtop::{cli::Cli, commands};
+use memtop::{cli, commands};
 
 fn main() -> ExitCode {
-    match commands::dispatch(Cli::parse()) {
+    match cli::parse().and_then(commands::dispatch) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("memtop: {error}");

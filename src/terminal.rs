@@ -202,6 +202,27 @@ impl Look {
     }
 }
 
+/// What the environment says of the terminal, in words.
+pub fn abilities() -> String {
+    let colours = match depth() {
+        ColorDepth::None => "no colours",
+        ColorDepth::Ansi16 => "16 colours",
+        ColorDepth::Ansi256 => "256 colours",
+        ColorDepth::True => "all colours",
+    };
+    let glyphs = match glyphs() {
+        Glyphs::Ascii => "ASCII alone (set LANG to a UTF-8 locale for more)",
+        Glyphs::Blocks => "block characters",
+        Glyphs::Braille => "UTF-8",
+    };
+    format!("{colours}, {glyphs}")
+}
+
+/// Whether nothing but ASCII should be written.
+pub fn is_ascii() -> bool {
+    glyphs() == Glyphs::Ascii
+}
+
 fn variable(name: &str) -> String {
     env::var(name).unwrap_or_default()
 }

@@ -37,12 +37,9 @@ fn what_is_not_built_names_itself() {
     for (line, name) in [
         ("attach 1", "memtop attach"),
         ("replay file", "memtop replay"),
-        ("diff a b", "memtop diff"),
         ("export file --format csv -o out", "memtop export"),
-        ("doctor", "memtop doctor"),
         ("run --events sh -c :>ran", "memtop run --events"),
         ("run --output out sh -c :>ran", "memtop run --output"),
-        ("record --depth 5 -o out sh -c :>ran", "memtop record --depth"),
         ("record --events -o out sh -c :>ran", "memtop record --events"),
         ("record --pid 1 -o out", "memtop record --pid"),
         ("report --at 1.5 file", "memtop report --at SECONDS"),
@@ -105,9 +102,9 @@ fn conditions_are_checked() {
         let (status, message) = said(command);
         assert_eq!(status, Some(expected), "{condition}: {message}");
     }
-    let (status, message) = said(home.memtop(["report", "--by", "site", "recording.memtop"]));
+    let (status, message) = said(home.memtop(["report", "--by", "potato", "recording.memtop"]));
     assert_eq!(status, Some(2));
-    assert!(message.contains("--by site"), "{message}");
+    assert!(message.contains("--by"), "{message}");
 }
 
 // ---- programs that cannot be run ----
@@ -341,4 +338,60 @@ fn the_demo_without_a_terminal_prints_its_report() {
     assert!(report.contains("The end.") && report.contains("more than at 0:03"), "{report}");
     assert!(!report.contains('\x1b'), "no colours into a pipe");
     home.wait_until_empty();
+}
+
+// ---- doctor, configuration, completions ----
+
+#[test]
+fn the_doctor_tries_tracing_and_says_what_to_do() {
+    let home = Home::new();
+    let output = run(home.memtop(["doctor"]));
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for part in ["✓ tracing", "glibc", "/bin/sh was traced", "memtop works here"] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+    let output = run(home.memtop(["doctor", "--json"]));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(found.as_array().unwrap().len() >= 10);
+    assert_eq!((&found[0]["name"], &found[0]["verdict"]), (&"tracing".into(), &"works".into()));
+
+    let mut command = home.memtop(["doctor"]);
+    command.env("MEMTOP_PRELOAD_SO", "/nonexistent.so");
+    let output = run(command);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("✗ tracing") && said.contains("cannot trace programs here"), "{said}");
+}
+
+#[test]
+fn a_configuration_file_is_used_and_its_mistakes_are_named() {
+    let home = Home::new();
+    fs::create_dir_all(home.path("memtop")).unwrap();
+    let record = |config: &str, line: &[&str]| {
+        fs::write(home.path("memtop/config.toml"), config).unwrap();
+        let mut command = home.memtop(["record", "--force", "-o", "out"]);
+        command.args(line).env("XDG_CONFIG_HOME", home.path(""));
+        said(command)
+    };
+    let (status, words) = record("", &["true"]);
+    assert!(status == Some(0) && words.contains("memtop: recorded"), "{words}");
+    assert_eq!(record("# mine\nquiet = true\n", &["true"]), (Some(0), String::new()));
+    let (status, words) = record("\nquite = true\n", &["true"]);
+    assert_eq!(status, Some(2));
+    assert!(words.contains("memtop/config.toml, line 2: there is no option --quite"), "{words}");
+    assert!(words.contains("MEMTOP_CONFIG=/dev/null"), "{words}");
+    let (status, words) = record("tick = \"now and then\"\n", &["true"]);
+    assert!(status == Some(2) && words.contains("line 1: "), "{words}");
+}
+
+#[test]
+fn completions_and_the_manual_page_are_made_from_the_options() {
+    let home = Home::new();
+    let bash = text(&run(home.memtop(["completions", "bash"])).stdout);
+    assert!(bash.contains("--max-tracer-memory") && bash.contains("complete -F"), "{bash}");
+    let page = text(&run(home.memtop(["man"])).stdout);
+    for part in [".TH memtop 1", "MEMTOP RUN", "max\\-tracer\\-memory", "MEMTOP REPORT"] {
+        assert!(page.contains(part), "no {part} in {page}");
+    }
 }

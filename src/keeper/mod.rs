@@ -33,7 +33,7 @@ pub use clock::Start;
 pub use launch::{LaunchError, Options};
 
 /// The preload library that this memtop carries.
-fn image() -> Option<preload_file::Image<'static>> {
+pub(crate) fn image() -> Option<preload_file::Image<'static>> {
     let (bytes, hash) = (memtop_probe::image::BYTES, memtop_probe::image::HASH);
     Some(preload_file::Image { bytes, hash })
 }

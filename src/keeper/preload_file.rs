@@ -39,6 +39,11 @@ pub struct Library {
 }
 
 impl Library {
+    /// It stays where it is, and is not in memory for this launch alone.
+    pub fn is_a_file(&self) -> bool {
+        self._memory.is_none()
+    }
+
     /// A library that somebody else put there: `MEMTOP_PRELOAD_SO`.
     ///
     /// # Errors

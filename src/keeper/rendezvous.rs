@@ -48,6 +48,11 @@ impl Door {
         Err(last)
     }
 
+    /// Where its socket is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn open_in(folder: &Path) -> io::Result<Self> {
         private_folder(folder)?;
         let path = folder.join(format!("{}.sock", std::process::id()));

@@ -39,6 +39,43 @@ pub fn warning() -> Option<String> {
     })
 }
 
+/// A limit with a finite value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named {
+    name: &'static str,
+    /// How `ulimit` calls it.
+    option: &'static str,
+    value: u64,
+    /// Below this, tracing may suffer.
+    least: u64,
+}
+
+impl Named {
+    /// Whether the tracer could run into it.
+    pub fn matters(&self) -> bool {
+        self.value < self.least
+    }
+
+    /// As in `address space: 2147483648 (ulimit -v)`.
+    pub fn words(&self) -> String {
+        format!("{} is limited to {} (ulimit {})", self.name, self.value, self.option)
+    }
+}
+
+/// The limits of this process that concern tracing, those that are finite.
+pub fn named() -> Vec<Named> {
+    const ALL: [(&str, &str, libc::__rlimit_resource_t, u64); 4] = [
+        ("the address space", "-v", libc::RLIMIT_AS, u64::MAX),
+        ("the number of open files", "-n", libc::RLIMIT_NOFILE, 64),
+        ("the size of files", "-f", libc::RLIMIT_FSIZE, u64::MAX),
+        ("the number of processes", "-u", libc::RLIMIT_NPROC, 64),
+    ];
+    let named = |&(name, option, kind, least): &(&'static str, &'static str, _, _)| {
+        soft_limit(kind).map(|value| Named { name, option, value, least })
+    };
+    ALL.iter().filter_map(named).collect()
+}
+
 fn soft_limit(kind: libc::__rlimit_resource_t) -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is writable and of the right type.

@@ -8,6 +8,7 @@ pub mod descriptor;
 pub mod file;
 pub mod inherited;
 pub mod limits;
+pub mod machine;
 pub mod map;
 pub mod poll;
 pub mod process;
