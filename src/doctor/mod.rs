@@ -126,7 +126,9 @@ mod tests {
 
     #[test]
     fn every_check_says_something_and_its_remedy() {
-        for finding in examine() {
+        // The first one runs a program and waits for its end by a signal, which needs a process
+        // of one thread; it is tried from outside.
+        for finding in CHECKS[1..].iter().map(|check| check()) {
             assert!(!finding.name.is_empty() && !finding.words.is_empty(), "{finding:?}");
             assert_eq!(finding.remedy.is_none(), finding.verdict == Verdict::Works, "{finding:?}");
             assert!(!finding.words.ends_with('.'), "one style: {finding:?}");
