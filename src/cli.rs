@@ -217,7 +217,8 @@ pub struct ReportOptions {
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
-    /// The moment: `end`, or `peak` (live figures and size classes as they were at the peak).
+    /// The moment: `end`, `peak` (live figures, sizes and sites as they were at the peak), or
+    /// seconds since the program began.
     #[arg(long, value_name = "WHEN", default_value = "end", value_parser = value::parse_moment)]
     pub at: Moment,
     /// Group by `site` (the line that asked, allocator functions left aside), `function`, `file`,
@@ -263,7 +264,7 @@ pub struct FilterOptions {
 /// `memtop diff`.
 #[derive(Debug, Clone, Args)]
 pub struct DiffOptions {
-    /// The recording to start from: FILE, FILE@peak.
+    /// The recording to start from: FILE, FILE@peak, or FILE@SECONDS.
     #[arg(value_name = "A[@WHEN]")]
     pub a: OsString,
     /// The recording to compare with it.

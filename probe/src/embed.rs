@@ -55,12 +55,14 @@ use crate::{
 mod figures;
 mod measure;
 mod origin;
+mod snapshot;
 
 pub use figures::{
     TracedMemory, UntrackedFrees, clear, is_tracing, reset_peak, start, statistics, stop,
     traced_memory, tracer_memory, untracked_frees,
 };
 pub use measure::{Measured, measure, measure_process};
+pub use snapshot::{Frame, Site, Snapshot, Usage, snapshot};
 
 /// Set once the hooks are not to be called; below it stands how many measurements run.
 const ASIDE: u32 = 1 << 31;

@@ -56,9 +56,9 @@ mod preload;
 
 #[cfg(all(feature = "std", not(memtop_preload)))]
 pub use embed::{
-    Measured, TracedMemory, TracingAllocator, UntrackedFrees, clear, is_tracing, measure,
-    measure_process, reset_peak, start, statistics, stop, traced_memory, tracer_memory,
-    untracked_frees,
+    Frame, Measured, Site, Snapshot, TracedMemory, TracingAllocator, UntrackedFrees, Usage, clear,
+    is_tracing, measure, measure_process, reset_peak, snapshot, start, statistics, stop,
+    traced_memory, tracer_memory, untracked_frees,
 };
 
 /// The preload library, whole, as `build.rs` built it for the same target.

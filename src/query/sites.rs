@@ -56,7 +56,9 @@ fn total(model: &Model, state: &State) -> usize {
 /// those that asked.
 fn is_listed(table: &Table, group: GroupId) -> bool {
     let groups = table.groups();
-    groups.get(group).stacks > 0 || (groups.filter().is_empty() && groups.with_callees(group) > 0)
+    let own = groups.own(group);
+    let asked = own.allocations > 0 || own.current_blocks > 0;
+    asked || (groups.filter().is_empty() && groups.with_callees(group) > 0)
 }
 
 fn groups(model: &Model, state: &State, room: usize) -> memtop_ui::data::Listing<SiteRow> {

@@ -13,7 +13,7 @@ pub(super) fn totals(page: &mut Page, report: &Report<'_>, choice: &Choice) {
     let sections = &report.sections;
     page.title("Totals", "requested bytes, unless it says usable");
     let Some(totals) = &sections.totals else {
-        return without_totals(page, report);
+        return without_totals(page, report, choice);
     };
     let bound = sections.exactness.unwrap_or_default();
     live(page, totals, &bound, choice);
@@ -27,8 +27,11 @@ pub(super) fn totals(page: &mut Page, report: &Report<'_>, choice: &Choice) {
     }
 }
 
-fn without_totals(page: &mut Page, report: &Report<'_>) {
-    page.line("  The recording was cut before the figures were written.");
+fn without_totals(page: &mut Page, report: &Report<'_>, choice: &Choice) {
+    page.line(match choice.at_s {
+        None => "  The recording was cut before the figures were written.",
+        Some(_) => "  The recording holds no figures of that moment.",
+    });
     if let Some(last) = report.sections.timeline.last() {
         let (live, at) = (bytes(last.current_bytes), clock(last.t_s));
         page.line(&format!("  Last seen: {live} live at {at}."));

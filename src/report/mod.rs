@@ -30,6 +30,7 @@ use crate::{
     commands,
     model::{Filter, ProcessState, Purpose, TreeState},
     recording::{self, Recording},
+    symbols::Resolver,
 };
 use code::CodeGroup;
 use json::{Group, Process, Sections, SizeClass, Source, Thread};
@@ -39,6 +40,8 @@ use json::{Group, Process, Sections, SizeClass, Source, Thread};
 pub struct Choice {
     /// At the byte peak of each process, instead of its end.
     pub at_peak: bool,
+    /// At so many seconds since the session of the launched program began.
+    pub at_s: Option<f64>,
     /// Group by this.
     pub by: Option<GroupBy>,
     /// Sites to look at.
@@ -53,7 +56,9 @@ pub struct Choice {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Missing {
     /// No process at all.
-    #[error("it holds no process; was the program's start traced, and the recording completed?")]
+    #[error(
+        "it holds no process at that moment; was the program's start traced, and the recording completed?"
+    )]
     EveryProcess,
     /// Not this one.
     #[error("--process {pid}: the recording holds no such process; it has {}", list(.known))]
@@ -77,7 +82,7 @@ fn list(pids: &[u32]) -> String {
 pub fn run(options: &ReportOptions) -> Result<(), Error> {
     let choice = choice(options)?;
     let condition = options.fail_if.as_deref().map(parse_condition).transpose()?;
-    let recording = recording::open(&options.file)?;
+    let recording = open(&options.file, options.at)?;
     let report = build(&recording, &choice).map_err(|missing| error(missing, &options.file))?;
     check_stacks(&report, options.by)?;
     let expression = options.fail_if.as_deref().unwrap_or_default();
@@ -112,16 +117,13 @@ fn choice(options: &ReportOptions) -> Result<Choice, Error> {
     let filter = filter(&options.filter, options.by)?;
     let (by, top, process) = (options.by, options.top, options.process);
     let choice = Choice { by, filter, top, process, ..Choice::default() };
-    at(options.at, "memtop report --at SECONDS", choice)
+    at(options.at, choice)
 }
 
-/// The same choice, at a moment; `what` is how that was asked for.
-fn at(moment: Moment, what: &str, choice: Choice) -> Result<Choice, Error> {
+/// The same choice, at a moment.
+fn at(moment: Moment, choice: Choice) -> Result<Choice, Error> {
     match moment {
-        Moment::At(_) => Err(Error::NotBuilt {
-            what: what.to_owned(),
-            instead: "use the end or the peak, or the timeline in the JSON report",
-        }),
+        Moment::At(at) => Ok(Choice { at_s: Some(at.as_secs_f64()), ..choice }),
         Moment::Peak if choice.process == Some(ProcessChoice::Sum) => {
             let message = "the peak and --process sum do not go together: processes peak at \
                            different moments; choose one process, or the end";
@@ -129,6 +131,20 @@ fn at(moment: Moment, what: &str, choice: Choice) -> Result<Choice, Error> {
         }
         moment => Ok(Choice { at_peak: moment == Moment::Peak, ..choice }),
     }
+}
+
+/// Reads what a recording knows of a moment. Places in code that it has no names for are looked
+/// up here, where the files are.
+fn open(file: &Path, moment: Moment) -> Result<Recording, Error> {
+    let mut recording = match moment {
+        Moment::At(at) => recording::open_at(file, recording::When::At(at))?,
+        Moment::End | Moment::Peak => recording::open(file)?,
+    };
+    let mut resolver = Resolver::default();
+    for process in &mut recording.tree.processes {
+        resolver.resolve_all(&process.sites, &mut process.names);
+    }
+    Ok(recording)
 }
 
 /// The filter of `--include` and `--exclude`, where `--by` leaves something to filter.

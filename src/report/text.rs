@@ -62,6 +62,9 @@ fn notes(page: &mut Page, report: &Report<'_>, choice: &Choice) {
                     was killed.\nWhat stands before the cut is shown; what came later is missing.";
         note.lines().for_each(|line| page.painted(Role::Warning, line));
     }
+    if let Some(at) = choice.at_s {
+        page.line(&format!("Everything as it was at {}.", after(at)));
+    }
     if choice.at_peak {
         page.line("Live figures and sizes as they were at the byte peak; the others at the end.");
     }

@@ -172,7 +172,7 @@ pub fn statistics() -> Option<SessionReading> {
     let books = Books::open()?;
     // Dropping a reader unmaps; this mapping is the tracer's own.
     let reader = ManuallyDrop::new(Reader::over(books.memory));
-    let own = (books.session.pid.load(Relaxed), books.session.started_ns.load(Relaxed));
+    let own = books.identity();
     let index = (0..reader.session_count()).find(|&index| reader.identity(index) == Some(own))?;
     reader.read(index)
 }
@@ -209,6 +209,15 @@ impl Books {
 
     pub(super) fn header(&self) -> &'static Header {
         self.memory.header()
+    }
+
+    pub(super) fn memory(&self) -> Memory {
+        self.memory
+    }
+
+    /// What tells the session from others in the same memory.
+    pub(super) fn identity(&self) -> (u32, u64) {
+        (self.session.pid.load(Relaxed), self.session.started_ns.load(Relaxed))
     }
 
     fn slots(&self) -> impl Iterator<Item = &'static Slot> {

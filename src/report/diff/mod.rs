@@ -97,7 +97,8 @@ pub fn run(options: &DiffOptions) -> Result<(), Error> {
         sort: options.sort.into(),
     };
     let (a, b) = (Moments::parse(&options.a)?, Moments::parse(&options.b)?);
-    let (recording_a, recording_b) = (recording::open(&a.file)?, recording::open(&b.file)?);
+    let open = |moments: &Moments| super::open(&moments.file, moments.at);
+    let (recording_a, recording_b) = (open(&a)?, open(&b)?);
     let choice = |moments: &Moments| choice(moments, options, &comparison);
     let report_a = report(&recording_a, &choice(&a)?, &a.file)?;
     let report_b = report(&recording_b, &choice(&b)?, &b.file)?;
@@ -122,7 +123,7 @@ pub fn run(options: &DiffOptions) -> Result<(), Error> {
 
 fn choice(moments: &Moments, options: &DiffOptions, how: &Comparison) -> Result<Choice, Error> {
     let choice = Choice { by: how.by, process: options.process, ..Choice::default() };
-    super::at(moments.at, "memtop diff FILE@SECONDS", choice)
+    super::at(moments.at, choice)
 }
 
 fn report<'a>(

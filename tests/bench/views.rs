@@ -1,0 +1,214 @@
+//! What a hundred thousand sites cost the dashboard: a tick, and what each screen needs.
+//!
+//!     cargo bench --bench views
+//!
+//! The sites are made up: stacks of 8 to 32 calls over 20,000 places in code, a fifth of them
+//! plumbing. What a screen needs is measured from the model to the rows, for 200×50 cells.
+
+use std::{
+    hint::black_box,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use memtop::{
+    model::{
+        Function, Location, LocationId, Model, Module, ModuleId, Node, NodeId, ProcessState,
+        Reading, SiteFigures, SitesUpdate, Stack, StackId,
+    },
+    query::{self, Session},
+    symbols::Plumbing,
+};
+use memtop_ui::{
+    Screen, State,
+    data::{Baseline, Grouping, Output, Pair, When},
+    filter::CodeFilter,
+};
+
+const STACKS: u32 = 100_000;
+const LOCATIONS: u32 = 20_000;
+const CHANGED: u32 = STACKS / 100;
+const ROUNDS: usize = 15;
+
+/// A small generator; the sites are the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % u64::from(bound)) as u32
+    }
+}
+
+fn main() {
+    // `cargo test --benches` runs benchmarks too, to see that they start.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return println!("run by cargo bench");
+    }
+    let mut random = Random(42);
+    let mut model = model(&mut random);
+    println!("{STACKS} stacks, {} calls in their tree", model.sites.nodes.len());
+    let names = Instant::now();
+    learn(&mut model);
+    println!("{:44} {:>9.2} ms", "20,000 names are taken in", ms(names.elapsed()));
+    model.mark(1);
+    let mark = Instant::now();
+    change(&mut model, &mut random, 1.0);
+    println!("{:44} {:>9.2} ms", "a tick, no screen looks", ms(mark.elapsed()));
+    report("a second mark, 1 % changed", || {
+        model.mark(2);
+    });
+    for grouping in Grouping::ALL.into_iter().filter(|one| *one != Grouping::Thread) {
+        screens(&mut model, &mut random, grouping);
+    }
+    for (words, inverted) in [("flame", false), ("flame, turned over", true)] {
+        let mut state = state(Screen::Flame, Grouping::Site);
+        state.flame.inverted = inverted;
+        report(words, || look(&mut model, &state));
+    }
+    state_of_names(&mut model, &mut random);
+}
+
+/// What the screens of one grouping need.
+fn screens(model: &mut Model, random: &mut Random, grouping: Grouping) {
+    let word = grouping.word();
+    let mut sites = state(Screen::Sites, grouping);
+    sites.baseline = Baseline::Mark(1);
+    let first = Instant::now();
+    look(model, &sites);
+    println!("{:44} {:>9.2} ms", format!("by {word}: first frame"), ms(first.elapsed()));
+    let mut now = 2.0;
+    report(&format!("by {word}: a tick, 1 % changed"), || {
+        now += 0.1;
+        change(model, random, now);
+    });
+    report(&format!("by {word}: rows of a frame"), || look(model, &sites));
+    let mut last = sites.clone();
+    last.sites.cursor.row = usize::MAX;
+    report(&format!("by {word}: rows at the end of the list"), || look(model, &last));
+    let mut turn = 0;
+    report(&format!("by {word}: a new filter"), || {
+        turn += 1;
+        let mut filtered = sites.clone();
+        let text = format!("fn:function_{turn} size>1");
+        filtered.code.filter = CodeFilter::parse(&text).expect("a filter");
+        look(model, &filtered);
+    });
+    let mut diff = state(Screen::Snapshots, grouping);
+    diff.diff.pair = Pair { from: When::Mark(1), to: When::Now };
+    report(&format!("by {word}: a diff"), || look(model, &diff));
+}
+
+/// Ticks while names come in, which move every group.
+fn state_of_names(model: &mut Model, random: &mut Random) {
+    let sites = state(Screen::Sites, Grouping::Function);
+    look(model, &sites);
+    let mut now = 100.0;
+    report("a tick while names are found, by function", || {
+        now += 0.1;
+        let location = LocationId(random.below(LOCATIONS));
+        model.learn(location, vec![function(location.0)]);
+        change(model, random, now);
+        look(model, &sites);
+    });
+}
+
+fn state(screen: Screen, grouping: Grouping) -> State {
+    let mut state = State::new(screen, (200, 50));
+    state.code.grouping = grouping;
+    state
+}
+
+fn look(model: &mut Model, state: &State) {
+    query::prepare(model, state);
+    black_box(query::data(model, state, &Session::default(), Output::Elsewhere));
+}
+
+/// The median of some rounds, and the slowest of them.
+fn report(words: &str, mut round: impl FnMut()) {
+    let once = |_| {
+        let begun = Instant::now();
+        round();
+        begun.elapsed()
+    };
+    let mut times: Vec<Duration> = (0..ROUNDS).map(once).collect();
+    times.sort_unstable();
+    let (median, most) = (ms(times[ROUNDS / 2]), ms(times[ROUNDS - 1]));
+    println!("{words:44} {median:>9.2} ms   at most {most:.2}");
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn model(random: &mut Random) -> Model {
+    let mut update = SitesUpdate {
+        modules: vec![Module { path: b"/usr/bin/program".to_vec(), build_id: vec![] }],
+        locations: (0..LOCATIONS)
+            .map(|at| Location { module: Some(ModuleId(0)), address: u64::from(at) * 16 })
+            .collect(),
+        ..SitesUpdate::default()
+    };
+    for stack in 0..STACKS {
+        // A stack leaves an earlier one somewhere, as stacks do.
+        let depth = 8 + random.below(24);
+        let mut parent = match update.nodes.len() as u32 {
+            0 => None,
+            nodes => Some(NodeId(random.below(nodes))),
+        };
+        for _ in 0..depth / 6 {
+            let location = LocationId(random.below(LOCATIONS));
+            update.nodes.push(Node { parent, location });
+            parent = Some(NodeId(update.nodes.len() as u32 - 1));
+        }
+        update.stacks.push(Stack { node: parent, cut: false });
+        update.changed.push((StackId(stack), figures(random)));
+    }
+    let mut model = Model::new(Arc::new(Plumbing::default()));
+    observe(&mut model, update, 0.0);
+    model
+}
+
+fn figures(random: &mut Random) -> SiteFigures {
+    let (bytes, blocks) = (u64::from(random.below(1 << 20)), u64::from(random.below(1000)));
+    SiteFigures {
+        current_bytes: bytes,
+        current_blocks: blocks,
+        at_peak_bytes: bytes,
+        at_peak_blocks: blocks,
+        allocated_bytes: bytes * 2,
+        allocations: blocks * 2,
+        temporary: blocks / 2,
+    }
+}
+
+fn learn(model: &mut Model) {
+    for location in 0..LOCATIONS {
+        model.learn(LocationId(location), vec![function(location)]);
+    }
+}
+
+fn function(location: u32) -> Function {
+    let (function, file) = (location / 4, location / 200);
+    Function {
+        name: match location % 5 {
+            0 => "alloc::vec::Vec<T,A>::push".into(),
+            _ => format!("function_{function}").into(),
+        },
+        file: Some(format!("/src/file_{file}.c").into()),
+        line: Some(location % 1000),
+    }
+}
+
+fn change(model: &mut Model, random: &mut Random, now_s: f64) {
+    let changed = (0..CHANGED).map(|_| (StackId(random.below(STACKS)), figures(random)));
+    let update = SitesUpdate { changed: changed.collect(), ..SitesUpdate::default() };
+    observe(model, update, now_s);
+}
+
+fn observe(model: &mut Model, sites: SitesUpdate, now_s: f64) {
+    let state = Some(ProcessState::default());
+    model.observe(Reading { state, sites, now_s, connected: true, ..Reading::default() });
+}
