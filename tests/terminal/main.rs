@@ -5,6 +5,7 @@
 mod end_to_end;
 
 mod figures;
+mod hard;
 mod joining;
 mod keys;
 mod killed;
