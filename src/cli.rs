@@ -11,6 +11,7 @@ use clap::{
 
 use crate::{
     Error, config,
+    export::Figure,
     model::{Term, diff},
 };
 pub use value::{ProcessChoice, StartAt, parse_duration, parse_size};
@@ -59,7 +60,6 @@ pub enum Command {
     /// Compare two recordings, or two moments of one.
     Diff(DiffOptions),
     /// Write a recording in another tool's format.
-    #[command(hide = true)]
     Export(ExportOptions),
     /// See a small traced program that shows every feature; without a terminal, its report.
     Demo(DemoOptions),
@@ -313,12 +313,56 @@ pub struct DiffOptions {
 pub struct ExportOptions {
     /// The recording.
     pub file: PathBuf,
-    /// The format.
-    #[arg(long)]
-    pub format: String,
+    /// The format: `folded` stacks, a `flamegraph` (SVG), `pprof`, `heaptrack`, `csv` or
+    /// `parquet`.
+    #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
+    pub format: ExportFormat,
     /// Where to write it.
-    #[arg(short, value_name = "OUT")]
+    #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
+    /// The moment: `end`, `peak` (live figures as they were at the peak), or seconds since
+    /// the start.
+    #[arg(long, value_name = "WHEN", default_value = "end", value_parser = value::parse_moment)]
+    pub at: Moment,
+    /// What `folded` and `flamegraph` show: live `bytes` or `blocks`, or `allocated` bytes,
+    /// `allocations` or `temporary` ones since the start [default: bytes].
+    #[arg(long, value_enum, value_name = "FIGURE", hide_possible_values = true)]
+    pub figure: Option<Figure>,
+    /// The process: a PID (its last image), or `sum` of all [default: the launched program].
+    #[arg(long, value_name = "PID|sum", value_parser = value::parse_process)]
+    pub process: Option<ProcessChoice>,
+    /// Overwrite OUT if it exists.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// A format of another tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A line a stack.
+    Folded,
+    /// A picture.
+    Flamegraph,
+    /// Go's profile.
+    Pprof,
+    /// heaptrack's text.
+    Heaptrack,
+    /// A table in text.
+    Csv,
+    /// A table in columns.
+    Parquet,
+}
+
+impl ExportFormat {
+    /// As it is written on the command line.
+    pub fn word(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Whether it has one number a stack, which must be chosen.
+    pub fn has_one_figure(self) -> bool {
+        matches!(self, Self::Folded | Self::Flamegraph)
+    }
 }
 
 /// `memtop demo`.
@@ -449,7 +493,7 @@ mod tests {
     fn what_is_not_built_is_not_in_the_help() {
         let mut command = Cli::command();
         let help = command.render_long_help().to_string();
-        for absent in ["attach", "replay", "export", "keeper", "dump", "completions"] {
+        for absent in ["attach", "replay", "keeper", "dump", "completions"] {
             assert!(!help.contains(absent), "{absent}");
         }
         let run = command.find_subcommand_mut("run").expect("run");

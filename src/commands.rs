@@ -10,7 +10,7 @@ use clap::CommandFactory;
 use crate::{
     Error,
     cli::{Cli, Command, DumpOptions, TraceOptions},
-    doctor,
+    doctor, export,
     keeper::server,
     launch, recording, report,
 };
@@ -35,12 +35,12 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         }
         Some(Command::Report(options)) => report::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Diff(options)) => report::diff::run(&options).map(|()| ExitCode::SUCCESS),
+        Some(Command::Export(options)) => export::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Dump(options)) => dump(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Demo(options)) => launch::demo(&options),
         Some(Command::Keeper(options)) => Ok(server::main(&options.arguments).into()),
         Some(Command::Attach(_)) => not_built("memtop attach"),
         Some(Command::Replay(_)) => not_built("memtop replay"),
-        Some(Command::Export(_)) => not_built("memtop export"),
         Some(Command::Doctor(options)) => doctor::run(options.json),
         Some(Command::Completions(options)) => {
             let mut text = Vec::new();

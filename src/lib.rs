@@ -19,6 +19,7 @@ pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod error;
+pub mod export;
 pub mod keeper;
 pub mod launch;
 pub mod model;

@@ -180,7 +180,6 @@ fn what_cannot_be_had_is_wrong_usage() {
         (&["report", "--fail-if", "totals.peek > 1"], "no field 'totals.peek'"),
         (&["report", "--fail-if", "totals.frees >"], "'' is no value"),
         (&["report", "--colour"], "unexpected argument"),
-        (&["export", "--format", "pprof", "-o", "x"], "memtop export is not built yet"),
     ] {
         let output = memtop(arguments, &path);
         assert_eq!(code(&output), 2, "{arguments:?}");

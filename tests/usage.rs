@@ -37,7 +37,6 @@ fn what_is_not_built_names_itself() {
     for (line, name) in [
         ("attach 1", "memtop attach"),
         ("replay file", "memtop replay"),
-        ("export file --format csv -o out", "memtop export"),
         ("run --events sh -c :>ran", "memtop run --events"),
         ("run --output out sh -c :>ran", "memtop run --output"),
         ("record --events -o out sh -c :>ran", "memtop record --events"),

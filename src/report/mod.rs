@@ -260,6 +260,15 @@ fn all_sections<'a>(recording: &'a Recording, choice: &Choice) -> Vec<Sections<'
     tree.processes.iter().enumerate().map(sections).collect()
 }
 
+/// Index of the process that is chosen in the recording at `path`; `None` for the sum.
+pub(crate) fn choose_process(
+    tree: &TreeState,
+    choice: Option<ProcessChoice>,
+    path: &Path,
+) -> Result<Option<usize>, Error> {
+    choose(tree, choice).map_err(|missing| error(missing, path))
+}
+
 /// Index of the chosen process; `None` for the sum.
 fn choose(tree: &TreeState, choice: Option<ProcessChoice>) -> Result<Option<usize>, Missing> {
     let root = root(tree).ok_or(Missing::EveryProcess)?;

@@ -21,8 +21,8 @@
 //!   module and offset.
 //!
 //! [`Resolver`] waits for the answer, for reports, recordings and exports; [`Service`] never
-//! makes its caller wait, for the dashboard. [`Plumbing`] tells the allocator's own functions
-//! from the code that a person wrote.
+//! makes its caller wait, for the dashboard.
+//! [`Plumbing`] tells the allocator's own functions from the code that a person wrote.
 
 mod clerk;
 mod debug_info;

@@ -24,6 +24,9 @@ const ORDERS: usize = 32;
 /// Answers on the way; the clerk waits while the dashboard takes none.
 const ANSWERS: usize = 64;
 
+/// Orders that the background may have on the way: it is never far ahead of what is wanted now.
+const AHEAD: usize = 8;
+
 /// Locations of one order: about what is done between two looks at the orders.
 const PORTION: usize = 256;
 
@@ -120,15 +123,20 @@ impl Service {
 
     /// Everything else, in the background; to be called at each tick.
     pub fn want_rest(&mut self, sites: &Sites) {
-        if !self.orders.is_empty() {
-            return;
-        }
-        let upto = sites.locations.len().min(self.rest + PORTION);
-        let ids = (self.rest..upto).map(|at| LocationId(at as u32));
-        let new: Vec<LocationId> = ids.filter(|id| self.asked_for(*id) == Asked::Not).collect();
-        if new.is_empty() || self.order(sites, &new, Asked::Someday) {
+        while self.orders.len() < AHEAD && self.has_unasked(sites) {
+            let upto = sites.locations.len().min(self.rest + PORTION);
+            let ids = (self.rest..upto).map(|at| LocationId(at as u32));
+            let new: Vec<LocationId> = ids.filter(|id| self.asked_for(*id) == Asked::Not).collect();
+            if !new.is_empty() && !self.order(sites, &new, Asked::Someday) {
+                return;
+            }
             self.rest = upto;
         }
+    }
+
+    /// Whether there are locations that [`want_rest`](Self::want_rest) has not come to.
+    pub fn has_unasked(&self, sites: &Sites) -> bool {
+        self.rest < sites.locations.len()
     }
 
     /// What was found since the last call. A location may come again with a better answer.

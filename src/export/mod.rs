@@ -1,0 +1,153 @@
+//! `memtop export`: a recording in the formats of other tools.
+//!
+//! Each format is one file here, a function from [`Process`]es to bytes. What all of them
+//! need is on this page: which processes, at which moment, and what their frames are called.
+//! Names that the recording lacks are looked up on this machine, in the very builds that were
+//! recorded, or left as module and offset.
+
+mod csv;
+mod flamegraph;
+mod folded;
+mod heaptrack;
+mod parquet;
+mod pprof;
+mod protobuf;
+mod stacks;
+mod table;
+mod thrift;
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufWriter, Write},
+    path::Path,
+    time::Duration,
+};
+
+use flate2::{Compression, write::GzEncoder};
+pub use stacks::{Figure, Process};
+
+use crate::{
+    Error,
+    cli::{ExportFormat, ExportOptions, Moment, ProcessChoice},
+    model::TreeState,
+    recording::{self, Recording, When},
+    report,
+    symbols::Resolver,
+};
+
+/// The command: reads the recording, and writes the export.
+///
+/// # Errors
+/// When options do not go together, the recording has no stacks or cannot be read, or the
+/// file exists or cannot be written.
+pub fn run(options: &ExportOptions) -> Result<(), Error> {
+    refuse_nonsense(options)?;
+    let mut recording = read(options)?;
+    resolve(&mut recording.tree);
+    let processes = processes(&recording, options)?;
+    let failed = |source| Error::Write { what: options.output.display().to_string(), source };
+    let mut out = BufWriter::new(create(&options.output, options.force)?);
+    write(options, &processes, &mut out).and_then(|()| out.flush()).map_err(failed)?;
+    if recording.cut {
+        let file = options.file.display();
+        eprintln!("memtop: {file} was cut; exported what stands before");
+    }
+    Ok(())
+}
+
+fn write(options: &ExportOptions, of: &[Process<'_>], out: &mut impl Write) -> io::Result<()> {
+    let figure = options.figure.unwrap_or_default();
+    match options.format {
+        ExportFormat::Folded => folded::write(of, figure, out),
+        ExportFormat::Flamegraph => flamegraph::write(of, figure, out),
+        ExportFormat::Pprof => pprof::write(of, out),
+        ExportFormat::Heaptrack if is_gzip(&options.output) => {
+            let mut gzip = GzEncoder::new(out, Compression::default());
+            heaptrack::write(of, &mut gzip)?;
+            gzip.finish().map(drop)
+        }
+        ExportFormat::Heaptrack => heaptrack::write(of, out),
+        ExportFormat::Csv => csv::write(of, out),
+        ExportFormat::Parquet => parquet::write(of, out),
+    }
+}
+
+/// heaptrack goes by the name, too.
+fn is_gzip(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "gz")
+}
+
+fn refuse_nonsense(options: &ExportOptions) -> Result<(), Error> {
+    let word = options.format.word();
+    if options.figure.is_some() && !options.format.has_one_figure() {
+        let message = format!("--figure chooses what folded and flamegraph show; {word} has all");
+        return Err(Error::Usage(message));
+    }
+    if options.at == Moment::Peak && options.process == Some(ProcessChoice::Sum) {
+        let message = "the peak and --process sum do not go together: processes peak at \
+                       different moments; choose one process, or the end";
+        return Err(Error::Usage(message.to_owned()));
+    }
+    Ok(())
+}
+
+fn read(options: &ExportOptions) -> Result<Recording, Error> {
+    match options.at {
+        Moment::At(at) => recording::open_at(&options.file, When::At(at)),
+        Moment::End | Moment::Peak => recording::open(&options.file),
+    }
+}
+
+/// Looks up what has no name yet, where the recorded builds are still here.
+fn resolve(tree: &mut TreeState) {
+    let mut resolver = Resolver::default();
+    for process in &mut tree.processes {
+        resolver.resolve_all(&process.sites, &mut process.names);
+    }
+}
+
+/// The chosen processes that have stacks.
+fn processes<'a>(
+    recording: &'a Recording,
+    options: &ExportOptions,
+) -> Result<Vec<Process<'a>>, Error> {
+    let tree = &recording.tree;
+    let chosen = report::choose_process(tree, options.process, &options.file)?;
+    let at_peak = options.at == Moment::Peak;
+    let several = chosen.is_none();
+    let of = |at: usize| Process {
+        state: &tree.processes[at],
+        launched_at: tree.launched_at,
+        at: moment(options),
+        at_peak,
+        one_of_several: several,
+    };
+    let all = match chosen {
+        Some(chosen) => vec![of(chosen)],
+        None => (0..tree.processes.len()).map(of).collect(),
+    };
+    let with_stacks: Vec<_> = all.into_iter().filter(Process::has_stacks).collect();
+    if with_stacks.is_empty() {
+        let why = "no stacks were recorded; record without --no-stacks".to_owned();
+        return Err(Error::NothingToShow { path: options.file.clone(), why });
+    }
+    Ok(with_stacks)
+}
+
+fn moment(options: &ExportOptions) -> Option<Duration> {
+    match options.at {
+        Moment::At(at) => Some(at),
+        Moment::End | Moment::Peak => None,
+    }
+}
+
+fn create(path: &Path, force: bool) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).create_new(!force);
+    options.open(path).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Error::Usage(format!("{} exists; --force overwrites it", path.display()))
+        }
+        _ => Error::Write { what: path.display().to_string(), source },
+    })
+}
