@@ -61,6 +61,7 @@ fn captures_are_what_a_full_walk_finds() {
         ("threads", &["10000", "4"]),
         ("realloc_corners", &[]),
         ("coroutines", &["300"]),
+        ("many_stacks", &["12", "3"]),
     ] {
         let session = checked(name, arguments);
         assert_sums(&session);

@@ -47,6 +47,8 @@ pub struct Memo {
     index: [Place<u32>; SETS * WAYS],
     recent: [Place<u8>; SETS],
     used: usize,
+    /// Words that may be used; 0 until [`limit`](Memo::limit) says.
+    most: usize,
     arena: [u64; ARENA],
 }
 
@@ -247,10 +249,15 @@ impl Memo {
 
     /// Where an entry of at most so many words goes.
     fn room(&mut self, words: usize) -> usize {
-        if self.used == 0 || self.used + words > ARENA {
+        if self.used == 0 || self.used + words > self.most {
             self.forget();
         }
         self.used
+    }
+
+    /// Lets it use so many words of the arena.
+    pub fn limit(&mut self, words: usize) {
+        self.most = words.min(ARENA);
     }
 
     /// Words of the arena that were ever used since all was forgotten.

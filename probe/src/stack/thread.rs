@@ -9,7 +9,7 @@ use super::{
     Caller, Site, SiteCell,
     bounds::Bounds,
     cells, intern,
-    memo::{Hit, Memo},
+    memo::{ARENA, Hit, Memo},
     modules,
     walk::{Frames, Walked},
 };
@@ -73,6 +73,7 @@ pub fn attach(slot: &Slot, index: usize) {
         stacks.bounds = Bounds::default();
         stacks.frames.forget();
         stacks.memo.forget();
+        stacks.memo.limit(if index < OWN_CELLS { ARENA } else { ARENA / 8 });
     }
     let own = index < OWN_CELLS && slot.stacks.load(Relaxed) != 0;
     slot.capture.store(if own { capture::OWN } else { capture::SHARED }, Relaxed);
