@@ -11,7 +11,7 @@ use crossbeam_channel::{select, tick};
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use memtop_ui::{
     Data, Effect, Screen, State,
-    data::{ChooserRow, JoinKind, Notice},
+    data::{ChooserRow, JoinKind},
     draw,
     format::bytes,
     keymap,
@@ -79,10 +79,7 @@ fn choose_on(screen: &terminal::Screen) -> io::Result<Option<Choice>> {
             recv(screen.events()) -> event => {
                 let Ok(terminal::Event::Terminal(event)) = event else { return Ok(None) };
                 match on_terminal(event, &mut state, &data) {
-                    Effect::Join(row) => match choices.get(row) {
-                        Some(Choice::Recording(path)) => state.notice = Some(not_replayed(path)),
-                        choice => return Ok(choice.cloned()),
-                    },
+                    Effect::Join(row) => return Ok(choices.get(row).cloned()),
                     Effect::Quit(_) => return Ok(None),
                     Effect::Repaint => terminal::wipe(&mut terminal)?,
                     _ => {}
@@ -91,11 +88,6 @@ fn choose_on(screen: &terminal::Screen) -> io::Result<Option<Choice>> {
             recv(refresh) -> _ => choices = list(),
         }
     }
-}
-
-fn not_replayed(path: &Path) -> Notice {
-    let file = path.file_name().unwrap_or_default().to_string_lossy();
-    Notice::warning(format!("replay is not built yet: memtop report {file} prints what it says"))
 }
 
 fn on_terminal(event: TerminalEvent, state: &mut State, data: &Data) -> Effect {

@@ -53,7 +53,6 @@ pub enum Command {
     #[command(hide = true)]
     Attach(AttachOptions),
     /// Watch a recording in the dashboard.
-    #[command(hide = true)]
     Replay(ReplayOptions),
     /// Print what a recording says, for people or as JSON.
     Report(ReportOptions),
@@ -123,7 +122,7 @@ pub struct TraceOptions {
     /// How often to look, as in `250ms`; between 10ms and 1m.
     #[arg(long, value_name = "DURATION", env = "MEMTOP_TICK", hide_env = true, default_value = "100ms", value_parser = value::parse_tick)]
     pub tick: Duration,
-    /// Record into FILE; only `record` does so yet.
+    /// Record into FILE.
     #[arg(short, long, value_name = "FILE", env = "MEMTOP_OUTPUT", hide_env = true)]
     pub output: Option<PathBuf>,
     /// Most memory the tracer may take in the program, as in `64M` or `4GiB` [default: the
@@ -493,7 +492,7 @@ mod tests {
     fn what_is_not_built_is_not_in_the_help() {
         let mut command = Cli::command();
         let help = command.render_long_help().to_string();
-        for absent in ["attach", "replay", "keeper", "dump", "completions"] {
+        for absent in ["attach", "keeper", "dump", "completions"] {
             assert!(!help.contains(absent), "{absent}");
         }
         let run = command.find_subcommand_mut("run").expect("run");

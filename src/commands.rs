@@ -40,7 +40,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Some(Command::Demo(options)) => launch::demo(&options),
         Some(Command::Keeper(options)) => Ok(server::main(&options.arguments).into()),
         Some(Command::Attach(_)) => not_built("memtop attach"),
-        Some(Command::Replay(_)) => not_built("memtop replay"),
+        Some(Command::Replay(options)) => launch::replay(&options),
         Some(Command::Doctor(options)) => doctor::run(options.json),
         Some(Command::Completions(options)) => {
             let mut text = Vec::new();

@@ -3,7 +3,8 @@
 use std::{
     env,
     ffi::OsString,
-    io::{self, BufWriter, Write},
+    io::{self, Write},
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
     time::Duration,
@@ -17,18 +18,21 @@ use crate::{
     Error,
     app::{self, Opened, Outcome},
     chooser::{self, Choice},
-    cli::{DEFAULT_TICK, DemoOptions, RecordOptions, RunOptions, StartAt, TraceOptions},
+    cli::{
+        DEFAULT_TICK, DemoOptions, RecordOptions, ReplayOptions, RunOptions, StartAt, TraceOptions,
+    },
     commands, demo,
     keeper::{
         Options, Start,
         client::{Connection, release_program_descriptors},
         embedded::Embedded,
-        record::{self, Output, Recorded},
+        output::Output,
+        record,
     },
     model::Exit,
     query::Session,
-    recording, report,
-    source::{Controls, live::Live},
+    report,
+    source::{Controls, live::Live, replay::Replay},
     sys::pty::Size,
     terminal::{self, Screen},
 };
@@ -72,28 +76,11 @@ pub fn record(options: &RecordOptions) -> Result<ExitCode, Error> {
     let output = Output { path: options.output(), force: options.force };
     let launch = launch_options(&options.trace, &options.program);
     let recorded = record::run(&launch, &output, options.quiet)?;
-    if let Err(source) = write(&recorded) {
-        // The program has run: memtop's own trouble never changes its status.
-        let _ = writeln!(io::stderr(), "memtop: {}", unwritten(&output, source));
-    } else if !options.quiet && !record::shows_status(options.quiet) {
+    let code = recorded.outcome.exit_code();
+    if recorded.is_complete && !options.quiet && !record::shows_status(options.quiet) {
         let _ = writeln!(io::stderr(), "{}", recorded.closing_line(&output.path));
     }
-    Ok(ExitCode::from(recorded.outcome.exit_code()))
-}
-
-fn write(recorded: &Recorded) -> io::Result<()> {
-    if recorded.file.metadata()?.is_file() {
-        recorded.file.set_len(0)?;
-    }
-    recording::write_tree(BufWriter::new(&recorded.file), &recorded.tree)?.flush()
-}
-
-fn unwritten(output: &Output, source: io::Error) -> Error {
-    Error::Failed {
-        what: format!("write the recording {}", output.path.display()),
-        source,
-        remedy: "the program ran to its end; record it again onto another disk",
-    }
+    Ok(ExitCode::from(code))
 }
 
 /// `memtop run`.
@@ -101,10 +88,15 @@ fn unwritten(output: &Output, source: io::Error) -> Error {
 /// # Errors
 /// When there is no terminal, or the program was not started.
 pub fn run(options: &RunOptions) -> Result<ExitCode, Error> {
-    if options.trace.output.is_some() {
-        return Err(Error::not_built("memtop run --output"));
-    }
-    show_launched(&launch_options(&options.trace, &options.program))
+    let mut launch = launch_options(&options.trace, &options.program);
+    // The keeper works in another folder one day.
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    launch.output = options
+        .trace
+        .output
+        .as_ref()
+        .map(|path| Output { path: absolute(path), force: options.force });
+    show_launched(&launch)
 }
 
 fn show_launched(launch: &Options) -> Result<ExitCode, Error> {
@@ -121,7 +113,7 @@ fn show_launched(launch: &Options) -> Result<ExitCode, Error> {
 fn kept(connection: Connection, origin: Origin, tick: Duration) -> Opened {
     let hello = connection.hello().clone();
     Opened {
-        live: Live::kept(Arc::clone(connection.reader()), hello.root, hello.holds_feed),
+        source: Box::new(Live::kept(Arc::clone(connection.reader()), hello.root, hello.holds_feed)),
         session: Session { command: hello.command, origin, read_only: !hello.holds_feed },
         updates: connection.messages().clone(),
         controls: Controls::Keeper(connection),
@@ -140,7 +132,7 @@ fn embedded(program: &Embedded) -> Result<Opened, Error> {
     })?;
     let reader = Arc::new(reader);
     Ok(Opened {
-        live: Live::embedded(Arc::clone(&reader), program.pid),
+        source: Box::new(Live::embedded(Arc::clone(&reader), program.pid)),
         session: Session {
             command: program.command.clone(),
             origin: Origin::Joined,
@@ -152,6 +144,40 @@ fn embedded(program: &Embedded) -> Result<Opened, Error> {
         tick: DEFAULT_TICK,
         notice: None,
     })
+}
+
+/// What to show of a recording.
+fn replayed(path: &Path) -> Result<Opened, Error> {
+    let replay = Replay::open(path)?;
+    let notice = replay
+        .file()
+        .is_cut()
+        .then(|| Notice::warning("this recording was cut: what stands before the cut is shown"));
+    Ok(Opened {
+        session: Session {
+            command: replay.file().command().to_vec(),
+            origin: Origin::Replay,
+            read_only: false,
+        },
+        source: Box::new(replay),
+        updates: never(),
+        controls: Controls::Nobody,
+        has_output: false,
+        tick: DEFAULT_TICK,
+        notice,
+    })
+}
+
+/// `memtop replay`.
+///
+/// # Errors
+/// When there is no terminal, or the recording cannot be read.
+pub fn replay(options: &ReplayOptions) -> Result<ExitCode, Error> {
+    // What is wrong with the file is said on the screen the person typed on.
+    let opened = replayed(&options.file)?;
+    let screen = Screen::open()?;
+    app::run(opened, &screen)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The program's own status, or 0 after a detach.
@@ -170,8 +196,8 @@ fn exit_code(outcome: Outcome) -> ExitCode {
 pub fn choose() -> Result<ExitCode, Error> {
     let screen = Screen::open()?;
     let opened = match chooser::choose(&screen)? {
-        // The chooser does not let go of a recording yet.
-        None | Some(Choice::Recording(_)) => return Ok(ExitCode::SUCCESS),
+        None => return Ok(ExitCode::SUCCESS),
+        Some(Choice::Recording(path)) => replayed(&path)?,
         Some(Choice::Kept(running)) => {
             kept(Connection::join(running.keeper)?, Origin::Joined, DEFAULT_TICK)
         }

@@ -140,7 +140,7 @@ impl Program {
         let rss_bytes = (!self.ticks.is_multiple_of(3)).then_some(self.seed >> 20);
         let point = Point { at, max_bytes: self.random(1 << 40), rss_bytes, ..Point::default() };
         self.ticks += 1;
-        Look { image, state, point, sites }
+        Look { image, state, point, sites, past: Vec::new() }
     }
 }
 
@@ -412,7 +412,7 @@ proptest! {
             let point = state.timeline.first().copied().unwrap_or_default();
             let point = Point { at: now, ..point };
             let sites = state.sites.to_update();
-            let look = Look { image: 5, state: bare.clone(), point, sites };
+            let look = Look { image: 5, state: bare.clone(), point, sites, past: Vec::new() };
             recorder.tick(now, vec![look]).expect("memory");
             seen.push(Seen { state: bare, point, sites: state.sites });
         }
@@ -444,4 +444,125 @@ proptest! {
         }
         let _ = read_tree(&bytes[..]);
     }
+}
+
+/// A frame's bytes with a right CRC.
+fn sealed(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_le_bytes();
+    let mut crc = crc32fast::Hasher::new();
+    for part in [&length[..], &[kind], payload] {
+        crc.update(part);
+    }
+    [&length[..], &[kind], &crc.finalize().to_le_bytes(), payload].concat()
+}
+
+/// Kinds and payloads of a whole recording's frames.
+fn frames_of(bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut frames = Vec::new();
+    let mut rest = &bytes[12..];
+    while let Some((header, behind)) = rest.split_at_checked(9) {
+        let length = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
+        let Some((payload, behind)) = behind.split_at_checked(length) else {
+            break;
+        };
+        frames.push((header[4], payload.to_vec()));
+        rest = behind;
+    }
+    frames
+}
+
+/// Damage that a CRC does not tell: what is inside frames is anything, and frames are left out,
+/// doubled and moved. For a second, or for an hour with `MEMTOP_LONG=3600`.
+#[test]
+fn malice_is_survived() {
+    let (bytes, _) = record(three_programs(), 120);
+    let frames = frames_of(&bytes);
+    let seconds = std::env::var("MEMTOP_LONG").ok();
+    let seconds = seconds.map_or(1, |text| text.parse().unwrap_or(60_u64).max(60));
+    let until = std::time::Instant::now() + Duration::from_secs(seconds);
+    let mut seed = 88_172_645_463_325_252_u64;
+    let mut random = move |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed % below.max(1) as u64) as usize
+    };
+    let mut rounds = 0;
+    while std::time::Instant::now() < until {
+        let mut damaged = frames.clone();
+        for _ in 0..1 + random(6) {
+            let at = random(damaged.len());
+            let payload = &mut damaged[at].1;
+            match random(8) {
+                0 => drop(damaged.remove(at)),
+                1 => damaged.insert(random(frames.len()), frames[random(frames.len())].clone()),
+                2 => payload.truncate(random(payload.len() + 1)),
+                3 => damaged[at].0 = random(28) as u8,
+                4 if !payload.is_empty() => {
+                    let place = random(payload.len());
+                    payload.splice(place..place, [0xff; 9]);
+                }
+                _ if !payload.is_empty() => {
+                    let place = random(payload.len());
+                    payload[place] = [0, 1, 0x7f, 0x80, 0xff, random(256) as u8][random(6)];
+                }
+                _ => {}
+            }
+        }
+        let mut file = bytes[..12].to_vec();
+        let mut end = 12;
+        for (kind, payload) in &damaged {
+            end = file.len() as u64;
+            file.extend(sealed(*kind, payload));
+        }
+        file.extend(end.to_le_bytes());
+        file.extend_from_slice(&memtop::recording::MAGIC);
+        let _ = read_tree(&file[..]);
+        if let Ok(file) = File::new(file) {
+            for image in 0..file.images().len().min(5) {
+                for second in [0, 3, 7, 1 << 40] {
+                    let mut cursor = cursor_at(&file, image, Duration::from_secs(second));
+                    let _ = (cursor.take_update(), cursor.names(&file).is_ok());
+                    let _ = file.neighbours(image, Duration::from_secs(second));
+                }
+            }
+            let _ = file.recording_at(When::End);
+        }
+        rounds += 1;
+    }
+    println!("{rounds} damaged recordings");
+}
+
+/// A day of a busy program: how long it takes to open, to jump, and how much memory.
+#[test]
+fn a_long_recording_opens_at_once_at_any_moment() {
+    let hours = if std::env::var_os("MEMTOP_LONG").is_some() { 24 } else { 1 };
+    let path = std::env::temp_dir().join(format!("memtop-long-{}.memtop", std::process::id()));
+    let out = std::io::BufWriter::new(std::fs::File::create(&path).expect("a temporary file"));
+    let mut recorder = Recorder::new(out, &[], Duration::ZERO).expect("a recording");
+    let mut program = Program::new(0, Duration::ZERO, None);
+    program.stacks_at_most = 100;
+    for tick in 1..=hours * 36_000 {
+        recorder.tick(TICK * tick, vec![program.look(0, TICK * tick)]).expect("room");
+    }
+    recorder.finish(None).expect("room");
+    let began = std::time::Instant::now();
+    let file = File::open(&path).expect("a recording");
+    let mut points = 0;
+    file.each_point(0, Duration::MAX, &mut |_| points += 1).expect("points");
+    let mut cursor = Cursor::new(0);
+    cursor.seek(&file, Duration::MAX).expect("the end");
+    let first = began.elapsed();
+    let mut slowest = Duration::ZERO;
+    for part in [3, 90, 17, 55, 54, 99, 1] {
+        let began = std::time::Instant::now();
+        cursor.seek(&file, TICK * (hours * 360 * part)).expect("a moment");
+        assert!(cursor.state(&file).is_some());
+        slowest = slowest.max(began.elapsed());
+    }
+    let bytes = std::fs::metadata(&path).expect("a file").len();
+    std::fs::remove_file(&path).expect("a file");
+    println!("{hours} h, {bytes} bytes: open {first:?}, jump {slowest:?}, {points} points");
+    // Ten times what is promised of an optimised build with the machine to itself.
+    assert!(first < Duration::from_secs(5) && slowest < Duration::from_secs(1));
 }

@@ -36,12 +36,9 @@ fn what_is_not_built_names_itself() {
     let home = Home::new();
     for (line, name) in [
         ("attach 1", "memtop attach"),
-        ("replay file", "memtop replay"),
         ("run --events sh -c :>ran", "memtop run --events"),
-        ("run --output out sh -c :>ran", "memtop run --output"),
         ("record --events -o out sh -c :>ran", "memtop record --events"),
         ("record --pid 1 -o out", "memtop record --pid"),
-        ("report --at 1.5 file", "memtop report --at SECONDS"),
     ] {
         let (status, message) = said(home.memtop(line.split(' ')));
         assert_eq!(status, Some(2), "{line}: {message}");

@@ -21,7 +21,7 @@ use crossbeam_channel::{Receiver, never, select, tick};
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use memtop_ui::{
     Action, Effect, Leave, Screen, State, Theme,
-    data::{Notice, Origin},
+    data::{Notice, Origin, Time},
     draw, keymap, pane_size,
     terminal::Guard,
     update,
@@ -30,10 +30,10 @@ use ratatui::{Terminal, backend::CrosstermBackend};
 
 use crate::{
     Error,
-    keeper::protocol::FromKeeper,
+    keeper::{output, protocol::FromKeeper},
     model::{Exit, LocationId, Model},
     query::{self, Session},
-    source::{Controls, live::Live},
+    source::{Controls, past::Source},
     symbols::Plumbing,
     terminal::{self, Look},
 };
@@ -57,7 +57,7 @@ pub enum Outcome {
 /// What the dashboard is opened on.
 pub struct Opened {
     /// Where the readings come from.
-    pub live: Live,
+    pub source: Box<dyn Source>,
     /// What it is.
     pub session: Session,
     /// What the keeper says.
@@ -83,7 +83,7 @@ pub fn run(opened: Opened, screen: &terminal::Screen) -> Result<Outcome, Error> 
 }
 
 struct App {
-    live: Live,
+    source: Box<dyn Source>,
     shown: Shown,
     theme: Theme,
     look: Look,
@@ -118,7 +118,7 @@ impl App {
         let (rows, columns) = pane(size);
         let program = opened.has_output.then(|| vt100::Parser::new(rows, columns, SCROLLBACK));
         Ok(Self {
-            live: opened.live,
+            source: opened.source,
             theme: look.theme(state.palette),
             shown: Shown {
                 model: Model::new(Arc::new(Plumbing::default())),
@@ -127,6 +127,8 @@ impl App {
                 program,
                 frozen: None,
                 sources: RefCell::default(),
+                recording: None,
+                time: Time::default(),
             },
             naming: Naming::start(),
             visible: Vec::new(),
@@ -145,6 +147,7 @@ impl App {
         let ticks = tick(self.tick);
         let frames = tick(FRAME);
         let mut drawn = Instant::now() - FRAME;
+        let mut played = Instant::now();
         self.observe();
         loop {
             select! {
@@ -159,7 +162,11 @@ impl App {
                 },
                 recv(self.updates) -> update => self.on_update(update.ok()),
                 recv(ticks) -> _ => self.observe(),
-                recv(frames) -> _ => {}
+                recv(frames) -> _ => {
+                    let elapsed = played.elapsed();
+                    played = Instant::now();
+                    self.play(elapsed)?;
+                }
             }
             if self.dirty && drawn.elapsed() >= FRAME {
                 drawn = Instant::now();
@@ -171,7 +178,7 @@ impl App {
     fn observe(&mut self) {
         let chosen =
             (self.shown.state.process != self.followed).then_some(self.shown.state.process);
-        let reading = self.live.read(chosen);
+        let reading = self.source.read(chosen);
         if chosen.is_none() {
             self.followed = reading.shown;
             self.shown.state.process = reading.shown;
@@ -180,32 +187,49 @@ impl App {
             self.followed = usize::MAX;
         }
         self.shown.model.observe(reading);
+        let names = self.source.take_names();
+        if !names.is_empty() {
+            // A recording knows better than the files of this machine.
+            self.naming = Naming::default();
+        }
+        for (location, functions) in names {
+            self.shown.model.learn(location, functions);
+        }
         self.naming.tick(&mut self.shown.model, std::mem::take(&mut self.visible));
+        self.shown.time = query::time(self.source.past(), &self.shown.state.marks);
         self.dirty = true;
+    }
+
+    /// Lets the moment that is looked at go on, as long as it plays.
+    fn play(&mut self, elapsed: Duration) -> Result<(), Error> {
+        if !self.shown.state.playback.playing {
+            return Ok(());
+        }
+        let mut state = self.shown.state.clone();
+        let effect = memtop_ui::advance(&mut state, elapsed.as_secs_f64(), &self.shown.data());
+        self.shown.state = state;
+        self.carry_out(effect).map(|_| ())
     }
 
     fn on_update(&mut self, update: Option<FromKeeper>) {
         self.dirty = true;
+        update.iter().for_each(|message| self.source.hear(message));
         match update {
             Some(FromKeeper::Scrollback(bytes) | FromKeeper::Output(bytes)) => self.show(&bytes),
             Some(FromKeeper::Gap(bytes)) => {
                 self.show(format!("\r\n\x1b[7m {bytes} bytes left out \x1b[0m\r\n").as_bytes());
             }
-            Some(FromKeeper::History { index, restart, points, .. }) => {
-                self.live.remember(index as usize, restart, &points);
+            Some(FromKeeper::Feed) => self.shown.session.read_only = false,
+            Some(FromKeeper::Recording { bytes, message }) => {
+                self.shown.recording = bytes;
+                if !message.is_empty() {
+                    self.shown.state.notice = Some(Notice::warning(message));
+                }
             }
-            Some(FromKeeper::Exit(exit)) => self.live.ended(exit),
-            Some(FromKeeper::Feed) => {
-                self.live.hold_feed(true);
-                self.shown.session.read_only = false;
-            }
-            Some(FromKeeper::ProcessEnded { index, exit, ended_ns, .. }) => {
-                self.live.image_ended(index as usize, exit, ended_ns);
-            }
-            // They belong to the greeting.
-            Some(FromKeeper::Hello(_) | FromKeeper::Failed { .. }) => {}
+            // The greeting is over; the rest is heard by the source.
+            Some(_) => {}
             None => {
-                self.live.lost();
+                self.source.lost();
                 self.updates = never();
             }
         }
@@ -258,6 +282,8 @@ impl App {
             Effect::Repaint => terminal::wipe(&mut self.terminal).map_err(Self::drawing)?,
             Effect::StartTracing => self.controls.set_tracing(true),
             Effect::StopTracing => self.controls.set_tracing(false),
+            Effect::StartRecording => self.record(),
+            Effect::StopRecording => self.controls.end_recording(),
             Effect::Clear => self.controls.clear(),
             Effect::Marked(number) => self.shown.mark(number),
             Effect::SendInput(bytes) => self.controls.send_input(&bytes),
@@ -266,13 +292,23 @@ impl App {
             Effect::Join(_) | Effect::Named(_) => {}
             Effect::SaveSnapshot(when, path) => self.shown.save(when, &path),
             Effect::LoadSnapshot(path) => self.shown.load(&path),
-            Effect::Seek(_) => {
-                let words = "this session keeps no past";
-                self.shown.state.notice = Some(Notice::warning(words));
+            Effect::Seek(at) => {
+                self.source.seek(at.map(|at| Duration::try_from_secs_f64(at).unwrap_or_default()));
+                self.observe();
             }
             Effect::Quit(leave) => return Ok(Some(self.leave(leave))),
         }
         Ok(None)
+    }
+
+    /// Asks for a recording into a new file of this folder.
+    fn record(&mut self) {
+        let path = output::unused_name(&self.shown.session.command);
+        let said = format!("recording into {}", path.display());
+        self.shown.state.notice = Some(match self.controls.record(path) {
+            true => Notice::info(said),
+            false => Notice::warning("only a program that memtop started can be recorded"),
+        });
     }
 
     fn leave(&mut self, leave: Leave) -> Outcome {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use memtop_ui::{
     State, capacity,
-    data::{Data, Growth, Origin, Output, Place, Sizes, StackEntry, Totals},
+    data::{Data, Growth, Origin, Output, Place, Sizes, StackEntry, Time, Totals},
 };
 
 use crate::{
@@ -30,6 +30,10 @@ pub(super) struct Shown {
     pub session: Session,
     pub program: Option<vt100::Parser>,
     pub frozen: Option<Frozen>,
+    /// Bytes recorded so far.
+    pub recording: Option<u64>,
+    /// What there is to go through.
+    pub time: Time,
     /// Source files are read when a frame is to show their lines.
     pub sources: RefCell<SourceLines>,
 }
@@ -53,6 +57,8 @@ impl Shown {
             None => Output::Redirected,
         };
         let mut data = query::data(&self.model, &self.state, &self.session, output);
+        data.header.recording = self.recording;
+        data.time = self.time.clone();
         self.add_source(&mut data);
         if let Some(frozen) = &self.frozen {
             let room = capacity(&data, &self.state);

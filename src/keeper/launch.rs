@@ -25,6 +25,7 @@ use memtop_probe::session::{
 use super::{
     clock::{Start, nanoseconds},
     environment,
+    output::Output,
     preflight::{self, Refusal},
     preload_file::Library,
 };
@@ -49,6 +50,8 @@ pub struct Options {
     pub tracer_limit: Option<u64>,
     /// Frames of a stack to keep; 0 = no stacks.
     pub frames: u32,
+    /// Where the keeper records to from the start.
+    pub output: Option<Output>,
     /// The preload library, where it is not to be the one that memtop carries.
     pub library: Option<PathBuf>,
 }
@@ -63,6 +66,7 @@ impl Options {
             tick: Duration::from_millis(100),
             tracer_limit: None,
             frames: FRAMES,
+            output: None,
             library: std::env::var_os("MEMTOP_PRELOAD_SO").map(PathBuf::from),
         }
     }

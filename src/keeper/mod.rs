@@ -7,7 +7,7 @@
 //!              ┌ preflight ─ launch ─ preload_file        before the start
 //!  record ─────┤
 //!              ├ watch ── clock, processes, history       while it runs
-//!  server ─────┤
+//!  server ─────┼ recording ── output, queue               where that was asked for
 //!    │         └ terminal, scrollback                     run only
 //!    └ rendezvous, protocol ─── client                    the viewer's half
 //! ```
@@ -18,11 +18,15 @@ pub mod embedded;
 mod environment;
 pub mod history;
 pub mod launch;
+mod namer;
+pub mod output;
 pub mod preflight;
 pub mod preload_file;
 pub mod processes;
 pub mod protocol;
+mod queue;
 pub mod record;
+pub mod recording;
 pub mod rendezvous;
 mod scrollback;
 pub mod server;

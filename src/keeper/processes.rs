@@ -12,6 +12,7 @@ use super::history::History;
 use crate::{
     model::{Exit, Point, ProcessState, Sites},
     procfs::mappings,
+    recording::Look,
     source::{
         session::{self, Facts},
         sites::Follower,
@@ -40,6 +41,8 @@ pub struct Image {
     sampled_tick: u64,
     /// That its incarnation is the one of the session was looked at.
     is_sure: bool,
+    /// What the last sample was taken from.
+    sampled: Option<SessionReading>,
     end: Option<End>,
 }
 
@@ -159,6 +162,7 @@ impl Processes {
                 history: History::default(),
                 sampled_tick: 0,
                 is_sure: false,
+                sampled: None,
                 end: None,
             });
         }
@@ -241,6 +245,29 @@ impl Processes {
         self.images.iter().filter_map(state).collect()
     }
 
+    /// What a tick showed of each image.
+    pub fn looks(&self, reader: &Reader, changes: &Changes) -> Vec<Look> {
+        let clock = reader.clock();
+        let mut looks: Vec<Look> = changes
+            .samples
+            .iter()
+            .filter_map(|&(index, point)| self.images.get(index)?.look(point, &clock, self))
+            .collect();
+        // In order of their start.
+        looks.sort_by_key(|look| look.image);
+        looks
+    }
+
+    /// What was to be seen so far of every image, with its past.
+    pub fn looks_at_all(&self, reader: &Reader) -> Vec<Look> {
+        let clock = reader.clock();
+        let look = |image: &Image| {
+            let (last, past) = image.history.points().split_last()?;
+            Some(Look { past: past.to_vec(), ..image.look(*last, &clock, self)? })
+        };
+        self.images.iter().filter_map(look).collect()
+    }
+
     /// Reads the names of the threads of one image, by its position.
     pub fn name_threads_of(&mut self, position: usize, reader: &Reader) {
         let image = self.images.get_mut(position).filter(|image| image.end.is_none());
@@ -289,6 +316,7 @@ impl Image {
         let resident = process::resident_bytes(self.pid);
         let point = session::point(&reading, now_ns, highest, resident);
         self.sampled_tick = tick;
+        self.sampled = Some(reading);
         self.history.push(point);
         Some(point)
     }
@@ -322,7 +350,23 @@ impl Image {
         all: &Processes,
     ) -> Option<ProcessState> {
         let kept = self.end.as_ref().and_then(|end| end.reading.clone());
-        let reading = kept.or_else(|| reader.read(self.index))?;
+        Some(self.state_of(&kept.or_else(|| reader.read(self.index))?, clock, all))
+    }
+
+    /// What its last sample shows.
+    fn look(&self, point: Point, clock: &ClockReading, all: &Processes) -> Option<Look> {
+        let at_end = self.end.as_ref().and_then(|end| end.reading.as_ref());
+        let reading = at_end.or(self.sampled.as_ref())?;
+        let state = self.state_of(reading, clock, all);
+        Some(Look { image: self.index, state, point, ..Look::default() })
+    }
+
+    fn state_of(
+        &self,
+        reading: &SessionReading,
+        clock: &ClockReading,
+        all: &Processes,
+    ) -> ProcessState {
         let facts = Facts {
             generation: self.generation,
             parent_in_tree: all.contains(reading.parent),
@@ -331,7 +375,7 @@ impl Image {
             thread_names: self.names.clone(),
             timeline: Vec::new(),
         };
-        Some(session::process_state(&reading, clock, facts))
+        session::process_state(reading, clock, facts)
     }
 }
 

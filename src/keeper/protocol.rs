@@ -8,8 +8,8 @@
 //!    │◀── Hello + memfd ─│      or Failed
 //!    │◀── Scrollback ────│      what the terminal showed so far
 //!    │◀── History … ─────│      one for each process image
-//!    │◀── Output, History, ProcessEnded, Exit, Feed … until one of them leaves
-//!    │── Input, Resize, Tracing, Clear, EndProgram ──▶
+//!    │◀── Output, History, ProcessEnded, Exit, Feed, Recording … until one of them leaves
+//!    │── Input, Resize, Tracing, Clear, EndProgram, Record, EndRecording ──▶
 //! ```
 //!
 //! Both sides treat the other's bytes as hostile: lengths are bounded before anything is
@@ -24,6 +24,6 @@ pub use message::{FromKeeper, FromViewer, Hello, Purpose};
 pub use wire::{Frames, Malformed};
 
 /// Version of this protocol.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Longest frame: a command line and an environment of the kernel's greatest size fit.
 pub const LONGEST: usize = 4 << 20;

@@ -6,10 +6,10 @@
 //! memtop sleeps when the program does.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::File,
     io::{self, Write},
     os::fd::AsRawFd,
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
@@ -17,6 +17,9 @@ use memtop_ui::format::bytes;
 
 use super::{
     launch::{LaunchError, Options, prepare},
+    output::Output,
+    processes::Changes,
+    recording::Recording,
     watch::Watch,
 };
 use crate::{
@@ -50,15 +53,6 @@ const STATUS_EVERY_NS: u64 = 500_000_000;
 /// How long the program's own end is waited for after a `TERM`.
 const GROUP_TERM: Duration = Duration::from_millis(100);
 
-/// The file to record into.
-#[derive(Debug, Clone)]
-pub struct Output {
-    /// Its path.
-    pub path: PathBuf,
-    /// Whether one that exists is overwritten.
-    pub force: bool,
-}
-
 /// How a recording ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -79,26 +73,25 @@ impl Outcome {
     }
 }
 
-/// A recording to be written.
+/// What came of a recording.
 #[derive(Debug)]
 pub struct Recorded {
-    /// Everything that was seen.
-    pub tree: TreeState,
     /// How it ended.
     pub outcome: Outcome,
-    /// Empty, open for writing.
-    pub file: File,
+    /// Whether all of it was written; what went wrong was said when it did.
+    pub is_complete: bool,
+    images: usize,
+    highest_peak: u64,
 }
 
 impl Recorded {
     /// One sentence for stderr, where no status line was shown.
     pub fn closing_line(&self, path: &Path) -> String {
-        let peaks = self.tree.processes.iter().map(|one| one.totals.peak_bytes);
         format!(
             "memtop: recorded {} into {}; highest peak {}",
-            images(self.tree.processes.len()),
+            images(self.images),
             path.display(),
-            bytes(peaks.max().unwrap_or(0)),
+            bytes(self.highest_peak),
         )
     }
 }
@@ -118,8 +111,62 @@ pub fn run(options: &Options, output: &Output, quiet: bool) -> Result<Recorded, 
     let file = output.open()?;
     let started = start(Watch::new(prepared, options), quiet);
     let (mut watch, mut signals) = started.inspect_err(|_| output.abandon())?;
-    let outcome = follow(&mut watch, &mut signals, Status::new(shows_status(quiet)));
-    Ok(Recorded { tree: watch.tree(), outcome, file })
+    let mut sink = Sink::begin(file, &output.path, &watch);
+    let status = Status::new(shows_status(quiet));
+    let outcome = follow(&mut watch, &mut signals, status, &mut sink);
+    let peaks = watch.tree().processes.into_iter().map(|one| one.totals.peak_bytes);
+    Ok(Recorded {
+        outcome,
+        images: watch.processes().images().len(),
+        highest_peak: peaks.max().unwrap_or(0),
+        is_complete: sink.finish(&watch),
+    })
+}
+
+/// Where ticks go, as long as they can.
+enum Sink<'a> {
+    Nowhere,
+    File(Box<Recording>, &'a Path),
+}
+
+impl<'a> Sink<'a> {
+    fn begin(file: File, path: &'a Path, watch: &Watch) -> Self {
+        match Recording::begin(file, watch) {
+            Ok(recording) => Self::File(Box::new(recording), path),
+            Err(error) => {
+                complain(path, &error);
+                Self::Nowhere
+            }
+        }
+    }
+
+    /// Memtop's own trouble never changes what becomes of the program.
+    fn tick(&mut self, watch: &mut Watch, changes: &Changes) {
+        if let Self::File(recording, path) = self
+            && let Err(error) = recording.tick(watch, changes)
+        {
+            complain(path, &error);
+            *self = Self::Nowhere;
+        }
+    }
+
+    /// Whether there is a complete recording.
+    fn finish(self, watch: &Watch) -> bool {
+        let Self::File(recording, path) = self else {
+            return false;
+        };
+        let finished = recording.finish(watch);
+        finished.inspect_err(|error| complain(path, error)).is_ok()
+    }
+}
+
+fn complain(path: &Path, error: &io::Error) {
+    let _ = writeln!(
+        io::stderr(),
+        "memtop: cannot write the recording {}: {error}; the program is not disturbed, and what \
+         was written until now can be opened",
+        path.display()
+    );
 }
 
 /// Starts the program and watches it to its end, without a recording or a word.
@@ -128,7 +175,7 @@ pub fn run(options: &Options, output: &Output, quiet: bool) -> Result<Recorded, 
 /// As [`run`].
 pub fn watch(options: &Options) -> Result<TreeState, LaunchError> {
     let (mut watch, mut signals) = start(Watch::new(prepare(options)?, options), true)?;
-    follow(&mut watch, &mut signals, Status::new(false));
+    follow(&mut watch, &mut signals, Status::new(false), &mut Sink::Nowhere);
     Ok(watch.tree())
 }
 
@@ -146,7 +193,12 @@ fn start(mut watch: Watch, quiet: bool) -> Result<(Watch, Signals), LaunchError>
 }
 
 /// Ticks until the end.
-fn follow(watch: &mut Watch, signals: &mut Signals, mut status: Status) -> Outcome {
+fn follow(
+    watch: &mut Watch,
+    signals: &mut Signals,
+    mut status: Status,
+    sink: &mut Sink<'_>,
+) -> Outcome {
     let mut names_at = 0;
     loop {
         let mut list = [poll::Wait::new(signals.as_raw_fd(), true, false)];
@@ -154,16 +206,18 @@ fn follow(watch: &mut Watch, signals: &mut Signals, mut status: Status) -> Outco
             std::thread::sleep(Duration::from_millis(10));
         }
         let now = clock::monotonic_ns();
-        if watch.advance().is_some() {
+        if let Some(changes) = watch.advance() {
             if now >= names_at {
                 watch.name_threads();
                 names_at = now + NAMES_EVERY_NS;
             }
+            sink.tick(watch, &changes);
             status.show(watch, now);
         }
         if let Some(outcome) = ended(watch, signals) {
             status.erase();
-            watch.look();
+            let changes = watch.look();
+            sink.tick(watch, &changes);
             return outcome;
         }
     }
@@ -187,36 +241,6 @@ fn terminated(watch: &mut Watch, signals: &mut Signals) -> Outcome {
     let _ = poll::wait(&mut list, Some(GROUP_TERM));
     watch.reap();
     watch.exit().map_or(Outcome::Detached, Outcome::Exited)
-}
-
-impl Output {
-    /// Before the program starts: nobody wants to learn after an hour that it cannot be written.
-    fn open(&self) -> Result<File, LaunchError> {
-        let mut options = OpenOptions::new();
-        options.write(true);
-        if self.force {
-            // Not emptied before the program has started.
-            options.create(true).truncate(false);
-        } else {
-            options.create_new(true);
-        }
-        options.open(&self.path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => LaunchError::OutputExists(self.path.clone()),
-            _ => self.failed("write", error),
-        })
-    }
-
-    fn failed(&self, verb: &str, error: io::Error) -> LaunchError {
-        let what = format!("{verb} the recording {}", self.path.display());
-        LaunchError::prepare(what, error, "choose a file in a folder that you can write")
-    }
-
-    /// Takes back what [`open`](Self::open) made.
-    fn abandon(&self) {
-        if !self.force {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
 }
 
 /// The line on stderr, overwritten in place.
@@ -273,23 +297,5 @@ mod tests {
         assert_eq!(Outcome::Exited(Exit::Code(3)).exit_code(), 3);
         assert_eq!(Outcome::Exited(Exit::Signal(9)).exit_code(), 137);
         assert_eq!(Outcome::Detached.exit_code(), 0);
-    }
-
-    #[test]
-    fn an_existing_file_is_kept_unless_forced() {
-        let path = std::env::temp_dir().join(format!("memtop-output-{}", std::process::id()));
-        let output = |force| Output { path: path.clone(), force };
-        drop(output(false).open().unwrap());
-        let error = output(false).open().unwrap_err();
-        assert!(error.to_string().contains("--force"));
-        assert_eq!(error.exit_code(), 125);
-        fs::write(&path, "old").unwrap();
-        drop(output(true).open().unwrap());
-        output(true).abandon();
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        output(false).abandon();
-        assert!(!path.exists());
-        let nowhere = Output { path: path.join("x"), force: true };
-        assert_eq!(nowhere.open().unwrap_err().exit_code(), 125);
     }
 }

@@ -7,6 +7,7 @@
 //! nobody looks any more.
 
 mod admission;
+mod recording;
 mod viewer;
 
 use std::{
@@ -22,6 +23,7 @@ use memtop_probe::session::control;
 
 use super::{
     launch::{LaunchError, Options, prepare},
+    output::Output,
     processes::Changes,
     protocol::{FromKeeper, FromViewer},
     rendezvous::Door,
@@ -35,6 +37,7 @@ use crate::sys::{
     signal::{self, Signals},
     spawn::Place,
 };
+use recording::Recorded;
 use viewer::Viewer;
 
 /// Nobody looks and nothing runs: so long the end can still be seen by who comes.
@@ -105,6 +108,7 @@ struct Server {
     done_at_ns: Option<u64>,
     /// A viewer has seen that.
     was_seen: bool,
+    recorded: Recorded,
 }
 
 impl Server {
@@ -129,8 +133,12 @@ impl Server {
         let has_pty = terminal.standard().iter().any(Option::is_some);
         // The viewer that asked for all this is already there: it sees the first events too.
         control::set_feed(watch.reader().header(), true);
-        watch.started(start(&watch, &terminal)?);
-        Ok(Self {
+        let file = options.output.as_ref().map(Output::open).transpose()?;
+        let started = start(&watch, &terminal);
+        watch.started(started.inspect_err(|_| {
+            options.output.iter().for_each(Output::abandon);
+        })?);
+        let mut server = Self {
             has_pty,
             watch,
             signals,
@@ -141,7 +149,12 @@ impl Server {
             force_at_ns: None,
             done_at_ns: None,
             was_seen: false,
-        })
+            recorded: Recorded::default(),
+        };
+        if let (Some(output), Some(file)) = (&options.output, file) {
+            server.record_into(file, &output.path);
+        }
+        Ok(server)
     }
 
     fn run(&mut self) {
@@ -157,7 +170,7 @@ impl Server {
             self.hear();
             self.flush();
             if self.is_over() {
-                return;
+                return self.finish_recording();
             }
         }
     }
@@ -214,6 +227,7 @@ impl Server {
                 self.send_all(&message);
             }
         }
+        self.feed_recording(changes);
         let now = clock::monotonic_ns();
         if self.force_at_ns.take_if(|at| *at <= now).is_some() && self.watch.exit().is_none() {
             let _ = process::signal_group(self.watch.root(), libc::SIGKILL);
@@ -285,6 +299,8 @@ impl Server {
                 control::clear(self.watch.reader().header(), clock::monotonic_ns());
             }
             FromViewer::EndProgram => self.end_program(),
+            FromViewer::Record(path) => self.record(&Output { path, force: false }),
+            FromViewer::EndRecording => self.end_recording(),
             _ => {}
         }
     }
@@ -335,6 +351,8 @@ impl Server {
         }
         let now = clock::monotonic_ns();
         let done_at = *self.done_at_ns.get_or_insert(now);
+        // Nothing more will come.
+        self.end_recording();
         if !self.viewers.is_empty() {
             self.was_seen |= self.viewers.iter().any(|viewer| viewer.is_open);
             return false;

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     model::{Exit, TreeState},
+    recording::Look,
     sys::{clock, process},
 };
 use memtop_probe::session::{control, reader::Reader};
@@ -133,6 +134,22 @@ impl Watch {
     /// Reads the names of threads.
     pub fn name_threads(&mut self) {
         self.processes.name_threads(&self.prepared.reader);
+    }
+
+    /// Time since the launch.
+    pub fn now(&self) -> Duration {
+        let launched_ns = self.prepared.reader.clock().created_ns;
+        Duration::from_nanos(clock::monotonic_ns().saturating_sub(launched_ns))
+    }
+
+    /// What a tick showed of each image, for a recording.
+    pub fn looks(&mut self, changes: &Changes) -> Vec<Look> {
+        self.processes.looks(&self.prepared.reader, changes)
+    }
+
+    /// What there was to be seen so far of each image, for a recording that begins now.
+    pub fn looks_at_all(&self) -> Vec<Look> {
+        self.processes.looks_at_all(&self.prepared.reader)
     }
 
     /// Everything known now.

@@ -14,9 +14,11 @@ mod processes;
 mod site;
 mod sites;
 mod snapshots;
+mod time;
 
 pub use events::events_of;
 pub use header::{signal_name, title};
+pub use time::time;
 
 use memtop_ui::{
     Screen, State, capacity,

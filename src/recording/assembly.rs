@@ -106,6 +106,7 @@ impl Assembly {
             | Frame::Ticks { image, .. }
             | Frame::Exit { image: Some(image), .. } => self.update(image, frame),
             Frame::Mark { .. }
+            | Frame::Events { .. }
             | Frame::Gap(_)
             | Frame::Index { .. }
             | Frame::End { .. }
@@ -114,6 +115,12 @@ impl Assembly {
     }
 
     fn introduce(&mut self, image: u64, identity: Identity) {
+        let known = self.positions.get(&image).and_then(|&at| self.tree.processes.get_mut(at));
+        if let Some(process) = known {
+            let Identity { ended, exit, .. } = process.identity;
+            process.identity = Identity { ended, exit, ..identity };
+            return;
+        }
         self.positions.insert(image, self.tree.processes.len());
         self.tree.processes.push(ProcessState { identity, ..ProcessState::default() });
         self.partial.push(Partial::default());

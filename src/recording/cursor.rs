@@ -83,6 +83,7 @@ impl Cursor {
 
     /// To the beginning of a segment.
     fn enter<B: Bytes>(&mut self, file: &File<B>, segment: Option<usize>) -> Result<(), ReadError> {
+        let forward = self.segment.is_some() && segment > self.segment;
         let entries = match segment {
             Some(segment) if Some(segment) != self.segment => file.entries(segment)?,
             _ => std::mem::take(&mut self.entries),
@@ -97,12 +98,16 @@ impl Cursor {
         self.recent.clear();
         let begin = self.entries.first().map_or(u64::MAX, |entry| entry.offset);
         let known = file.images()[self.image].dictionary.partition_point(|one| one.offset < begin);
-        if known < self.learnt {
+        if known < self.learnt && !forward {
             self.sites = Sites::default();
             self.learnt = 0;
         }
         self.sites.figures.fill(Default::default());
-        self.jumped = true;
+        match forward {
+            // Whoever follows hears of every figure anew, and forgets nothing.
+            true => self.changed = (0..self.sites.stacks.len() as u32).map(StackId).collect(),
+            false => self.jumped = true,
+        }
         self.learn(file, begin)
     }
 
@@ -138,7 +143,12 @@ impl Cursor {
             self.next += 1;
             match entry.kind {
                 kind::MODULES | kind::STACKS => self.learn(file, entry.offset + 1)?,
-                kind::SYMBOLS | kind::TIMELINE | kind::PROCESS | kind::EXIT | kind::MARK => {}
+                kind::SYMBOLS
+                | kind::TIMELINE
+                | kind::PROCESS
+                | kind::EXIT
+                | kind::MARK
+                | kind::EVENTS => {}
                 _ => {
                     if let Some(frame) = file.frame(&entry)? {
                         self.take_in(frame);

@@ -96,6 +96,10 @@ fn show_bulk(frame: &Frame, line: &mut String) {
             let (at, count) = (at.as_nanos(), ticks.count());
             write!(line, "ticks image={image} at={at}ns count={count}")
         }
+        Frame::Events { image, at, events } => {
+            let (at, tid, count) = (at.as_nanos(), events.tid, events.events.len());
+            write!(line, "events image={image} at={at}ns tid={tid} count={count}")
+        }
         Frame::Index { frames, from, to } => {
             let (from, to) = (from.as_nanos(), to.as_nanos());
             write!(line, "index frames={frames} from={from}ns to={to}ns")

@@ -258,6 +258,29 @@ impl<B: Bytes> File<B> {
         Ok(())
     }
 
+    /// The samples of an image right before and behind a moment, since its session began.
+    ///
+    /// # Errors
+    /// When the system refuses to read.
+    pub fn neighbours(
+        &self,
+        image: usize,
+        at: Duration,
+    ) -> Result<(Option<Duration>, Option<Duration>), ReadError> {
+        let entries = self.images.get(image).map(|facts| &facts.timeline[..]).unwrap_or_default();
+        let behind = entries.partition_point(|entry| entry.at <= super::value::nanos(at));
+        let near = behind.saturating_sub(2)..(behind + 1).min(entries.len());
+        let (mut before, mut after) = (None, None);
+        for entry in &entries[near] {
+            if let Some(Frame::Timeline { points, .. }) = self.frame(entry)? {
+                let times = || points.iter().map(|point| point.at);
+                before = times().rfind(|time| *time < at).or(before);
+                after = after.or_else(|| times().find(|time| *time > at));
+            }
+        }
+        Ok((before, after))
+    }
+
     /// The frame of an entry; `None` when it is damaged or of another kind than it says.
     pub(super) fn frame(&self, entry: &Entry) -> Result<Option<Frame>, ReadError> {
         let raw = self.raw_frame(entry.offset)?;
@@ -474,6 +497,11 @@ impl<B: Bytes> File<B> {
                 let Ok(image) = u32::try_from(image) else {
                     return;
                 };
+                if let Some(facts) = self.facts_mut(image.into()) {
+                    let Identity { ended, exit, .. } = facts.identity;
+                    facts.identity = Identity { ended, exit, ..identity };
+                    return;
+                }
                 let arguments = identity.command.iter().map(|one| one.len() + 24);
                 self.held_bytes += size_of::<ImageFacts>() + arguments.sum::<usize>();
                 self.positions.insert(image, self.images.len());

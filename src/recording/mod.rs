@@ -38,7 +38,7 @@
 //! | kind | name | payload | written |
 //! |---|---|---|---|
 //! | 1 | launch | fields | once, first |
-//! | 2 | process | fields | once for each process image, before any other frame about it |
+//! | 2 | process | fields | for each process image before any other frame about it; again when more is known of it, and the last one counts |
 //! | 3 | window | fields | when tracing starts or stops; the last one of an image counts |
 //! | 4 | state | fields | at a labelled moment; the last one of each moment counts |
 //! | 5 | timeline | fields | batches of samples, in order |
@@ -230,8 +230,10 @@ mod column;
 mod cursor;
 mod dictionary;
 mod dump;
+mod events;
 mod figures;
 mod file;
+mod huffman;
 mod index;
 mod moment;
 mod patch;
@@ -249,6 +251,7 @@ pub use assembly::{Recording, read_tree};
 pub use cells::Cells;
 pub use cursor::Cursor;
 pub use dump::dump;
+pub use events::{EventRecord, Events, Kind, MAX_EVENTS};
 pub use figures::Snapshot;
 pub use file::{Bytes, File, ImageFacts};
 pub use moment::When;

@@ -13,6 +13,7 @@ use super::{
     block,
     cells::Cells,
     dictionary::{Modules, Symbols, read_stacks},
+    events::Events,
     frame_crc,
     index::Index,
     kind,
@@ -153,6 +154,15 @@ pub enum Frame {
         at: Duration,
         /// What changed from each to the next.
         ticks: Ticks,
+    },
+    /// Allocations and frees of one thread of an image.
+    Events {
+        /// Which image.
+        image: u64,
+        /// When the first of them was, since its session began.
+        at: Duration,
+        /// The events.
+        events: Events,
     },
     /// A moment that somebody marked.
     Mark {
@@ -327,7 +337,7 @@ pub(super) fn decode(kind: u8, payload: &[u8]) -> Result<Frame, Malformed> {
         }
         kind::GAP => Gap::read_fields(payload).map(Frame::Gap),
         kind::INDEX => decode_index(payload),
-        kind::MODULES | kind::SYMBOLS | kind::STACKS | kind::CELLS | kind::TICKS => {
+        kind::MODULES | kind::SYMBOLS | kind::STACKS | kind::CELLS | kind::EVENTS | kind::TICKS => {
             decode_envelope(kind, Envelope::read(payload)?)
         }
         kind => Ok(skipped(kind, payload)),
@@ -371,6 +381,7 @@ fn decode_envelope(kind: u8, envelope: Envelope) -> Result<Frame, Malformed> {
         }
         kind::STACKS => Frame::Stacks { image, update: read_stacks(&fields)? },
         kind::CELLS => Frame::Cells { image, at, cells: Cells::read(&fields)? },
+        kind::EVENTS => Frame::Events { image, at, events: Events::read(&fields)? },
         _ => {
             let ticks = ticks_of(&fields)?;
             ticks.scan()?;

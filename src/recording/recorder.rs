@@ -48,6 +48,8 @@ pub struct Look {
     pub point: Point,
     /// What is new about its sites.
     pub sites: SitesUpdate,
+    /// Samples from before the first look that is recorded; said with it.
+    pub past: Vec<Point>,
 }
 
 /// Records the looks of a source.
@@ -275,10 +277,11 @@ impl<W: Write> Recorder<W> {
 
 impl Tracked {
     fn introduce<W: Write>(look: Look, writer: &mut Writer<W>) -> io::Result<Self> {
-        let Look { state: mut seen, point, sites, .. } = look;
+        let Look { state: mut seen, point, sites, past, .. } = look;
         let identity = take(&mut seen.identity);
         let window = take(&mut seen.window);
         let image = writer.process(&identity)?;
+        writer.timeline(image, &past)?;
         let last = Snapshot { state: figures_of(seen), point };
         let mut tracked = Self {
             image,
@@ -308,7 +311,12 @@ impl Tracked {
         writer: &mut Writer<W>,
     ) -> io::Result<()> {
         let Look { state: mut seen, point, sites, .. } = look;
-        self.identity = take(&mut seen.identity);
+        let identity = take(&mut seen.identity);
+        if !same_process(&identity, &self.identity) {
+            // Its command line, say, was not known at the first look.
+            writer.process_again(self.image, &identity)?;
+        }
+        self.identity = identity;
         let window = take(&mut seen.window);
         self.last = Snapshot { state: figures_of(seen), point };
         self.note_sites(sites);
@@ -420,6 +428,12 @@ impl Named {
         }
         writer.symbols(self.image, new.into_iter())
     }
+}
+
+/// Whether two looks say the same of who an image is, its end aside.
+fn same_process(one: &Identity, other: &Identity) -> bool {
+    let Identity { ended, exit, .. } = *one;
+    *one == Identity { ended, exit, ..other.clone() }
 }
 
 /// Only the figures of a state.

@@ -9,6 +9,7 @@ use super::{
     cells::Cells,
     column::put_envelope,
     dictionary::{Modules, Named, Symbols, pieces, put_stacks},
+    events::Events,
     frame_crc,
     index::{ANCHOR, Entry, Index},
     kind,
@@ -80,6 +81,11 @@ impl<W: Write> Writer<W> {
         Ok(image)
     }
 
+    /// Says anew who an image is, when more is known than before.
+    pub fn process_again(&mut self, image: Image, identity: &Identity) -> io::Result<()> {
+        self.record(kind::PROCESS, About::image(image, Duration::ZERO), identity)
+    }
+
     /// When the image was traced, so far, said at this time since its session began. The last
     /// one counts.
     pub fn window(&mut self, image: Image, at: Duration, window: &Window) -> io::Result<()> {
@@ -118,6 +124,13 @@ impl<W: Write> Writer<W> {
         let mut fields = Vec::new();
         put_field(1, rows, &mut fields);
         self.envelope(kind::TICKS, About::image(image, at), &fields)
+    }
+
+    /// Allocations and frees of one thread, the first at this time.
+    pub fn events(&mut self, image: Image, at: Duration, events: &Events) -> io::Result<()> {
+        let mut fields = Vec::new();
+        events.put(&mut fields);
+        self.envelope(kind::EVENTS, About::image(image, at), &fields)
     }
 
     /// Figures of sites.

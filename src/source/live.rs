@@ -17,12 +17,17 @@ use memtop_probe::session::{
 };
 
 use crate::{
+    keeper::protocol::FromKeeper,
     keeper::{
         history::History,
         processes::{Image, Processes},
     },
     model::{Event, EventKind, Exit, ImageName, Point, ProcessState, Reading},
-    source::{sites::Follower, surroundings::Surroundings},
+    source::{
+        past::{Past, Source},
+        sites::Follower,
+        surroundings::Surroundings,
+    },
     sys::clock,
 };
 
@@ -52,6 +57,7 @@ pub struct Live {
     emptied: BTreeSet<usize>,
     surroundings: Surroundings,
     sites: Follower,
+    past: Past,
 }
 
 impl Live {
@@ -86,6 +92,7 @@ impl Live {
             emptied: BTreeSet::new(),
             surroundings: Surroundings::default(),
             sites: Follower::default(),
+            past: Past::default(),
         }
     }
 
@@ -214,6 +221,37 @@ impl Live {
             }
         }
         events
+    }
+}
+
+impl Source for Live {
+    fn read(&mut self, wanted: Option<usize>) -> Reading {
+        Self::read(self, wanted)
+    }
+
+    /// A session keeps no figures of its past yet.
+    fn seek(&mut self, _at: Option<Duration>) {}
+
+    fn past(&self) -> &Past {
+        &self.past
+    }
+
+    fn hear(&mut self, message: &FromKeeper) {
+        match message {
+            FromKeeper::History { index, restart, points, .. } => {
+                self.remember(*index as usize, *restart, points);
+            }
+            FromKeeper::Exit(exit) => self.ended(*exit),
+            FromKeeper::Feed => self.hold_feed(true),
+            FromKeeper::ProcessEnded { index, exit, ended_ns, .. } => {
+                self.image_ended(*index as usize, *exit, *ended_ns);
+            }
+            _ => {}
+        }
+    }
+
+    fn lost(&mut self) {
+        Self::lost(self);
     }
 }
 

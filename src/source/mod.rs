@@ -1,6 +1,8 @@
 //! Where readings come from, and whom a person's wishes go to.
 
 pub mod live;
+pub mod past;
+pub mod replay;
 pub mod session;
 pub mod sites;
 pub mod surroundings;
@@ -11,7 +13,7 @@ use crate::{
     keeper::{client::Connection, protocol::FromViewer},
     sys::{clock, pty::Size},
 };
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 /// What can be asked of whoever holds the program. Nothing here waits or fails loudly: when
 /// nobody answers any more, the screen says so.
@@ -21,6 +23,8 @@ pub enum Controls {
     Keeper(Connection),
     /// The program has no keeper; what can be asked of it goes into its session memory.
     Memory(Arc<Reader>),
+    /// There is nobody to ask: it is a recording.
+    Nobody,
 }
 
 impl Controls {
@@ -31,6 +35,7 @@ impl Controls {
             Self::Memory(reader) => {
                 control::set_tracing(reader.header(), on, clock::monotonic_ns());
             }
+            Self::Nobody => {}
         }
     }
 
@@ -39,6 +44,7 @@ impl Controls {
         match self {
             Self::Keeper(connection) => tell(connection, &FromViewer::Clear),
             Self::Memory(reader) => control::clear(reader.header(), clock::monotonic_ns()),
+            Self::Nobody => {}
         }
     }
 
@@ -53,6 +59,22 @@ impl Controls {
     pub fn resize(&self, columns: u16, rows: u16) {
         if let Self::Keeper(connection) = self {
             tell(connection, &FromViewer::Resize(Size { columns, rows }));
+        }
+    }
+
+    /// Asks the keeper to record into a file; false where there is no keeper.
+    pub fn record(&self, path: PathBuf) -> bool {
+        match self {
+            Self::Keeper(connection) => tell(connection, &FromViewer::Record(path)),
+            Self::Memory(_) | Self::Nobody => return false,
+        }
+        true
+    }
+
+    /// Asks the keeper to complete its recording.
+    pub fn end_recording(&self) {
+        if let Self::Keeper(connection) = self {
+            tell(connection, &FromViewer::EndRecording);
         }
     }
 

@@ -13,6 +13,7 @@ mod leaving;
 mod looks;
 mod output;
 mod processes;
+mod recording;
 
 use std::{fs, process::Command, time::Duration};
 

@@ -30,6 +30,8 @@ pub enum Action {
     ToggleBars,
     /// Pause or resume tracing.
     ToggleTracing,
+    /// Begin or end a recording.
+    ToggleRecording,
     /// Forget what was traced so far.
     Clear,
     /// Show less time.

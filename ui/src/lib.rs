@@ -61,7 +61,7 @@ pub use data::Data;
 pub use screen::output::pane_size;
 pub use state::{Screen, State};
 pub use theme::Theme;
-pub use update::{Effect, Leave, update};
+pub use update::{Effect, Leave, advance, update};
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

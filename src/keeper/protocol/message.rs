@@ -1,13 +1,13 @@
 //! The messages: explicit encoding and decoding, kind by kind.
 
-use std::time::Duration;
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf, time::Duration};
 
 use super::{
     VERSION,
     wire::{Builder, Malformed, Parser},
 };
 use crate::{
-    keeper::{clock::Start, launch::Options},
+    keeper::{clock::Start, launch::Options, output::Output},
     model::{Exit, Point},
     sys::pty::Size,
 };
@@ -48,6 +48,10 @@ pub enum FromViewer {
     Clear,
     /// End the program: asked first, forced after a while.
     EndProgram,
+    /// Record into this file, which must not exist, from now on.
+    Record(PathBuf),
+    /// Complete the recording.
+    EndRecording,
 }
 
 /// The keeper's answer to a viewer that opens.
@@ -128,6 +132,13 @@ pub enum FromKeeper {
     Exit(Exit),
     /// This viewer now holds the feed.
     Feed,
+    /// How the recording stands.
+    Recording {
+        /// Bytes so far; `None` when it is over.
+        bytes: Option<u64>,
+        /// What went wrong; empty when nothing did.
+        message: String,
+    },
 }
 
 mod viewer {
@@ -138,6 +149,8 @@ mod viewer {
     pub(super) const TRACING: u8 = 5;
     pub(super) const CLEAR: u8 = 6;
     pub(super) const END_PROGRAM: u8 = 7;
+    pub(super) const RECORD: u8 = 8;
+    pub(super) const END_RECORDING: u8 = 9;
 }
 
 mod keeper {
@@ -150,6 +163,7 @@ mod keeper {
     pub(super) const PROCESS_ENDED: u8 = 135;
     pub(super) const EXIT: u8 = 136;
     pub(super) const FEED: u8 = 137;
+    pub(super) const RECORDING: u8 = 138;
 }
 
 impl FromViewer {
@@ -168,6 +182,8 @@ impl FromViewer {
             Self::Tracing(on) => Builder::new(viewer::TRACING).u8((*on).into()),
             Self::Clear => Builder::new(viewer::CLEAR),
             Self::EndProgram => Builder::new(viewer::END_PROGRAM),
+            Self::Record(path) => Builder::new(viewer::RECORD).rest(path.as_os_str().as_bytes()),
+            Self::EndRecording => Builder::new(viewer::END_RECORDING),
         }
         .finish()
     }
@@ -198,6 +214,8 @@ impl FromViewer {
             viewer::TRACING => Self::Tracing(parser.flag()?),
             viewer::CLEAR => Self::Clear,
             viewer::END_PROGRAM => Self::EndProgram,
+            viewer::RECORD => Self::Record(OsStr::from_bytes(payload).into()),
+            viewer::END_RECORDING => Self::EndRecording,
             _ => return Ok(None),
         }))
     }
@@ -226,6 +244,9 @@ impl FromKeeper {
             }
             Self::Exit(exit) => put_exit(Builder::new(keeper::EXIT), Some(*exit)),
             Self::Feed => Builder::new(keeper::FEED),
+            Self::Recording { bytes, message } => {
+                Builder::new(keeper::RECORDING).optional(*bytes).bytes(message.as_bytes())
+            }
         }
         .finish()
     }
@@ -252,6 +273,9 @@ impl FromKeeper {
             },
             keeper::EXIT => Self::Exit(exit(&mut parser)?.ok_or(Malformed)?),
             keeper::FEED => Self::Feed,
+            keeper::RECORDING => {
+                Self::Recording { bytes: parser.optional()?, message: parser.text()? }
+            }
             _ => return Ok(None),
         }))
     }
@@ -265,6 +289,7 @@ fn put_options(builder: Builder, options: &Options) -> Builder {
         Start::After(delay) => (2, delay),
     };
     let library: Vec<_> = options.library.iter().map(|path| path.clone().into()).collect();
+    let output: Vec<_> = options.output.iter().map(|one| one.path.clone().into()).collect();
     builder
         .u8(start)
         .time(delay)
@@ -273,6 +298,8 @@ fn put_options(builder: Builder, options: &Options) -> Builder {
         .optional(options.tracer_limit)
         .u32(options.frames)
         .words(&library)
+        .words(&output)
+        .u8(options.output.as_ref().is_some_and(|one| one.force).into())
         .words(&options.command)
 }
 
@@ -290,8 +317,15 @@ fn options(parser: &mut Parser<'_>) -> Result<Options, Malformed> {
         tracer_limit: parser.optional()?,
         frames: parser.u32()?,
         library: parser.words()?.into_iter().next().map(Into::into),
+        output: output(parser)?,
         command: parser.words()?,
     })
+}
+
+fn output(parser: &mut Parser<'_>) -> Result<Option<Output>, Malformed> {
+    let path = parser.words()?.into_iter().next().map(PathBuf::from);
+    let force = parser.flag()?;
+    Ok(path.map(|path| Output { path, force }))
 }
 
 fn put_hello(builder: Builder, hello: &Hello) -> Builder {

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::Cx;
 use crate::action::Action;
-use crate::data::{Notice, Output, Severity};
+use crate::data::{Notice, Origin, Output, Severity};
 use crate::keymap::{Binding, advertised};
 use crate::state::{Mode, Prompt, Purpose, Screen};
 use crate::theme::{Role, Theme};
@@ -86,6 +86,10 @@ fn works(binding: &Binding, cx: Cx) -> bool {
     let typeable = matches!(cx.data.output, Output::Terminal(_)) && header.state.is_alive();
     match binding.action {
         Action::ToggleTracing => header.state.is_alive() && !header.read_only,
+        Action::ToggleRecording => {
+            let possible = header.state.is_alive() && header.origin != Origin::Replay;
+            possible && !header.read_only
+        }
         Action::StartTyping => typeable && !header.read_only,
         Action::Mark => header.state.is_alive(),
         Action::EditFilter => cx.state.screen != Screen::Site,
@@ -143,6 +147,7 @@ fn label(binding: &Binding, cx: Cx) -> &'static str {
     match binding.action {
         Action::ToggleTracing if !header.tracing.on && header.tracing.since_s.is_none() => "start",
         Action::ToggleTracing if !header.tracing.on => "resume",
+        Action::ToggleRecording if header.recording.is_some() => "end recording",
         Action::Freeze if cx.state.frozen => "go on",
         Action::AllFrames if cx.state.code.all_frames => "fold frames",
         Action::Play if cx.state.playback.playing => "stop",

@@ -31,6 +31,10 @@ pub enum Effect {
     StartTracing,
     /// Trace no new blocks.
     StopTracing,
+    /// Record into a file from now on.
+    StartRecording,
+    /// Complete the recording.
+    StopRecording,
     /// Begin a new window: what was traced so far becomes untracked.
     Clear,
     /// Remember the sizes of this moment; the mark is in [`State::marks`] already.
@@ -77,6 +81,7 @@ pub fn update(state: &mut State, action: Action, data: &Data) -> Effect {
         Action::NextBaseline => next_baseline(state),
         Action::ToggleBars => toggle_bars(state),
         Action::ToggleTracing => toggle_tracing(state, data),
+        Action::ToggleRecording => toggle_recording(state, data),
         Action::Clear => ask_clear(state, data),
         Action::ZoomIn => set_zoom(state, zoom::closer(state.zoom_s, data.timeline.now_s)),
         Action::ZoomOut => set_zoom(state, zoom::wider(state.zoom_s, data.timeline.now_s)),
@@ -246,6 +251,17 @@ fn toggle_tracing(state: &mut State, data: &Data) -> Effect {
         false => Effect::Redraw,
         true if data.header.tracing.on => Effect::StopTracing,
         true => Effect::StartTracing,
+    }
+}
+
+fn toggle_recording(state: &mut State, data: &Data) -> Effect {
+    match data.header.recording {
+        Some(_) if !data.header.read_only => Effect::StopRecording,
+        None if data.header.origin == Origin::Replay => {
+            tell(state, Notice::info("this is a recording already"))
+        }
+        _ if may_steer(state, data) => Effect::StartRecording,
+        _ => Effect::Redraw,
     }
 }
 

@@ -1,0 +1,150 @@
+//! What a keeper sees, on its way into a file.
+//!
+//! Always holds: whatever happens to the file, the program and its viewers never wait for it
+//! and the keeper goes on; what was written until then opens.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use super::{
+    namer::{Asked, Namer},
+    processes::Changes,
+    queue::Queue,
+    watch::Watch,
+};
+use crate::{
+    model::Exit,
+    recording::{Gap, Look, Recorder},
+    source::sites::Follower,
+};
+
+/// Sites are looked at so often: comparing them costs more than the rest of a tick.
+const SITES: Duration = Duration::from_secs(1);
+/// Names that are not found so soon after the end of a program are left out, and sooner after
+/// that of a recording whose program goes on.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_millis(300));
+
+/// A recording that is being written.
+#[derive(Debug)]
+pub struct Recording {
+    recorder: Recorder<Queue>,
+    /// Since when detail is left out.
+    behind_since: Option<Duration>,
+    places: BTreeMap<usize, Places>,
+    namer: Namer,
+    sites_at: Duration,
+}
+
+/// Who follows an image's stacks, and what of them was asked for.
+#[derive(Debug, Default)]
+struct Places {
+    follower: Follower,
+    asked: Asked,
+}
+
+impl Recording {
+    /// Begins to record into `file`, which is emptied, with all that was seen so far.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    pub fn begin(file: File, watch: &Watch) -> io::Result<Self> {
+        if file.metadata()?.is_file() {
+            file.set_len(0)?;
+        }
+        let recorder = Recorder::new(Queue::new(file)?, watch.command(), watch.launched_at())?;
+        let mut recording = Self {
+            recorder,
+            behind_since: None,
+            places: BTreeMap::new(),
+            namer: Namer::new()?,
+            sites_at: watch.now(),
+        };
+        let mut looks = watch.looks_at_all();
+        looks.iter_mut().for_each(|look| recording.add_sites(watch, look));
+        recording.recorder.tick(watch.now(), looks)?;
+        Ok(recording)
+    }
+
+    /// Takes in what a tick found.
+    ///
+    /// # Errors
+    /// When writing has failed; the recording is over then.
+    pub fn tick(&mut self, watch: &mut Watch, changes: &Changes) -> io::Result<()> {
+        let now = watch.now();
+        let mut looks = watch.looks(changes);
+        let all = now >= self.sites_at + SITES;
+        if all {
+            self.sites_at = now;
+        }
+        for look in &mut looks {
+            let is_new = !self.places.contains_key(&look.image);
+            if all || is_new || look.state.identity.ended.is_some() {
+                self.add_sites(watch, look);
+            }
+        }
+        for (image, names) in self.namer.found() {
+            self.recorder.names(image, &names)?;
+        }
+        let behind = self.recorder.get_mut().is_behind();
+        match (behind, self.behind_since) {
+            (true, None) => self.behind_since = Some(now),
+            (false, Some(from)) => {
+                self.behind_since = None;
+                self.recorder.gap(&Gap { from, to: now, reason: Gap::SLOW })?;
+            }
+            _ => {}
+        }
+        match behind {
+            true => self.recorder.skip(now, looks),
+            false => self.recorder.tick(now, looks),
+        }
+    }
+
+    /// What is new about an image's sites goes with its look.
+    fn add_sites(&mut self, watch: &Watch, look: &mut Look) {
+        let places = self.places.entry(look.image).or_default();
+        look.sites = places.follower.look(watch.reader(), look.image);
+        self.namer.ask(look.image, &mut places.asked, &look.sites);
+        if look.state.identity.ended.is_some() {
+            places.follower = Follower::default();
+        }
+    }
+
+    /// Bytes so far, those that still wait for the disk among them.
+    pub fn bytes(&self) -> u64 {
+        self.recorder.bytes()
+    }
+
+    /// Completes the recording, names and all, and waits for the disk.
+    ///
+    /// # Errors
+    /// When writing has failed.
+    pub fn finish(self, watch: &Watch) -> io::Result<()> {
+        self.complete(watch.now(), watch.exit())
+    }
+
+    /// The same, waited for by a thread of its own.
+    ///
+    /// # Errors
+    /// When there can be no thread.
+    pub fn finish_aside(self, watch: &Watch) -> io::Result<JoinHandle<io::Result<()>>> {
+        let (now, exit) = (watch.now(), watch.exit());
+        thread::Builder::new().spawn(move || self.complete(now, exit))
+    }
+
+    fn complete(mut self, now: Duration, exit: Option<Exit>) -> io::Result<()> {
+        if let Some(from) = self.behind_since {
+            self.recorder.gap(&Gap { from, to: now, reason: Gap::SLOW })?;
+        }
+        let patience = if exit.is_some() { PATIENCE.0 } else { PATIENCE.1 };
+        for (image, names) in self.namer.rest(patience) {
+            self.recorder.names(image, &names)?;
+        }
+        self.recorder.finish(exit)?.finish()
+    }
+}

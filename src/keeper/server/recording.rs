@@ -1,0 +1,103 @@
+//! The recording that viewers ask for: begun, fed, ended and spoken of.
+
+use std::{fs::File, io, path::Path, thread::JoinHandle};
+
+use super::Server;
+use crate::{
+    keeper::{output::Output, processes::Changes, protocol::FromKeeper, recording::Recording},
+    sys::clock,
+};
+
+/// Viewers are told the size, and names of threads are read, so often.
+const SAY_EVERY_NS: u64 = 1_000_000_000;
+
+/// What the keeper writes, and what still waits for the disk.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    current: Option<Recording>,
+    /// Ended recordings that are being written to their end.
+    ending: Vec<JoinHandle<io::Result<()>>>,
+    say_at_ns: u64,
+}
+
+impl Server {
+    /// Begins a recording; one at a time.
+    pub(super) fn record(&mut self, output: &Output) {
+        if self.recorded.current.is_some() {
+            return;
+        }
+        match output.open() {
+            Ok(file) => self.record_into(file, &output.path),
+            Err(error) => self.say_recording(None, &error.to_string()),
+        }
+    }
+
+    /// Begins a recording into a file that was opened for it.
+    pub(super) fn record_into(&mut self, file: File, path: &Path) {
+        match Recording::begin(file, &self.watch) {
+            Ok(recording) => self.recorded.current = Some(recording),
+            Err(error) => self.say_recording(None, &unwritten(path, &error)),
+        }
+    }
+
+    /// Takes in what a tick found.
+    pub(super) fn feed_recording(&mut self, changes: &Changes) {
+        self.notice_endings();
+        let Some(recording) = &mut self.recorded.current else {
+            return;
+        };
+        if let Err(error) = recording.tick(&mut self.watch, changes) {
+            self.recorded.current = None;
+            return self.say_recording(None, &format!("the recording stopped: {error}"));
+        }
+        let (now, bytes) = (clock::monotonic_ns(), recording.bytes());
+        if now >= self.recorded.say_at_ns {
+            self.recorded.say_at_ns = now + SAY_EVERY_NS;
+            self.watch.name_threads();
+            self.say_recording(Some(bytes), "");
+        }
+    }
+
+    /// Completes the recording, if there is one, without waiting for the disk.
+    pub(super) fn end_recording(&mut self) {
+        let Some(recording) = self.recorded.current.take() else {
+            return;
+        };
+        match recording.finish_aside(&self.watch) {
+            Ok(writing) => self.recorded.ending.push(writing),
+            Err(error) => self.say_recording(None, &format!("the recording stopped: {error}")),
+        }
+    }
+
+    /// Says of recordings that were completed since how that went.
+    fn notice_endings(&mut self) {
+        let (done, waiting) = std::mem::take(&mut self.recorded.ending)
+            .into_iter()
+            .partition(JoinHandle::is_finished);
+        self.recorded.ending = waiting;
+        let done: Vec<JoinHandle<io::Result<()>>> = done;
+        for writing in done {
+            let message = match writing.join() {
+                Ok(Err(error)) => format!("the recording is not complete: {error}"),
+                _ => String::new(),
+            };
+            self.say_recording(None, &message);
+        }
+    }
+
+    /// Waits for the disk, at the very end.
+    pub(super) fn finish_recording(&mut self) {
+        self.end_recording();
+        for writing in self.recorded.ending.drain(..) {
+            let _ = writing.join();
+        }
+    }
+
+    fn say_recording(&mut self, bytes: Option<u64>, message: &str) {
+        self.send_all(&FromKeeper::Recording { bytes, message: message.to_owned() });
+    }
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> String {
+    format!("cannot write the recording {}: {error}", path.display())
+}

@@ -1,0 +1,57 @@
+//! The time screen: what there is to go through, and where jumps lead.
+
+use memtop_ui::data::{Point, Stop, StopKind, Time, TimeSource};
+
+use crate::{model, source::past::Past};
+
+/// What the time screen shows of a past.
+pub fn time(past: &Past, marks: &[memtop_ui::data::Mark]) -> Time {
+    Time {
+        source: match &past.recording {
+            Some(name) => TimeSource::Recording(name.clone()),
+            None if past.points.is_empty() => TimeSource::Nothing,
+            None => TimeSource::Session,
+        },
+        first_s: past.first.as_secs_f64(),
+        last_s: past.last.as_secs_f64(),
+        at_s: past.at.as_secs_f64(),
+        before_s: past.before.map(|at| at.as_secs_f64()),
+        after_s: past.after.map(|at| at.as_secs_f64()),
+        points: past.points.iter().map(point).collect(),
+        stops: stops(past, marks),
+        sites_from_s: None,
+        gaps: past.gaps.iter().map(|(from, to)| (from.as_secs_f64(), to.as_secs_f64())).collect(),
+        seeking: false,
+    }
+}
+
+fn point(point: &model::Point) -> Point {
+    Point {
+        t_s: point.at.as_secs_f64(),
+        live: point.current_bytes,
+        max: point.max_bytes,
+        rss: point.rss_bytes,
+        untracked_freed: point.untracked_freed_bytes,
+    }
+}
+
+/// In the order of time.
+fn stops(past: &Past, marks: &[memtop_ui::data::Mark]) -> Vec<Stop> {
+    let stop = |at: std::time::Duration, what| Stop { t_s: at.as_secs_f64(), what };
+    let mut stops = Vec::new();
+    for interval in &past.intervals {
+        stops.push(stop(interval.from, StopKind::TracingOn));
+        // The end of the program ends tracing too, and is a stop of its own.
+        let paused = interval.to.filter(|to| past.ended.is_none_or(|ended| *to < ended));
+        stops.extend(paused.map(|to| stop(to, StopKind::TracingOff)));
+    }
+    stops.extend(past.peak.map(|at| stop(at, StopKind::Peak)));
+    stops.extend(past.marks.iter().map(|(number, at)| stop(*at, StopKind::Mark(*number))));
+    stops
+        .extend(marks.iter().map(|mark| Stop { t_s: mark.t_s, what: StopKind::Mark(mark.number) }));
+    let growths = past.growths();
+    stops.extend(growths.into_iter().map(|(at, by)| stop(at, StopKind::Growth(by))));
+    stops.extend(past.ended.map(|at| stop(at, StopKind::End)));
+    stops.sort_by(|one, other| one.t_s.total_cmp(&other.t_s));
+    stops
+}

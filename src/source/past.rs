@@ -1,0 +1,124 @@
+//! Going back in time: what there is to go through, and the moments worth a jump.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    keeper::protocol::FromKeeper,
+    model::{Function, Interval, LocationId, Point, Reading},
+};
+
+/// Where readings come from: a session that lives, or a recording.
+pub trait Source {
+    /// One look: at the image in position `wanted`, or the program's own newest.
+    fn read(&mut self, wanted: Option<usize>) -> Reading;
+
+    /// From now on everything is shown as it was so long after the shown image's session
+    /// began; at none, as it is, or was at the end.
+    fn seek(&mut self, at: Option<Duration>);
+
+    /// What there is to go through of the shown image.
+    fn past(&self) -> &Past;
+
+    /// Names of the shown image's locations that were not told yet.
+    fn take_names(&mut self) -> Vec<(LocationId, Vec<Function>)> {
+        Vec::new()
+    }
+
+    /// Takes over what the keeper says.
+    fn hear(&mut self, _message: &FromKeeper) {}
+
+    /// Nobody answers any more.
+    fn lost(&mut self) {}
+}
+
+/// The moments of an image that can be shown. Times are since its session began.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    /// Name of the recording; `None` for a session that lives.
+    pub recording: Option<String>,
+    /// The first moment.
+    pub first: Duration,
+    /// The last one.
+    pub last: Duration,
+    /// The moment shown.
+    pub at: Duration,
+    /// The tick before it.
+    pub before: Option<Duration>,
+    /// The tick after it.
+    pub after: Option<Duration>,
+    /// All of the timeline, thinned.
+    pub points: Arc<[Point]>,
+    /// When tracing was on.
+    pub intervals: Vec<Interval>,
+    /// The byte peak.
+    pub peak: Option<Duration>,
+    /// Marks that were recorded, by number.
+    pub marks: Vec<(u32, Duration)>,
+    /// When the image ended.
+    pub ended: Option<Duration>,
+    /// Stretches that are missing.
+    pub gaps: Vec<(Duration, Duration)>,
+}
+
+/// Growth of so much of the highest live bytes, at least of [`LEAST_GROWTH`], is sudden ...
+const SUDDEN: u64 = 10;
+const LEAST_GROWTH: u64 = 64 << 10;
+/// ... when it comes within so much of the time that there is, at least within a second.
+const WITHIN: u32 = 50;
+
+impl Past {
+    /// Moments at which live bytes began to grow suddenly, and by how much.
+    pub fn growths(&self) -> Vec<(Duration, u64)> {
+        let highest = self.points.iter().map(|point| point.current_bytes).max().unwrap_or(0);
+        let enough = (highest / SUDDEN).max(LEAST_GROWTH);
+        let span = self.last.saturating_sub(self.first) / WITHIN;
+        let span = span.max(Duration::from_secs(1));
+        let mut found: Vec<(Duration, u64)> = Vec::new();
+        let (mut to, mut free_from) = (0, Duration::ZERO);
+        for (from, point) in self.points.iter().enumerate() {
+            let until = point.at.saturating_add(span);
+            to = to.max(from);
+            while self.points.get(to + 1).is_some_and(|next| next.at <= until) {
+                to += 1;
+            }
+            let last = &self.points[to];
+            let grown = last.current_bytes.saturating_sub(point.current_bytes);
+            let begins = self.points.get(from + 1).is_some_and(|next| {
+                next.current_bytes.saturating_sub(point.current_bytes) >= enough / 8
+            });
+            if grown >= enough && begins && point.at >= free_from {
+                found.push((point.at, grown));
+                free_from = until;
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn past(bytes: impl IntoIterator<Item = u64>) -> Past {
+        let points: Vec<_> = bytes
+            .into_iter()
+            .enumerate()
+            .map(|(tick, current_bytes)| Point {
+                at: Duration::from_millis(tick as u64 * 100),
+                current_bytes,
+                ..Point::default()
+            })
+            .collect();
+        let last = points.last().map_or(Duration::ZERO, |point| point.at);
+        Past { points: points.into(), last, ..Past::default() }
+    }
+
+    #[test]
+    fn a_jump_is_found_and_a_slope_is_not() {
+        let slope = (0..600).map(|tick| tick * 10_000);
+        assert_eq!(past(slope).growths(), []);
+        let jump = (0..600).map(|tick| if tick < 300 { 1 << 20 } else { 4 << 20 });
+        assert_eq!(past(jump).growths(), [(Duration::from_millis(29_900), 3 << 20)]);
+        assert_eq!(past([]).growths(), []);
+    }
+}

@@ -1,0 +1,201 @@
+//! Readings out of a recording, at whatever moment is asked for.
+
+use std::{path::Path, time::Duration};
+
+use crate::{
+    Error,
+    keeper::history::History,
+    model::{Function, ImageName, LocationId, Point, Reading},
+    recording::{Cursor, File},
+    source::past::{Past, Source},
+};
+
+/// A recording that is replayed.
+#[derive(Debug)]
+pub struct Replay {
+    file: File,
+    name: String,
+    cursor: Cursor,
+    /// Since the launch.
+    moment: Duration,
+    /// The timeline before the cursor's segment, and where that begins.
+    before: (Option<(usize, Duration)>, History),
+    past: Past,
+    /// Of the shown image; told with its sites.
+    names: Vec<(LocationId, Vec<Function>)>,
+    names_due: bool,
+}
+
+impl Replay {
+    /// Opens the recording at `path`, at its end.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds no process.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path)?;
+        if file.images().is_empty() {
+            let why = "it holds no process; was the program's start traced?".to_owned();
+            return Err(Error::NothingToShow { path: path.to_owned(), why });
+        }
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let mut replay = Self {
+            moment: file.end(),
+            file,
+            name,
+            cursor: Cursor::default(),
+            before: (None, History::default()),
+            past: Past::default(),
+            names: Vec::new(),
+            names_due: false,
+        };
+        let root = replay.root();
+        replay.show(root);
+        Ok(replay)
+    }
+
+    /// The recording.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The newest image of the launched program that had begun by the moment.
+    fn root(&self) -> usize {
+        let images = self.file.images();
+        let pid = images.first().map(|first| first.identity.pid);
+        let begun = images.iter().rposition(|image| {
+            Some(image.identity.pid) == pid && image.identity.started <= self.moment
+        });
+        begun.unwrap_or(0)
+    }
+
+    /// Shows another image, at the same moment.
+    fn show(&mut self, image: usize) {
+        self.cursor = Cursor::new(image);
+        self.before = (None, History::default());
+        self.past = self.past_of(image);
+        let names = self.cursor.names(&self.file).map(|names| {
+            names.iter().map(|(location, functions)| (location, functions.to_vec())).collect()
+        });
+        // A recording that cannot be read any more shows what was read.
+        self.names = names.unwrap_or_default();
+    }
+
+    /// What there is to go through of an image.
+    fn past_of(&self, image: usize) -> Past {
+        let mut whole = History::default();
+        let _ = self.file.each_point(image, Duration::MAX, &mut |point| whole.push(point));
+        let mut at_end = Cursor::new(image);
+        let _ = at_end.seek(&self.file, Duration::MAX);
+        // What a cut recording says of its last minute stands in its ticks alone.
+        let known = whole.points().last().map_or(Duration::ZERO, |point| point.at);
+        at_end
+            .recent()
+            .iter()
+            .filter(|point| point.at > known)
+            .for_each(|point| whole.push(*point));
+        let points = whole.points().to_vec();
+        let facts = &self.file.images()[image];
+        let own = |moment| facts.own_time(moment);
+        let state = at_end.state(&self.file);
+        Past {
+            recording: Some(self.name.clone()),
+            first: points.first().map_or(Duration::ZERO, |point| point.at),
+            last: own(self.file.end()).max(points.last().map_or(Duration::ZERO, |point| point.at)),
+            points: points.into(),
+            intervals: at_end.window().intervals.clone(),
+            peak: state.as_ref().and_then(|state| state.totals.peak_at),
+            marks: self.file.marks().iter().map(|(_, mark)| (mark.number, mark.at)).collect(),
+            ended: facts.identity.ended.map(own),
+            gaps: self.file.gaps().iter().map(|gap| (own(gap.from), own(gap.to))).collect(),
+            ..Past::default()
+        }
+    }
+
+    fn own_time(&self) -> Duration {
+        self.file.images()[self.cursor.image()].own_time(self.moment)
+    }
+
+    /// The timeline up to the moment.
+    fn timeline(&mut self) -> Vec<Point> {
+        let begin = self.cursor.recent().first().map_or(Duration::MAX, |point| point.at);
+        let key = Some((self.cursor.image(), begin));
+        if self.before.0 != key {
+            let mut history = History::default();
+            let until = self.cursor.at();
+            let _ = self.file.each_point(self.cursor.image(), begin, &mut |point| {
+                if point.at < begin && point.at <= until {
+                    history.push(point);
+                }
+            });
+            self.before = (key, history);
+        }
+        let mut history = self.before.1.clone();
+        self.cursor.recent().iter().for_each(|point| history.push(*point));
+        history.points().to_vec()
+    }
+}
+
+impl Source for Replay {
+    fn read(&mut self, wanted: Option<usize>) -> Reading {
+        let images = self.file.images();
+        let shown = wanted.filter(|&wanted| wanted < images.len()).unwrap_or_else(|| self.root());
+        if shown != self.cursor.image() {
+            self.show(shown);
+        }
+        let own = self.own_time();
+        let _ = self.cursor.seek(&self.file, own);
+        let facts = &self.file.images()[shown];
+        let begun = facts.identity.started <= self.moment;
+        let state = self.cursor.state(&self.file).filter(|_| begun);
+        let ended = facts.identity.ended.map(|ended| facts.own_time(ended));
+        let now = ended.map_or(own, |ended| own.min(ended));
+        let tracing = self.cursor.window().intervals.last().is_some_and(|one| one.to.is_none());
+        let root = &self.file.images()[self.root()].identity;
+        let is_over = root.ended.is_some_and(|ended| ended <= self.moment);
+        let exit = self.file.exit().filter(|_| is_over);
+        let (before, after) = self.file.neighbours(shown, own).unwrap_or_default();
+        self.past.at = now;
+        self.past.before = before;
+        self.past.after = after;
+        let sites = self.cursor.take_update();
+        self.names_due |= sites.restart;
+        Reading {
+            now_s: now.as_secs_f64(),
+            images: self.file.images().iter().map(name).collect(),
+            shown,
+            state,
+            sites,
+            timeline: self.timeline(),
+            tracing,
+            exit,
+            connected: true,
+            ..Reading::default()
+        }
+    }
+
+    fn seek(&mut self, at: Option<Duration>) {
+        let started = self.file.images()[self.cursor.image()].identity.started;
+        let end = self.file.end();
+        self.moment = at.map_or(end, |at| started.saturating_add(at).min(end));
+    }
+
+    fn past(&self) -> &Past {
+        &self.past
+    }
+
+    fn take_names(&mut self) -> Vec<(LocationId, Vec<Function>)> {
+        match std::mem::take(&mut self.names_due) {
+            true => self.names.clone(),
+            false => Vec::new(),
+        }
+    }
+}
+
+fn name(facts: &crate::recording::ImageFacts) -> ImageName {
+    let identity = &facts.identity;
+    ImageName {
+        pid: identity.pid,
+        generation: identity.generation,
+        command: identity.command.clone(),
+    }
+}
