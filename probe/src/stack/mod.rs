@@ -3,7 +3,7 @@
 //!
 //! **Memo with verification.** An unwinder is a function of three registers and of the words
 //! of the stack that it reads. A stack that was walked once is kept together with those very
-//! words ([`memo`]); the next time the same registers come along, the words are compared, and
+//! words (`memo`); the next time the same registers come along, the words are compared, and
 //! if all are equal the walk would find the same frames. That is a proof and not a guess, it
 //! patches no return address, and its loads do not wait for one another as a walk's do.
 //!
@@ -19,14 +19,14 @@
 //!
 //! Always holds:
 //! - nothing here allocates from the program's allocator, waits for a lock of the loader, or
-//!   reads memory that was not found readable ([`bounds`]);
+//!   reads memory that was not found readable (`bounds`);
 //! - the one lock guards the rules and the tree of calls; whoever finds it held for too long
 //!   goes without a stack, so that a thread that died inside harms nobody;
 //! - a stack that is deeper than the limit keeps its innermost frames, is marked as cut and is
 //!   never remembered.
 //!
-//! For another architecture: [`Caller`], the rules in [`tables`] and the signal frame in
-//! [`walk`].
+//! For another architecture: [`Caller`], the rules in `tables` and the signal frame in
+//! `walk`.
 
 mod bounds;
 pub mod cells;
