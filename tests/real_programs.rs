@@ -171,6 +171,8 @@ fn python_with_json() {
     let home = Home::new();
     let work = Work::new(python(), &["-c", JSON])
         .variable("PYTHONMALLOC", "malloc")
+        // A report of its many thousand sites, whole, is hundreds of megabytes of JSON.
+        .variable("MEMTOP_NO_STACKS", "1")
         .variable("PYTHONHASHSEED", "0");
     work.check(&home, 500_000);
     // With the allocator that Python has by default: fewer calls, the same behaviour.
