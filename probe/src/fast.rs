@@ -14,6 +14,7 @@ use core::sync::atomic::{
 
 use crate::{
     hook::Allocation,
+    journal,
     ledger::{self, Mode, Own},
     process::{self, SHADOW},
     ring::{self, Push},
@@ -45,7 +46,7 @@ pub enum Step {
 }
 
 /// What of the flags decides; the feed is asked about on the way.
-const FLAGS: u64 = 0xFFFF & !(flag::FEED | flag::UNLOADED);
+const FLAGS: u64 = 0xFFFF & !(flag::FEED | flag::LOSSLESS | flag::UNLOADED);
 
 /// Records a new block. `BITS` are those of the shadow's granules.
 #[inline(always)]
@@ -248,7 +249,7 @@ fn allocate<const BITS: u32>(
     slot.last_block.store(new.address as u64, Relaxed);
     add_signed(&slot.pending_bytes, new.size as i64);
     add_signed(&slot.pending_blocks, 1);
-    if pulse & flag::FEED != 0 && ring::has_room(&slot.ring) {
+    if pulse & flag::FEED != 0 && ring::is_told(&slot.ring, pulse) {
         return Step::Untold(stamp | new.size);
     }
     if is_rising(slot) {
@@ -301,7 +302,7 @@ fn release<const BITS: u32>(
     }
     add_signed(&slot.pending_bytes, -(size as i64));
     add_signed(&slot.pending_blocks, -1);
-    if pulse & flag::FEED != 0 && ring::has_room(&slot.ring) {
+    if pulse & flag::FEED != 0 && ring::is_told(&slot.ring, pulse) {
         return Step::Untold(packed);
     }
     if is_sinking(slot) {
@@ -331,9 +332,14 @@ fn add_signed(counter: &AtomicI64, value: i64) {
     counter.store(counter.load(Relaxed) + value, Relaxed);
 }
 
-fn tell(slot: &Slot, kind: u64, address: usize, word: u64) {
-    let tick = control::tick(slot.pulse.load(Relaxed)) as u32;
+fn tell(slot: &'static Slot, kind: u64, address: usize, word: u64) {
+    let pulse = slot.pulse.load(Relaxed);
+    let tick = control::tick(pulse) as u32;
     let (id, size) = (shadow::id_in(word), shadow::size_in(word));
     let birth_tick = shadow::birth_tick_in(word);
-    ring::push(&slot.ring, Push { kind, address, size, birth_tick, tick, id });
+    let push = Push { kind, address, size, birth_tick, tick, id };
+    match pulse & flag::LOSSLESS {
+        0 => ring::push(&slot.ring, push),
+        _ => journal::write::<Own>(slot, push),
+    }
 }

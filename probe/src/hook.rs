@@ -13,6 +13,7 @@ use core::sync::atomic::{
 use crate::{
     cost,
     fast::{self, Step},
+    journal,
     ledger::{self, Mode, Own, Shared},
     process::{self, Charge, Origin, SHADOW},
     ring,
@@ -250,7 +251,7 @@ fn allocate<M: Mode>(
     let block = Block { id: site.id, birth_tick: tick, size: new.size };
     match SHADOW.note(new.address, block, &Charge) {
         Noted::Fresh => {}
-        Noted::Replaced(old) => lose::<M>(session, slot, old),
+        Noted::Replaced(old) => lose::<M>(session, slot, pulse, (new.address, old)),
         Noted::Refused => {
             session.unattributed.fetch_add(1, Relaxed);
             return;
@@ -262,7 +263,7 @@ fn allocate<M: Mode>(
     }
     if pulse & flag::FEED != 0 {
         let kind = if moved.is_some() { kind::REALLOCATE } else { kind::ALLOCATE };
-        tell::<M>(slot, kind, new.address, block, tick);
+        tell::<M>(slot, pulse, kind, new.address, block);
     }
 }
 
@@ -278,8 +279,7 @@ fn release<M: Mode>(session: &Session, slot: &'static Slot, pulse: u64, old: Tak
                 ledger::count_temporary::<M>(slot, site);
             }
             if pulse & flag::FEED != 0 {
-                let tick = control::tick(pulse) as u32;
-                tell::<M>(slot, kind::RELEASE, old.address, block, tick);
+                tell::<M>(slot, pulse, kind::RELEASE, old.address, block);
             }
         }
         other => release_foreign::<M>(slot, pulse, old, other),
@@ -288,7 +288,7 @@ fn release<M: Mode>(session: &Session, slot: &'static Slot, pulse: u64, old: Tak
 
 /// A block of the parent, of before a clear, or of before the start.
 #[inline(never)]
-fn release_foreign<M: Mode>(slot: &Slot, pulse: u64, old: Taken, block: Option<Block>) {
+fn release_foreign<M: Mode>(slot: &'static Slot, pulse: u64, old: Taken, block: Option<Block>) {
     let inherited = block.filter(|block| ledger::is_inherited(block.id));
     if let Some(block) = inherited {
         M::add(&slot.inherited_frees, 1);
@@ -303,7 +303,7 @@ fn release_foreign<M: Mode>(slot: &Slot, pulse: u64, old: Taken, block: Option<B
     if pulse & flag::FEED != 0 {
         let tick = control::tick(pulse) as u32;
         let block = Block { id: 0, birth_tick: tick, size: usable };
-        tell::<M>(slot, kind::RELEASE_UNTRACKED, old.address, block, tick);
+        tell::<M>(slot, pulse, kind::RELEASE_UNTRACKED, old.address, block);
     }
 }
 
@@ -329,22 +329,35 @@ fn relocate<M: Mode>(
 /// A block stood where a new one came to be: its free was never seen.
 #[cold]
 #[inline(never)]
-fn lose<M: Mode>(session: &Session, slot: &'static Slot, old: Block) {
+fn lose<M: Mode>(
+    session: &Session,
+    slot: &'static Slot,
+    pulse: u64,
+    (address, old): (usize, Block),
+) {
     M::add(&slot.lost_records, 1);
     if ledger::is_of_window(slot, old.id) {
         // Its usable bytes are not known any more; what was asked for comes nearest.
         let site = stack::cell_of_release(slot, old.id, ledger::window_id(slot));
         ledger::count_release::<M>(session, slot, (old.size, old.size), site);
+        if pulse & flag::FEED != 0 {
+            tell::<M>(slot, pulse, kind::RELEASE, address, old);
+        }
     }
 }
 
 #[inline(always)]
-fn tell<M: Mode>(slot: &Slot, kind: u64, address: usize, block: Block, tick: u32) {
+fn tell<M: Mode>(slot: &'static Slot, pulse: u64, kind: u64, address: usize, block: Block) {
+    let Block { id, birth_tick, size } = block;
+    let tick = control::tick(pulse) as u32;
+    let push = ring::Push { kind, address, size, birth_tick, tick, id };
+    if pulse & flag::LOSSLESS != 0 {
+        return journal::write::<M>(slot, push);
+    }
     if M::SHARED {
         return ring::drop_one(&slot.ring);
     }
-    let Block { id, birth_tick, size } = block;
     if ring::has_room(&slot.ring) {
-        ring::push(&slot.ring, ring::Push { kind, address, size, birth_tick, tick, id });
+        ring::push(&slot.ring, push);
     }
 }

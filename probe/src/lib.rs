@@ -41,6 +41,7 @@ mod cost;
 pub mod embed;
 mod fast;
 pub mod hook;
+mod journal;
 pub mod ledger;
 pub mod process;
 pub mod ring;

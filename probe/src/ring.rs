@@ -1,10 +1,10 @@
 //! The producer half of a thread's event ring; [`Ring`] has the protocol.
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
 use crate::{
     ledger::{Mode, Own, Shared},
-    session::layout::{RING, Ring},
+    session::layout::{Event, RING, Ring, flag},
 };
 
 /// An event about to be pushed; the fields are those of the ring's events.
@@ -24,6 +24,17 @@ pub struct Push {
     pub id: u32,
 }
 
+impl Push {
+    /// Writes the event; `what` comes last.
+    #[inline(always)]
+    pub fn put(&self, event: &Event, what: Ordering) {
+        event.size.store(self.size, Relaxed);
+        event.ticks.store(u64::from(self.birth_tick) << 32 | u64::from(self.tick), Relaxed);
+        event.id.store(u64::from(self.id), Relaxed);
+        event.what.store(self.kind << 56 | self.address as u64, what);
+    }
+}
+
 /// Whether an event can be pushed; if not, it is dropped and counted by this.
 #[inline(always)]
 pub fn has_room(ring: &Ring) -> bool {
@@ -35,15 +46,18 @@ pub fn has_room(ring: &Ring) -> bool {
     pending < RING as u64
 }
 
+/// Whether an event is to be told; if not, it is dropped and counted by this. A journal is not
+/// asked for room beforehand: its writers wait.
+#[inline(always)]
+pub fn is_told(ring: &Ring, pulse: u64) -> bool {
+    pulse & flag::LOSSLESS != 0 || has_room(ring)
+}
+
 /// Pushes an event. Only after [`has_room`] said so.
 #[inline]
 pub fn push(ring: &Ring, push: Push) {
     let head = ring.head.load(Relaxed);
-    let event = &ring.events[head as usize % RING];
-    event.what.store(push.kind << 56 | push.address as u64, Relaxed);
-    event.size.store(push.size, Relaxed);
-    event.ticks.store(u64::from(push.birth_tick) << 32 | u64::from(push.tick), Relaxed);
-    event.id.store(u64::from(push.id), Relaxed);
+    push.put(&ring.events[head as usize % RING], Relaxed);
     // Publishes the event to the consumer's Acquire.
     ring.head.store(head.wrapping_add(1), Release);
 }

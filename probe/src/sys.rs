@@ -34,6 +34,26 @@ pub fn cycles() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
+/// Sleeps until [`wake`] is called for the word, unless it holds something else than
+/// `expected`, for at most so long. False when the system will not do that.
+pub fn sleep_on(word: *const u32, expected: u32, at_most_ns: u64) -> bool {
+    let time = libc::timespec {
+        tv_sec: (at_most_ns / 1_000_000_000) as i64,
+        tv_nsec: (at_most_ns % 1_000_000_000) as i64,
+    };
+    // SAFETY: the kernel checks the address of the word; `time` is valid for the call.
+    let done = unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT, expected, &time) };
+    // SAFETY: errno's location is valid for the calling thread.
+    let error = unsafe { *libc::__errno_location() };
+    done == 0 || matches!(error, libc::EAGAIN | libc::EINTR | libc::ETIMEDOUT)
+}
+
+/// Wakes everyone, in whatever process, who sleeps on the word.
+pub fn wake(word: *const u32) {
+    // SAFETY: the kernel checks the address of the word.
+    unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE, i32::MAX) };
+}
+
 /// Fresh private zero-filled memory, kept out of core dumps; `None` when there is none.
 pub fn map_private(bytes: usize) -> Option<*mut u8> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;

@@ -18,7 +18,7 @@ use core::sync::atomic::{
 };
 
 use crate::{
-    cost,
+    cost, journal,
     ledger::{self, Own},
     process::{self, Origin},
     session::layout::{SLOTS, Session, Slot, flag},
@@ -146,6 +146,7 @@ fn settle(slot: &'static Slot) {
     session.max_threads.fetch_max(threads, Relaxed);
     session.membership.fetch_add(1, AcqRel);
     ledger::note_former(slot);
+    journal::change_owner(slot);
     ledger::flush::<Own>(session, slot);
     let key = KEY.load(Relaxed);
     if key != u32::MAX {

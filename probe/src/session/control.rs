@@ -44,6 +44,20 @@ fn end_interval(header: &Header, now_ns: u64) -> bool {
     true
 }
 
+/// From now on events go to the journals, or to the rings again, while there is a feed.
+pub fn set_lossless(header: &Header, on: bool) {
+    if on {
+        header.pulse.fetch_or(flag::LOSSLESS, AcqRel);
+    } else {
+        header.pulse.fetch_and(!flag::LOSSLESS, AcqRel);
+    }
+}
+
+/// True while events go to the journals.
+pub fn is_lossless(header: &Header) -> bool {
+    header.pulse.load(Relaxed) & flag::LOSSLESS != 0
+}
+
 /// Turns the event feed on or off.
 pub fn set_feed(header: &Header, on: bool) {
     if on {

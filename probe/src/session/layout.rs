@@ -15,7 +15,7 @@ use super::size_class;
 /// First word of session memory.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"memtop\0S");
 /// Version of this layout.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Pieces are handed out in multiples of this.
 pub const PAGE: u64 = 4096;
 /// How many sessions one memory can hold.
@@ -24,6 +24,8 @@ pub const SESSIONS: usize = 65_536;
 pub const SLOTS: usize = 1024;
 /// Events a thread's ring holds; a power of two.
 pub const RING: usize = 512;
+/// Events a [`Journal`] holds; a power of two.
+pub const JOURNAL: usize = 2048;
 /// How many stretches of tracing are remembered; later ones extend the last.
 pub const INTERVALS: usize = 128;
 /// Tick maxima are kept for this many ticks.
@@ -52,6 +54,9 @@ pub mod flag {
     pub const CHECK: u64 = 4;
     /// Changes when a library went away, so that every thread forgets what it knew of code.
     pub const UNLOADED: u64 = 8;
+    /// Beside [`FEED`]: events go to the journals, whose writers wait for room while somebody
+    /// reads.
+    pub const LOSSLESS: u64 = 16;
     /// One bit for each clear: `pulse & CLEARS`.
     pub const CLEARS: u64 = 0xFFFF_0000;
     /// What a clear adds to the pulse.
@@ -99,8 +104,12 @@ pub struct Header {
     pub cleared_ns: AtomicU64,
     /// Frames of a stack to keep; 0 = no stacks. Written once, by the creator.
     pub frames: AtomicU32,
-    _frames: AtomicU32,
-    _pieces: [u64; 2],
+    /// 1 while the reader of the journals sleeps until one is half full; a futex.
+    pub journal_reader_sleeps: AtomicU32,
+    /// When the reader of the journals was last at work, `CLOCK_MONOTONIC` nanoseconds; 0 =
+    /// there is none.
+    pub journal_reader_ns: AtomicU64,
+    _pieces: u64,
     /// Stretches of tracing.
     pub intervals: [Interval; INTERVALS],
 }
@@ -388,7 +397,7 @@ pub struct ClearedCell {
     pub freed_bytes: AtomicU64,
 }
 
-/// A thread's events: one producer (the owner), one consumer (the viewer that holds the feed).
+/// A thread's events as they are shown: one producer (the owner), one consumer (the viewer that holds the feed).
 ///
 /// Positions only rise; an event is at `position % RING`. The producer alone writes `head`
 /// (`Release`, after the event), the consumer alone writes `tail` (`Release`, after reading).
@@ -399,12 +408,34 @@ pub struct Ring {
     pub head: AtomicU64,
     /// Events that found the ring full, or came from a nested call.
     pub dropped: AtomicU64,
-    _producer: [u64; 6],
+    /// Distance from the slot to its [`Journal`], bytes; 0 = none yet.
+    pub journal: AtomicU64,
+    _producer: [u64; 5],
     /// Next position to read.
     pub tail: AtomicU64,
     _consumer: [u64; 7],
     /// The events.
     pub events: [Event; RING],
+}
+
+/// A slot's events as they are recorded, none of which is to be lost; made with the first of
+/// them. [`crate::journal`] has the protocol.
+#[repr(C, align(64))]
+pub struct Journal {
+    /// Next position to write.
+    pub head: AtomicU64,
+    /// One more than the `tail` at which a writer gave up waiting; 0 = none did.
+    pub given_up: AtomicU64,
+    _producer: [u64; 6],
+    /// Next position to read. Its low half is the futex that writers wait on.
+    pub tail: AtomicU64,
+    /// Thread of the events up to `tail`; the reader's own note.
+    pub tid: AtomicU32,
+    /// 1 when a writer waits.
+    pub waited_for: AtomicU32,
+    _consumer: [u64; 6],
+    /// The events.
+    pub events: [Event; JOURNAL],
 }
 
 /// One allocation or free.
@@ -430,6 +461,8 @@ pub mod kind {
     pub const REALLOCATE: u64 = 3;
     /// A block freed whose allocation was not seen.
     pub const RELEASE_UNTRACKED: u64 = 4;
+    /// In a journal: what follows is of the thread whose id is in `size`.
+    pub const OWNER: u64 = 5;
 }
 
 /// Offset of the session table.
@@ -460,7 +493,8 @@ const _: () = {
     // All that a small process touches lies in the first page.
     assert!(offset_of!(Slot, cleared_classes) <= 4096);
     assert!(size_of::<Slot>() <= 28 * 1024);
-    assert!(RING.is_power_of_two());
+    assert!(RING.is_power_of_two() && JOURNAL.is_power_of_two());
+    assert!(offset_of!(Journal, tail) == 64 && offset_of!(Journal, events) == 128);
 };
 
 impl Session {

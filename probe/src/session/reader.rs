@@ -5,6 +5,7 @@
 //! at most the operations that threads are inside. Frees are read before allocations, so that
 //! live figures never go below zero.
 
+mod journals;
 mod stacks;
 mod sums;
 
@@ -18,7 +19,7 @@ use sums::Sums;
 
 use super::{
     control,
-    layout::{COMMAND, INTERVALS, RING, SESSIONS, Session, Slot, TICK_PEAKS, flag},
+    layout::{COMMAND, Event, INTERVALS, RING, SESSIONS, Session, Slot, TICK_PEAKS, flag},
     memory::{Memory, MemoryError},
     size_class,
 };
@@ -179,6 +180,22 @@ pub struct EventReading {
     pub stack: u32,
 }
 
+impl EventReading {
+    /// An event of a thread, in a session whose first id is given.
+    fn of(event: &Event, what: u64, tid: u32, first_id: u32) -> EventReading {
+        let ticks = event.ticks.load(Relaxed);
+        EventReading {
+            kind: what >> 56,
+            address: what & ((1 << 56) - 1),
+            size: event.size.load(Relaxed),
+            tick: ticks as u32,
+            birth_tick: (ticks >> 32) as u32,
+            tid,
+            stack: (event.id.load(Relaxed) as u32).wrapping_sub(first_id),
+        }
+    }
+}
+
 impl Reader {
     /// Maps the memory behind a descriptor, which stays the caller's.
     pub fn open(fd: i32) -> Result<Reader, MemoryError> {
@@ -306,16 +323,7 @@ fn drain_slot(session: &Session, slot: &Slot, into: &mut Vec<EventReading>) {
     let pending = head.wrapping_sub(tail).min(RING as u64);
     for position in 0..pending {
         let event = &ring.events[(tail.wrapping_add(position) % RING as u64) as usize];
-        let (what, ticks) = (event.what.load(Relaxed), event.ticks.load(Relaxed));
-        into.push(EventReading {
-            kind: what >> 56,
-            address: what & ((1 << 56) - 1),
-            size: event.size.load(Relaxed),
-            tick: ticks as u32,
-            birth_tick: (ticks >> 32) as u32,
-            tid,
-            stack: (event.id.load(Relaxed) as u32).wrapping_sub(first_id),
-        });
+        into.push(EventReading::of(event, event.what.load(Relaxed), tid, first_id));
     }
     // Pairs with the producer's Acquire: it may now write over what was read.
     ring.tail.store(head, Release);

@@ -155,6 +155,15 @@ impl Session {
         session
     }
 
+    /// Tracing, and events go to the journals; who reads them is the test's to say.
+    pub fn lossless() -> Session {
+        let session = Session::new(Duration::from_millis(10), false, FRAMES);
+        control::set_lossless(session.memory.header(), true);
+        control::set_feed(session.memory.header(), true);
+        session.set_tracing(true);
+        session
+    }
+
     fn new(tick: Duration, drain: bool, frames: u32) -> Session {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let nonce = u64::from(std::process::id()) << 32 | NEXT.fetch_add(1, Relaxed);

@@ -13,7 +13,7 @@ use super::{ClassReading, CostReading, Reader, SessionReading, ThreadReading, co
 use crate::{
     ledger,
     session::{
-        layout::{Cell, Session, Slot, flag},
+        layout::{Cell, Journal, Session, Slot, flag},
         size_class,
     },
 };
@@ -39,6 +39,7 @@ pub(super) struct Sums {
     lost: u64,
     dropped: u64,
     slots: u64,
+    journals: u64,
     peak: Option<(i64, i64, u64)>,
     most_blocks: i64,
     /// No thread has done anything since the last clear.
@@ -184,6 +185,7 @@ impl Sums {
         add(&mut self.lost, slot.lost_records.load(Relaxed));
         add(&mut self.dropped, slot.ring.dropped.load(Relaxed));
         add(&mut self.slots, 1);
+        add(&mut self.journals, u64::from(slot.ring.journal.load(Relaxed) != 0));
         self.cost.add(slot);
     }
 
@@ -228,6 +230,7 @@ impl Sums {
             cost: self.cost.reading(session),
             stacks_cut,
             tracer_bytes: (size_of::<Session>() as u64 + self.slots * size_of::<Slot>() as u64)
+                .saturating_add(self.journals * size_of::<Journal>() as u64)
                 .saturating_add(session.private_bytes.load(Relaxed)),
             threads: self.threads,
         }

@@ -1,0 +1,127 @@
+//! The reading half of the journals; [`crate::journal`] has the protocol.
+//!
+//! One reader of a launch at a time: a second one makes events appear twice or not at all, and
+//! harms nothing else.
+
+use core::sync::atomic::{
+    Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
+    fence,
+};
+use std::vec::Vec;
+
+use super::{EventReading, Reader};
+use crate::{
+    journal::low_half,
+    session::layout::{JOURNAL, Journal, Session, Slot, kind},
+    sys,
+};
+
+impl Reader {
+    /// Says that the journals are read: writers wait for room as long as this is said often.
+    pub fn attend_journals(&self) {
+        self.header().journal_reader_ns.store(sys::monotonic_ns(), Relaxed);
+    }
+
+    /// Says that the journals are not read any more: nobody waits for room from now on.
+    pub fn leave_journals(&self) {
+        self.header().journal_reader_ns.store(0, Relaxed);
+    }
+
+    /// Sleeps until a journal is half full, for at most so long.
+    pub fn await_journals(&self, at_most_ns: u64) {
+        let sleeps = &self.header().journal_reader_sleeps;
+        sleeps.store(1, SeqCst);
+        sys::sleep_on(sleeps.as_ptr(), 1, at_most_ns);
+        sleeps.swap(0, AcqRel);
+    }
+
+    /// How many journals session `index` may have by now.
+    pub fn journal_count(&self, index: usize) -> usize {
+        self.session(index).map_or(0, Session::slot_count)
+    }
+
+    /// Moves the events of journal `number` of session `index` behind `into`, in their order.
+    /// Of a process that has `ended`, what was never written to its end is passed over.
+    pub fn drain_journal(
+        &self,
+        (index, number): (usize, usize),
+        ended: bool,
+        into: &mut Vec<EventReading>,
+    ) {
+        let Some(session) = self.session(index) else { return };
+        let slot = session.slot_offset(number).and_then(|offset| self.memory.slot(offset));
+        let Some(journal) = slot.and_then(|slot| self.journal(slot)) else { return };
+        let first_id = session.first_id.load(Relaxed);
+        match number {
+            0 => drain_shared(journal, first_id, ended, into),
+            _ => drain_own(journal, first_id, into),
+        }
+        wake_writers(journal);
+    }
+
+    /// Counts events that were read and got lost behind the journals.
+    pub fn count_dropped(&self, index: usize, events: u64) {
+        let Some(session) = self.session(index) else { return };
+        if let Some(slot) = self.slots(session).next() {
+            slot.ring.dropped.fetch_add(events, Relaxed);
+        }
+    }
+
+    fn journal(&self, slot: &Slot) -> Option<&'static Journal> {
+        let distance = slot.ring.journal.load(Acquire);
+        let base = core::ptr::from_ref(self.header()).addr();
+        let offset = (core::ptr::from_ref(slot).addr() - base) as u64;
+        // SAFETY: a journal is made of atomics alone.
+        (distance != 0).then(|| unsafe { self.memory.get(offset.wrapping_add(distance)) })?
+    }
+}
+
+fn drain_own(journal: &Journal, first_id: u32, into: &mut Vec<EventReading>) {
+    // Pairs with the writer's Release: events below `head` are written.
+    let head = journal.head.load(Acquire);
+    let tail = journal.tail.load(Relaxed);
+    // A program that scribbles over its session gets nonsense, not a reader that never ends.
+    let pending = head.wrapping_sub(tail).min(JOURNAL as u64);
+    let mut tid = journal.tid.load(Relaxed);
+    into.reserve(pending as usize);
+    for position in 0..pending {
+        let event = &journal.events[(tail.wrapping_add(position) % JOURNAL as u64) as usize];
+        let what = event.what.load(Relaxed);
+        match what >> 56 {
+            kind::OWNER => tid = event.size.load(Relaxed) as u32,
+            _ => into.push(EventReading::of(event, what, tid, first_id)),
+        }
+    }
+    journal.tid.store(tid, Relaxed);
+    // Pairs with the writer's Acquire: it may now write over what was read.
+    journal.tail.store(head, Release);
+}
+
+fn drain_shared(journal: &Journal, first_id: u32, ended: bool, into: &mut Vec<EventReading>) {
+    let head = journal.head.load(Acquire);
+    let tail = journal.tail.load(Relaxed);
+    let pending = head.wrapping_sub(tail).min(JOURNAL as u64);
+    let mut read = 0;
+    while read < pending {
+        let event = &journal.events[(tail.wrapping_add(read) % JOURNAL as u64) as usize];
+        // Pairs with the writer's Release: the rest of the event is written.
+        let what = event.what.load(Acquire);
+        if what != 0 {
+            into.push(EventReading::of(event, what, 0, first_id));
+            event.what.store(0, Relaxed);
+        } else if !ended {
+            break;
+        }
+        read += 1;
+    }
+    journal.tail.store(tail.wrapping_add(read), Release);
+}
+
+fn wake_writers(journal: &Journal) {
+    // Either this sees that a writer waits, or the writer sees the room.
+    fence(SeqCst);
+    if journal.waited_for.load(Relaxed) != 0 {
+        journal.waited_for.store(0, Relaxed);
+        sys::wake(low_half(&journal.tail));
+    }
+}
