@@ -188,6 +188,14 @@ impl Shadow {
         self.unpack(address, packed)
     }
 
+    /// Whether a block is noted at an address.
+    #[inline]
+    pub fn holds(&self, address: usize) -> bool {
+        let leaf = self.leaf(address);
+        // SAFETY: leaves are never unmapped.
+        !leaf.is_null() && unsafe { (*leaf)[self.granule(address) % LEAF_WORDS].load(Relaxed) } != 0
+    }
+
     #[inline]
     fn unpack(&self, address: usize, packed: u64) -> Option<Block> {
         let (id, birth_tick) = (id_in(packed), birth_tick_in(packed));

@@ -6,7 +6,7 @@ use core::{
     ptr::null_mut,
 };
 
-use super::{bootstrap, next, start::ORIGIN};
+use super::{bootstrap, entrances, next, start::ORIGIN};
 use crate::{
     fast::{self, Step},
     hook::{self, Allocation},
@@ -15,7 +15,7 @@ use crate::{
     stack::Caller,
 };
 
-type Pointer = *mut c_void;
+pub type Pointer = *mut c_void;
 
 /// Records a block that the next allocator returned to `caller`, and returns it.
 ///
@@ -23,9 +23,14 @@ type Pointer = *mut c_void;
 /// by a jump as well, so that the line needs no stack.
 #[inline(always)]
 fn record(block: Pointer, size: usize, caller: Caller) -> Pointer {
-    let Some(usable) = next::glibc_usable_size(block) else {
-        return record_carefully(block, size, caller);
-    };
+    match next::glibc_usable_size(block) {
+        Some(usable) => record_usual(block, size, usable, caller),
+        None => record_carefully(block, size, caller),
+    }
+}
+
+#[inline(always)]
+fn record_usual(block: Pointer, size: usize, usable: u64, caller: Caller) -> Pointer {
     let new = Allocation { address: block.addr(), size: size as u64, usable };
     match fast::allocated::<COARSE>(new) {
         Step::Done => block,
@@ -59,8 +64,9 @@ extern "C" fn record_with_stack(
 /// For an allocator of another kind, and whatever else is not usual.
 #[inline(never)]
 fn record_carefully(block: Pointer, size: usize, caller: Caller) -> Pointer {
-    if !block.is_null() && !bootstrap::holds(block.cast()) {
-        let usable = next::usable_size(block);
+    if !block.is_null() && !bootstrap::holds(block.cast()) && !entrances::is_unseen() {
+        // tcmalloc says 0 until it has set itself up.
+        let usable = next::usable_size(block).max(size as u64);
         record_fine(Allocation { address: block.addr(), size: size as u64, usable }, caller);
     }
     block
@@ -89,6 +95,17 @@ fn settle(block: Pointer) -> Pointer {
 /// next allocator: `sp` leads to the return address of the allocation function.
 extern "C" fn recorded(block: Pointer, size: usize, sp: usize, bp: usize) -> Pointer {
     record(block, size, Caller { sp, bp })
+}
+
+/// The same for a function of which an allocator may call another on the way, by the symbol that
+/// it exports: then the block has been recorded.
+pub extern "C" fn recorded_once(block: Pointer, size: usize, sp: usize, bp: usize) -> Pointer {
+    let caller = Caller { sp, bp };
+    match next::glibc_usable_size(block) {
+        Some(usable) => record_usual(block, size, usable, caller),
+        None if entrances::is_counted(block) => block,
+        None => record_carefully(block, size, caller),
+    }
 }
 
 /// # Safety
@@ -135,7 +152,7 @@ pub unsafe extern "C" fn calloc(count: usize, bytes: usize) -> Pointer {
         "jmp {recorded}",
         ".cfi_endproc",
         next = sym next::pointers::calloc,
-        recorded = sym recorded,
+        recorded = sym recorded_once,
     )
 }
 
@@ -166,12 +183,20 @@ fn free_with_stack(block: Pointer, usable: u64, slot: &'static Slot) {
 #[inline(never)]
 fn free_carefully(block: Pointer) {
     if !block.is_null() && !bootstrap::holds(block.cast()) {
+        note_release(block);
+        next::free(block);
+    }
+}
+
+/// Records that a block of the next allocator is about to be released, in any case there is.
+#[inline(always)]
+pub fn note_release(block: Pointer) {
+    if !block.is_null() && !entrances::is_unseen() {
         let (address, usable) = (block.addr(), next::usable_size(block));
         match next::is_glibc() || usable == hook::UNKNOWN {
             true => hook::released_carefully(&ORIGIN, address, usable),
             false => hook::released(&ORIGIN, address, usable),
         }
-        next::free(block);
     }
 }
 
@@ -236,7 +261,7 @@ extern "C" fn realloc_for(block: Pointer, bytes: usize, sp: usize, bp: usize) ->
         return leave_bootstrap(block, bytes, caller);
     }
     let old = hook::take(block.addr(), next::usable_size(block));
-    let new = next::realloc(block, bytes);
+    let new = entrances::unseen(|| next::realloc(block, bytes));
     if !new.is_null() {
         let usable = next::usable_size(new);
         let size = bytes as u64;
@@ -299,7 +324,7 @@ extern "C" fn posix_memalign_for(
     let status = next::posix_memalign(place, alignment, bytes);
     if status == 0 {
         // SAFETY: the call succeeded, so the place holds a block.
-        record(unsafe { *place }, bytes, Caller { sp, bp });
+        recorded_once(unsafe { *place }, bytes, sp, bp);
     }
     status
 }
@@ -311,7 +336,7 @@ with_caller! {
 }
 
 extern "C" fn aligned_alloc_for(alignment: usize, bytes: usize, sp: usize, bp: usize) -> Pointer {
-    record(next::aligned_alloc(alignment, bytes), bytes, Caller { sp, bp })
+    recorded_once(next::aligned_alloc(alignment, bytes), bytes, sp, bp)
 }
 
 with_caller! {
@@ -321,7 +346,7 @@ with_caller! {
 }
 
 extern "C" fn memalign_for(alignment: usize, bytes: usize, sp: usize, bp: usize) -> Pointer {
-    record(next::memalign(alignment, bytes), bytes, Caller { sp, bp })
+    recorded_once(next::memalign(alignment, bytes), bytes, sp, bp)
 }
 
 with_caller! {
@@ -331,7 +356,7 @@ with_caller! {
 }
 
 extern "C" fn valloc_for(bytes: usize, sp: usize, bp: usize) -> Pointer {
-    record(next::valloc(bytes), bytes, Caller { sp, bp })
+    recorded_once(next::valloc(bytes), bytes, sp, bp)
 }
 
 with_caller! {
@@ -341,7 +366,7 @@ with_caller! {
 }
 
 extern "C" fn pvalloc_for(bytes: usize, sp: usize, bp: usize) -> Pointer {
-    record(next::pvalloc(bytes), bytes, Caller { sp, bp })
+    recorded_once(next::pvalloc(bytes), bytes, sp, bp)
 }
 
 /// # Safety

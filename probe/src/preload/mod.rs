@@ -2,9 +2,12 @@
 //! line and recorded. Compiled only into the library that `build.rs` builds and embeds.
 
 mod bootstrap;
+mod entrances;
 mod exports;
 mod locking;
 mod next;
+mod relocations;
+mod scope;
 mod start;
 mod unloading;
 

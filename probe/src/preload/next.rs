@@ -14,7 +14,7 @@ use core::{
     },
 };
 
-use super::bootstrap;
+use super::{bootstrap, entrances};
 use crate::{
     hook,
     process::SHADOW,
@@ -59,6 +59,7 @@ macro_rules! next_functions {
                 function($($argument),*)
             }
         )*
+        const SYMBOLS: &[&CStr] = &[$($symbol),*];
         fn look_up() {
             $(
                 let found = symbol($symbol);
@@ -151,7 +152,7 @@ pub fn prepare() {
 /// True once the pointers lead to the next allocator; false while this very thread, or
 /// another, is looking them up.
 #[cold]
-fn resolve() -> bool {
+pub fn resolve() -> bool {
     if STATE.load(Acquire) == RESOLVED {
         return true;
     }
@@ -172,9 +173,20 @@ fn resolve() -> bool {
         SHADOW.make_coarse();
         GLIBC.store(true, Relaxed);
     }
+    entrances::open(pointers::malloc.load(Relaxed), SYMBOLS, object_of);
+    if !is_glibc() && SIZES_KNOWN.load(Relaxed) {
+        ask_for_a_size();
+    }
     tls::set(slot);
     STATE.store(RESOLVED, Release);
     true
+}
+
+/// tcmalloc, asked for the first time, allocates; that must not happen inside a hook.
+fn ask_for_a_size() {
+    let block = malloc(1);
+    malloc_usable_size(block);
+    free(block);
 }
 
 /// Where the object that holds a function is loaded; 0 when that is unknown.
@@ -189,7 +201,11 @@ fn object_of(function: *mut c_void) -> usize {
     }
 }
 
-fn symbol(name: &CStr) -> *mut c_void {
+/// What [`symbol`] returns when there is none.
+pub const NOTHING: *mut c_void = core::ptr::null_mut();
+
+/// The next function of a name. One that is missing leaves an error message behind.
+pub fn symbol(name: &CStr) -> *mut c_void {
     // SAFETY: `name` is a C string.
     unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) }
 }

@@ -29,17 +29,24 @@ use serde_json::Value;
 pub mod model;
 
 /// The sources of the test programs.
-fn sources() -> PathBuf {
+pub fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs")
 }
 
-fn folder() -> PathBuf {
+/// Where what is built for the tests is.
+pub fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
 }
 
 /// Compiles `tests/programs/NAME.c` if it changed, and returns the program.
 pub fn program(name: &str) -> PathBuf {
     compiled(name, name, &[])
+}
+
+/// Likewise, with an option of the compiler.
+pub fn program_with(name: &str, option: &str) -> PathBuf {
+    let letters = option.replace(|letter: char| !letter.is_ascii_alphanumeric(), "");
+    compiled(name, &format!("{name}-{letters}"), &[option])
 }
 
 /// Likewise, a shared library.
