@@ -2,7 +2,7 @@
 //! from line to line of the same one, and a frame must not wait for a disk twenty times a
 //! second.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use memtop_ui::data::Source;
 
@@ -52,12 +52,20 @@ impl SourceLines {
     }
 }
 
+/// Why a file of source code is not there to be read.
+fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "the source is not on this machine".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 fn read(path: &Path) -> Result<Vec<String>, String> {
-    let facts = fs::metadata(path).map_err(|error| error.to_string())?;
+    let facts = fs::metadata(path).map_err(|error| why(&error))?;
     if !facts.is_file() || facts.len() > LARGEST {
         return Err("it is no file of source code".to_owned());
     }
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let bytes = fs::read(path).map_err(|error| why(&error))?;
     let printable = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
     let text = String::from_utf8_lossy(&bytes);
     Ok(text.lines().map(|line| line.chars().map(printable).collect()).collect())

@@ -29,9 +29,10 @@ impl Kind {
 
 /// Decides which functions are plumbing.
 pub trait Plumbing: fmt::Debug + Sync {
-    /// What kind of plumbing a function is: memory it asks for is better shown at its caller.
-    /// `None` for code that somebody wrote for this program.
-    fn kind(&self, function: &Function) -> Option<Kind>;
+    /// What kind of plumbing a function is, in the program or library of this path: memory it
+    /// asks for is better shown at its caller. `None` for code that somebody wrote for this
+    /// program.
+    fn kind(&self, function: &Function, module: Option<&[u8]>) -> Option<Kind>;
 }
 
 /// Without a table every function stands for itself.
@@ -39,7 +40,7 @@ pub trait Plumbing: fmt::Debug + Sync {
 pub struct NoPlumbing;
 
 impl Plumbing for NoPlumbing {
-    fn kind(&self, _: &Function) -> Option<Kind> {
+    fn kind(&self, _: &Function, _: Option<&[u8]>) -> Option<Kind> {
         None
     }
 }
@@ -155,7 +156,9 @@ impl<'a> Scope<'a> {
 
     /// What kind of plumbing a place is.
     pub fn kind(&self, place: Place) -> Option<Kind> {
-        self.plumbing.kind(self.functions(place.location).get(place.inlined)?)
+        let module = self.sites.module_of(place.location);
+        let function = self.functions(place.location).get(place.inlined)?;
+        self.plumbing.kind(function, module.map(|module| &module.path[..]))
     }
 
     /// Whether a place is plumbing.

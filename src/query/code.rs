@@ -13,7 +13,7 @@ use memtop_ui::{
 
 use crate::model::{
     self, Filter, Frame, GroupId, Groups, LocationId, Model, Purpose, Scope, SiteFigures, StackId,
-    Tally, Term, View, pattern::Part,
+    Tally, Term, View, frame::base, pattern::Part,
 };
 
 /// Set in keys of places.
@@ -26,12 +26,12 @@ pub(super) const ELSEWHERE: u64 = OF_PLACE | NOWHERE;
 /// How the model calls a grouping; `None` for threads, which are no code.
 pub(super) fn grouping(by: Grouping) -> Option<model::Grouping> {
     Some(match by {
-        Grouping::Site => model::Grouping::Stack,
-        Grouping::Line => model::Grouping::Site,
+        Grouping::Site => model::Grouping::Site,
         Grouping::Function => model::Grouping::Function,
         Grouping::File => model::Grouping::File,
         Grouping::Module => model::Grouping::Module,
         Grouping::Thread => return None,
+        Grouping::Stack => model::Grouping::Stack,
     })
 }
 
@@ -121,6 +121,10 @@ pub(super) fn name_of(frame: &Frame, by: model::Grouping) -> Name {
     let label = by.label(frame);
     let text = match by {
         model::Grouping::File | model::Grouping::Module => Some(label.to_string()),
+        // All nameless functions of a library are one group, of no address in particular.
+        model::Grouping::Function if label.function.is_none() => {
+            Some(base(&label.to_string()).to_owned())
+        }
         _ => label.function.as_deref().map(str::to_owned),
     };
     let place = match by {

@@ -2,7 +2,7 @@
 
 use memtop_ui::{
     State,
-    data::{Baseline, Figures, Grouping, Key, Name, Origin, SiteRow, Sites, SitesKnown},
+    data::{Baseline, Figures, Grouping, Key, Name, Origin, SiteRow, Sites, SitesKnown, SortKey},
 };
 
 use super::{
@@ -47,18 +47,20 @@ fn total(model: &Model, state: &State) -> usize {
     match state.code.grouping {
         Grouping::Thread => model.state().map_or(0, |state| state.threads.len()),
         _ => model.tables.get(&code::unfiltered(state)).map_or(0, |table| {
-            table.groups().ids().filter(|group| is_listed(table, *group)).count()
+            table.groups().ids().filter(|group| is_listed(table, *group, state)).count()
         }),
     }
 }
 
 /// Whether a group is a row: it asked for memory, or called what did. A filter chooses among
-/// those that asked.
-fn is_listed(table: &Table, group: GroupId) -> bool {
+/// those that asked, and a line that only called is no site, unless callees are looked at.
+fn is_listed(table: &Table, group: GroupId, state: &State) -> bool {
     let groups = table.groups();
     let own = groups.own(group);
     let asked = own.allocations > 0 || own.current_blocks > 0;
-    asked || (groups.filter().is_empty() && groups.with_callees(group) > 0)
+    let by_total = state.sites.sort.by == SortKey::WithCallees;
+    let callers = state.code.grouping != Grouping::Site || by_total;
+    asked || (callers && groups.filter().is_empty() && groups.with_callees(group) > 0)
 }
 
 fn groups(model: &Model, state: &State, room: usize) -> memtop_ui::data::Listing<SiteRow> {
@@ -69,7 +71,8 @@ fn groups(model: &Model, state: &State, room: usize) -> memtop_ui::data::Listing
     let filter = &state.code.filter;
     let item = |group| (code::key(groups, group), of_group(model, table, group), group);
     let passes = |item: &(Key, Figures, GroupId)| filter.numbers_match(&Numbers::from(&item.1));
-    let items = groups.ids().filter(|group| is_listed(table, *group)).map(item).filter(passes);
+    let items =
+        groups.ids().filter(|group| is_listed(table, *group, state)).map(item).filter(passes);
     let scope = table.view().scope(model.scope());
     let mut rows = listing(
         items.collect(),
@@ -83,7 +86,7 @@ fn groups(model: &Model, state: &State, room: usize) -> memtop_ui::data::Listing
             figures: *figures,
         },
     );
-    if state.code.grouping == Grouping::Site {
+    if state.code.grouping == Grouping::Stack {
         super::callers::tell_apart(scope, &mut rows.rows);
     }
     rows

@@ -18,7 +18,7 @@ use crate::model::{
 struct Alloc;
 
 impl Plumbing for Alloc {
-    fn kind(&self, function: &Function) -> Option<Kind> {
+    fn kind(&self, function: &Function, _: Option<&[u8]>) -> Option<Kind> {
         function.name.starts_with("alloc").then_some(Kind::Allocator)
     }
 }
@@ -120,7 +120,7 @@ fn named(rows: &[(&str, u64, u64)]) -> Vec<(String, u64, u64)> {
 #[test]
 fn sites_are_sorted_and_told_apart() {
     let mut model = small();
-    let data = shown(&mut model, &by(Grouping::Site, Screen::Sites));
+    let data = shown(&mut model, &by(Grouping::Stack, Screen::Sites));
     let expected =
         [("parse", 600, 600), ("store", 300, 300), ("parse", 60, 60), ("lookup", 40, 40)];
     assert_eq!(names(&data), named(&expected));
@@ -162,11 +162,11 @@ fn filters_are_words_and_numbers() {
         let rows = names(&data).into_iter().map(|row| row.0).collect::<Vec<_>>();
         (rows.join(" "), data.sites.rows.matching, data.sites.total)
     };
-    assert_eq!(rows(Grouping::Site, "fn:serve"), ("parse store parse".to_owned(), 3, 4));
-    assert_eq!(rows(Grouping::Site, "fn:serve -store"), ("parse parse".to_owned(), 2, 4));
+    assert_eq!(rows(Grouping::Stack, "fn:serve"), ("parse store parse".to_owned(), 3, 4));
+    assert_eq!(rows(Grouping::Stack, "fn:serve -store"), ("parse parse".to_owned(), 2, 4));
     assert_eq!(rows(Grouping::Function, "fn:parse"), ("parse".to_owned(), 1, 6));
     assert_eq!(rows(Grouping::Function, "size>100 blocks<5"), ("store".to_owned(), 1, 6));
-    assert_eq!(rows(Grouping::Line, "server.c:13"), ("store".to_owned(), 1, 6));
+    assert_eq!(rows(Grouping::Site, "server.c:13"), ("store".to_owned(), 1, 3));
     assert_eq!(rows(Grouping::File, ""), ("/src/server.c".to_owned(), 1, 1));
 }
 
@@ -206,7 +206,7 @@ fn growth_is_measured_from_a_mark() {
     assert_eq!(row(0), ("parse".to_owned(), 100, 1, 760));
     assert_eq!(row(1), ("store".to_owned(), -200, -2, 100));
     assert_eq!(growth.rows.len(), 2);
-    let mut sites = by(Grouping::Line, Screen::Sites);
+    let mut sites = by(Grouping::Site, Screen::Sites);
     sites.baseline = Baseline::Mark(1);
     let data = shown(&mut model, &sites);
     assert_eq!(data.sites.sums.delta_bytes, Some(-100));
@@ -227,7 +227,7 @@ fn two_moments_differ() {
     let mut later = SitesUpdate { stacks, ..later };
     later.changed.push((StackId(4), figures(7, 1)));
     observe(&mut model, later, 1.0);
-    let mut state = by(Grouping::Site, Screen::Snapshots);
+    let mut state = by(Grouping::Stack, Screen::Snapshots);
     state.diff.pair = Pair { from: When::Mark(1), to: When::Now };
     let snapshots = shown(&mut model, &state).snapshots;
     let whens: Vec<When> = snapshots.rows.iter().map(|row| row.when).collect();

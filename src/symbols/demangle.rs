@@ -31,7 +31,8 @@ const PIECES: [&str; 9] = [
 ];
 
 /// Spellings of the C++ library's that say the same as a shorter one, applied in this order.
-const SHORTER: [(&str, &str); 9] = [
+const SHORTER: [(&str, &str); 10] = [
+    ("[abi:cxx11]", ""),
     ("std::__cxx11::", "std::"),
     ("std::__1::", "std::"),
     ("std::__ndk1::", "std::"),
@@ -64,8 +65,9 @@ pub fn readable(symbol: &str) -> String {
     }
 }
 
-/// `memcpy@@GLIBC_2.14` is `memcpy`.
+/// `memcpy@@GLIBC_2.14` is `memcpy`, and so is `__GI_memcpy`, by which glibc calls its own.
 fn without_version(symbol: &str) -> &str {
+    let symbol = symbol.strip_prefix("__GI_").filter(|rest| !rest.is_empty()).unwrap_or(symbol);
     match symbol.find('@') {
         Some(at) if at > 0 => &symbol[..at],
         _ => symbol,

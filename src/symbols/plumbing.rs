@@ -12,7 +12,7 @@ use std::{
     sync::LazyLock,
 };
 
-use crate::model::{self, Function};
+use crate::model::{self, Function, frame::base};
 
 pub use crate::model::Kind;
 
@@ -20,6 +20,8 @@ const TABLE: &str = include_str!("../../assets/plumbing.txt");
 
 /// Before a pattern that is one of source files.
 const FILE: &str = "file:";
+/// Before a pattern that is one of programs and libraries, by their names without folders.
+const MODULE: &str = "module:";
 
 /// Why a table cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +62,8 @@ struct Table {
     patterns: Vec<(Pattern, Option<Kind>)>,
     /// Those of source files.
     files: Vec<(Pattern, Option<Kind>)>,
+    /// Those of programs and libraries.
+    modules: Vec<(Pattern, Option<Kind>)>,
 }
 
 impl Default for Plumbing {
@@ -93,13 +97,13 @@ impl Plumbing {
 
     /// What kind of plumbing a function is; `None` for code that somebody wrote for this
     /// program, and for code of which nothing is known.
-    pub fn kind(&self, function: &Function) -> Option<Kind> {
-        self.tables.iter().rev().find_map(|table| table.kind(function)).flatten()
+    pub fn kind(&self, function: &Function, module: Option<&[u8]>) -> Option<Kind> {
+        self.tables.iter().rev().find_map(|table| table.kind(function, module)).flatten()
     }
 
     /// Whether a function is plumbing of any kind.
     pub fn is_plumbing(&self, function: &Function) -> bool {
-        self.kind(function).is_some()
+        self.kind(function, None).is_some()
     }
 
     /// Position of the frame that a person would call the site, of `frames` innermost first:
@@ -108,7 +112,7 @@ impl Plumbing {
     pub fn site_of<'a>(&self, frames: impl IntoIterator<Item = &'a Function>) -> Option<usize> {
         let mut best: Option<(Option<Kind>, usize)> = None;
         for (at, frame) in frames.into_iter().enumerate() {
-            let kind = self.kind(frame);
+            let kind = self.kind(frame, None);
             if best.is_none_or(|(so_far, _)| kind < so_far) {
                 best = Some((kind, at));
             }
@@ -121,8 +125,8 @@ impl Plumbing {
 }
 
 impl model::Plumbing for Plumbing {
-    fn kind(&self, function: &Function) -> Option<Kind> {
-        self.kind(function)
+    fn kind(&self, function: &Function, module: Option<&[u8]>) -> Option<Kind> {
+        self.kind(function, module)
     }
 }
 
@@ -148,19 +152,28 @@ impl Table {
     }
 
     fn add(&mut self, pattern: &str, kind: Option<Kind>) {
-        match pattern.strip_prefix(FILE) {
-            Some(file) => self.files.push((Pattern::new(file.trim_start()), kind)),
-            None if pattern.contains('*') => self.patterns.push((Pattern::new(pattern), kind)),
-            None => _ = self.exact.insert(pattern.to_owned(), kind),
+        let rest = |of: &str| Some(Pattern::new(pattern.strip_prefix(of)?.trim_start()));
+        if let Some(file) = rest(FILE) {
+            self.files.push((file, kind));
+        } else if let Some(module) = rest(MODULE) {
+            self.modules.push((module, kind));
+        } else if pattern.contains('*') {
+            self.patterns.push((Pattern::new(pattern), kind));
+        } else {
+            self.exact.insert(pattern.to_owned(), kind);
         }
     }
 
     /// What the table says about a function; the outer `None` when it says nothing.
-    fn kind(&self, function: &Function) -> Option<Option<Kind>> {
+    fn kind(&self, function: &Function, module: Option<&[u8]>) -> Option<Option<Kind>> {
         let exact = self.exact.get(&*function.name).copied();
         let by_name = || first_match(&self.patterns, &function.name);
         let by_file = || first_match(&self.files, function.file.as_deref()?);
-        exact.or_else(by_name).or_else(by_file)
+        let by_module = || {
+            let module = str::from_utf8(module?).ok()?;
+            first_match(&self.modules, base(module))
+        };
+        exact.or_else(by_name).or_else(by_file).or_else(by_module)
     }
 }
 
@@ -211,7 +224,7 @@ mod tests {
     }
 
     fn kind(plumbing: &Plumbing, name: &str) -> Option<Kind> {
-        plumbing.kind(&function(name, ""))
+        plumbing.kind(&function(name, ""), None)
     }
 
     fn site(names: &[&str]) -> Option<usize> {
@@ -263,7 +276,22 @@ mod tests {
             ("/home/me/vendor/mine.c", None),
             ("/src/app/main.c", None),
         ] {
-            assert_eq!(plumbing.kind(&function("pair", file)), expected, "{file}");
+            assert_eq!(plumbing.kind(&function("pair", file), None), expected, "{file}");
+        }
+    }
+
+    #[test]
+    fn libraries_of_the_system_are_told_by_their_files() {
+        let plumbing = read("!module: libmine.so*\n[library]\nmodule: libmi*.so*\n").expect("fine");
+        for (module, expected) in [
+            ("/usr/lib/x86_64-linux-gnu/libc.so.6", Some(Kind::Library)),
+            ("/usr/lib/libstdc++.so.6.0.30", Some(Kind::Library)),
+            ("/opt/libmi2.so", Some(Kind::Library)),
+            ("/opt/libmine.so", None),
+            ("/usr/bin/libc", None),
+        ] {
+            let kind = plumbing.kind(&function("", ""), Some(module.as_bytes()));
+            assert_eq!(kind, expected, "{module}");
         }
     }
 

@@ -13,7 +13,7 @@ use std::{
 
 use super::{Home, wait_for};
 
-/// The path of a program, built from `tests/programs`; its name ends in `.c` or `.rs`.
+/// The path of a program, built from `tests/programs`; its name ends in `.c`, `.cpp` or `.rs`.
 pub fn program(source: &str) -> PathBuf {
     static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
     let mut built = BUILT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -28,11 +28,13 @@ fn build(source: &str) -> PathBuf {
     let name = source.replace('.', "-");
     // Another run of the tests may build the same; whoever is last puts it in its place.
     let made = folder.join(format!("{name}.{}", std::process::id()));
-    let mut compiler = Command::new(if source.ends_with(".rs") { "rustc" } else { "cc" });
-    match source.ends_with(".rs") {
-        true => compiler.args(["--edition", "2024", "-Copt-level=2"]),
-        false => compiler.args(["-O2", "-Wall", "-Wextra", "-pthread"]),
+    let (compiler, flags): (_, &[&str]) = match source.rsplit_once('.') {
+        Some((_, "rs")) => ("rustc", &["--edition", "2024", "-Copt-level=2"]),
+        Some((_, "cpp")) => ("c++", &["-std=c++17", "-g", "-O2", "-Wall", "-Wextra", "-pthread"]),
+        _ => ("cc", &["-O2", "-Wall", "-Wextra", "-pthread"]),
     };
+    let mut compiler = Command::new(compiler);
+    compiler.args(flags);
     let status = compiler.arg("-o").args([&made, &from]).status().expect("a compiler");
     assert!(status.success(), "{source} was not built");
     let program = folder.join(name);

@@ -9,6 +9,7 @@ mod hard;
 mod joining;
 mod keys;
 mod killed;
+mod leak;
 mod leaving;
 mod looks;
 mod output;

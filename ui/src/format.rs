@@ -19,7 +19,7 @@ pub const RATE_WIDTH: usize = 8;
 const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
 /// The power of 1024 in which `bytes` is best read, as an index.
-fn unit_of(bytes: u64) -> usize {
+pub(crate) fn unit_of(bytes: u64) -> usize {
     let mut unit = 0;
     while unit + 1 < UNITS.len() && scaled(bytes, unit) >= limit(unit) {
         unit += 1;
@@ -50,6 +50,14 @@ fn in_unit(bytes: u64, unit: usize) -> String {
 /// ```
 pub fn bytes(bytes: u64) -> String {
     in_unit(bytes, unit_of(bytes))
+}
+
+/// `60 MiB`, `0.4 MiB`: a multiple of a round `step`, without decimals unless the step has some.
+/// Where the step is a tenth of a unit, that unit is used.
+pub(crate) fn multiple(bytes: u64, step: u64) -> String {
+    let unit = (0..UNITS.len()).rev().find(|unit| scaled(step, *unit) >= 0.09).unwrap_or(0);
+    let whole = (scaled(step, unit) - scaled(step, unit).round()).abs() < 0.01;
+    format!("{:.*} {}", usize::from(!whole), scaled(bytes, unit), UNITS[unit])
 }
 
 /// Like [`bytes`], in the unit of `reference` as long as that still tells something.

@@ -111,12 +111,18 @@ const WHOLE_PATHS: usize = 36;
 /// assert_eq!(place(&at, 40), "/home/me/redis/src/dict.c:312");
 /// assert_eq!(place(&at, 20), "src/dict.c:312");
 /// assert_eq!(place(&at, 12), "dict.c:312");
+/// assert_eq!(place(&at, 8), "dic…:312");
 /// ```
 pub fn place(place: &Place, width: usize) -> String {
     match place {
         Place::Source { file, line } => {
             let line = line.map(|line| format!(":{line}")).unwrap_or_default();
             let whole = format!("{file}{line}");
+            if file_name(&whole).width() > width {
+                // The line tells more than the end of the name.
+                let file = shorten(file_name(file), width.saturating_sub(line.len()));
+                return shorten(&format!("{file}{line}"), width);
+            }
             if width < WHOLE_PATHS { file_in_folder(&whole, width) } else { path(&whole, width) }
         }
         Place::Module { module, offset } => {

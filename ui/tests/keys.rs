@@ -303,12 +303,14 @@ fn sites_are_sorted_by_keys_and_columns() {
     assert_eq!(sort("DD"), Sort { by: SortKey::DeltaBytes, descending: false });
     assert_eq!(sort("DDa"), Sort::descending(SortKey::Allocations));
     assert_eq!(sort("I"), Sort { by: SortKey::Live, descending: false });
-    assert_eq!(sort("<Right>"), Sort::descending(SortKey::DeltaBytes), "a site calls nothing");
+    assert_eq!(sort("<Right>"), Sort::descending(SortKey::DeltaBytes), "callees are left out");
     assert_eq!(sort("m<Right>"), Sort::descending(SortKey::WithCallees));
     assert_eq!(sort("<Right><Left>"), Sort::default());
-    assert!(press(Screen::Sites, &data, "t").0.notice.is_some());
+    assert_eq!(sort("t"), Sort::descending(SortKey::WithCallees), "until they are asked for");
+    assert_eq!(sort("t<Right>"), Sort::descending(SortKey::DeltaBytes));
     assert_eq!(sort("mtm"), Sort::descending(SortKey::WithCallees));
-    assert_eq!(sort("mtmmmm"), Sort::default(), "threads have no callees to sort by");
+    assert_eq!(sort("mtmmm"), Sort::default(), "threads have no callees to sort by");
+    assert!(press(Screen::Sites, &data, "mmmmmt").0.notice.is_some(), "nor has a stack");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::model::{
 struct Alloc;
 
 impl Plumbing for Alloc {
-    fn kind(&self, function: &Function) -> Option<Kind> {
+    fn kind(&self, function: &Function, _: Option<&[u8]>) -> Option<Kind> {
         function.name.starts_with("alloc").then_some(Kind::Allocator)
     }
 }

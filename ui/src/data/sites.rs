@@ -101,11 +101,9 @@ pub struct Figures {
 /// By what memory is summed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Grouping {
-    /// By the stack that asked.
+    /// By the line that asked, and its function.
     #[default]
     Site,
-    /// By the line that asked.
-    Line,
     /// By the function that asked.
     Function,
     /// By its source file.
@@ -114,12 +112,14 @@ pub enum Grouping {
     Module,
     /// By the thread that asked.
     Thread,
+    /// Each stack by itself.
+    Stack,
 }
 
 impl Grouping {
     /// All of them, in the order the key goes through them.
     pub const ALL: [Self; 6] =
-        [Self::Site, Self::Line, Self::Function, Self::File, Self::Module, Self::Thread];
+        [Self::Site, Self::Function, Self::File, Self::Module, Self::Thread, Self::Stack];
 
     /// The next one; the last leads to the first.
     pub fn next(self) -> Self {
@@ -131,11 +131,11 @@ impl Grouping {
     pub fn word(self) -> &'static str {
         match self {
             Self::Site => "site",
-            Self::Line => "line",
             Self::Function => "function",
             Self::File => "file",
             Self::Module => "module",
             Self::Thread => "thread",
+            Self::Stack => "stack",
         }
     }
 
@@ -143,17 +143,17 @@ impl Grouping {
     pub fn plural(self) -> &'static str {
         match self {
             Self::Site => "sites",
-            Self::Line => "lines",
             Self::Function => "functions",
             Self::File => "files",
             Self::Module => "modules",
             Self::Thread => "threads",
+            Self::Stack => "stacks",
         }
     }
 
     /// Whether a group can call another, so that its callees are worth a column.
     pub fn has_callees(self) -> bool {
-        !matches!(self, Self::Site | Self::Thread)
+        !matches!(self, Self::Stack | Self::Thread)
     }
 }
 

@@ -58,7 +58,7 @@ pub static BINDINGS: &[Binding] = bindings![
     Look, On(Screen::Site), [key(Backspace)], Action::Back, "", "back to the table";
     Look, Code, [ch('/'), ch('\\')], Action::EditFilter, "filter", "filter code: a part of any name  fn:parse  file:dict.c  module:libc  thread:io  size>1M  blocks>1000  delta>0  -word leaves out  * and ? stand for anything";
     Look, Code, [ch('f')], Action::AllFrames, "all frames", "show the frames of allocators, libraries and the runtime as well, or fold them";
-    Sort, On(Screen::Sites), [ch('m')], Action::Regroup, "group", "sum by site, line, function, file, module, thread";
+    Sort, On(Screen::Sites), [ch('m')], Action::Regroup, "group", "sum by site (the line that asked), function, file, module, thread, stack";
     Sort, On(Screen::Sites), [ch('o')], Action::SortSites(SortKey::Live), "", "sort by live bytes of its own; the same key again turns the order round";
     Sort, On(Screen::Sites), [ch('t')], Action::SortSites(SortKey::WithCallees), "", "sort by live bytes in total, with those of what it called";
     Sort, On(Screen::Sites), [ch('D')], Action::SortSites(SortKey::DeltaBytes), "", "sort by growth since the baseline";
@@ -72,7 +72,7 @@ pub static BINDINGS: &[Binding] = bindings![
     Sort, On(Screen::Sites), [key(Right)], Action::SortColumn(Step::Next), "", "sort by the next column";
     Sort, On(Screen::Sites), [key(Left)], Action::SortColumn(Step::Previous), "", "sort by the column before";
     Sort, On(Screen::Sites), [ch('I')], Action::ReverseOrder, "", "turn the order of rows round";
-    Sort, On(Screen::Snapshots), [ch('m')], Action::Regroup, "group", "sum by site, line, function, file, module, thread";
+    Sort, On(Screen::Snapshots), [ch('m')], Action::Regroup, "group", "sum by site (the line that asked), function, file, module, thread, stack";
     Sort, On(Screen::Snapshots), [ch('o')], Action::WithCallees(false), "", "let a function count what it asked for itself";
     Sort, On(Screen::Snapshots), [ch('t')], Action::WithCallees(true), "", "let a function count what it called as well";
     Sort, On(Screen::Snapshots), [ch('D')], Action::SortDiff(DiffSort::Bytes), "", "sort by difference in bytes";

@@ -32,7 +32,7 @@ const DELTA_BLOCKS: Column<GrowthRow, ()> = Column {
     title: "Δ blocks",
     width: Width::Fixed(10),
     align: Alignment::Right,
-    rank: 1,
+    rank: 2,
     cell: |row, (), _| (format::signed_count(row.delta_blocks), None),
 };
 
@@ -40,13 +40,13 @@ const LIVE: Column<GrowthRow, ()> = Column {
     title: "live",
     width: Width::Fixed(BYTES_WIDTH),
     align: Alignment::Right,
-    rank: 2,
+    rank: 3,
     cell: |row, (), _| (format::bytes(row.live_bytes), Some(Role::Label)),
 };
 
 const SITE: Column<GrowthRow, ()> = Column {
     title: "site",
-    width: Width::Fill(22),
+    width: Width::Fill(16),
     align: Alignment::Left,
     rank: 0,
     cell: |row, (), width| {
@@ -56,10 +56,10 @@ const SITE: Column<GrowthRow, ()> = Column {
 };
 
 const PLACE: Column<GrowthRow, ()> = Column {
-    title: "",
-    width: Width::Fill(12),
+    title: "where",
+    width: Width::Fill(13),
     align: Alignment::Right,
-    rank: 3,
+    rank: 1,
     cell: |row, (), width| {
         let place = site(row).map(|name| symbol::place_beside(name, width));
         (place.unwrap_or_default(), Some(Role::Label))

@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 
 use super::{Cx, fate_in_short};
 use crate::data::{Header, Peak, RunState};
-use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, RATE_WIDTH, SIGNED_BYTES_WIDTH};
+use crate::format::{self, BYTES_WIDTH, RATE_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::state::{Screen, State};
 use crate::theme::{Role, Theme};
 
@@ -129,16 +129,12 @@ fn honesty(header: &Header, state: &State) -> Vec<Item> {
 }
 
 /// Losses are always visible; that there are none is worth saying where there is room. What
-/// the feed dropped is missing from the events screen only: no figure depends on it.
+/// the feed dropped is missing from the events screen only, which tells of it: no figure depends
+/// on it.
 fn losses(header: &Header) -> Item {
-    let exact = &header.exactness;
-    match (exact.lost_records, exact.dropped_events) {
-        (0, 0) => Item::new(4, [("0 lost".to_owned(), Role::Label)]),
-        (0, dropped) => {
-            let text = format!("0 lost · feed dropped {:>COUNT_WIDTH$}", format::count(dropped));
-            Item::new(6, [(text, Role::Label)])
-        }
-        (lost, _) => Item::new(0, [(format!("{} lost", format::count(lost)), Role::Warning)]),
+    match header.exactness.lost_records {
+        0 => Item::new(4, [("0 lost".to_owned(), Role::Label)]),
+        lost => Item::new(0, [(format!("{} lost", format::count(lost)), Role::Warning)]),
     }
 }
 

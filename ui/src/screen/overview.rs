@@ -29,7 +29,7 @@ pub struct Parts {
 }
 
 /// Columns of the totals, frame included.
-const TOTALS: u16 = 30;
+const TOTALS: u16 = 28;
 /// From this width on there is room for the totals.
 const WIDE: u16 = 116;
 
@@ -59,7 +59,8 @@ fn shares(width: u16, growth: GrowthBy) -> [Constraint; 2] {
     use Constraint::{Fill, Length};
     match (growth, width) {
         (GrowthBy::Site, 0..80) => [Length(0), Fill(1)],
-        (GrowthBy::Site, 80..160) => [Length(35), Fill(1)],
+        (GrowthBy::Site, 80..116) => [Length(35), Fill(1)],
+        (GrowthBy::Site, 116..160) => [Length(43), Fill(1)],
         (GrowthBy::Site, 160..) => [Length(54), Fill(1)],
         (GrowthBy::Size, 0..80) => [Fill(3), Fill(2)],
         (GrowthBy::Size, 80..160) => [Fill(3), Length(37)],

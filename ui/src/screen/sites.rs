@@ -118,13 +118,19 @@ const fn filling(
     SiteColumn { column, sort: None }
 }
 
-/// What rows can be sorted by, in the order of the columns.
-pub(crate) fn sort_keys(grouping: Grouping) -> Vec<SortKey> {
-    shown(grouping).filter_map(|column| column.sort).collect()
+/// What rows can be sorted by, in the order of the columns that show.
+pub(crate) fn sort_keys(grouping: Grouping, sorted_by: SortKey) -> Vec<SortKey> {
+    shown(grouping, sorted_by).filter_map(|column| column.sort).collect()
 }
 
-fn shown(grouping: Grouping) -> impl Iterator<Item = &'static SiteColumn> {
-    let applies = move |sort: SortKey| sort != SortKey::WithCallees || grouping.has_callees();
+/// The columns that make sense. What a line called is seldom asked for: it has a column while
+/// rows are sorted by it.
+fn shown(grouping: Grouping, sorted_by: SortKey) -> impl Iterator<Item = &'static SiteColumn> {
+    let callees = match grouping {
+        Grouping::Site => sorted_by == SortKey::WithCallees,
+        grouping => grouping.has_callees(),
+    };
+    let applies = move |sort: SortKey| sort != SortKey::WithCallees || callees;
     COLUMNS.iter().filter(move |column| column.sort.is_none_or(applies))
 }
 
@@ -162,7 +168,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
         return empty_words(frame, inner, cx.theme, &why_empty(cx));
     }
     let State { sites: choice, code, .. } = cx.state;
-    let columns: Vec<_> = shown(code.grouping)
+    let columns: Vec<_> = shown(code.grouping, choice.sort.by)
         .map(|SiteColumn { column, sort }| Shown {
             column,
             title: if column.title == NAME { code.grouping.word() } else { column.title },

@@ -171,12 +171,14 @@ fn in_short(gap: &Gap, theme: &Theme, width: usize) -> Vec<Line<'static>> {
 /// A row with a bar for each part, and the sentence.
 fn in_full(gap: &Gap, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     let widest = gap.parts.iter().map(|part| part.name.chars().count()).max().unwrap_or(0);
-    let room = width.saturating_sub(widest + BYTES_WIDTH + 10).min(40);
+    let help = gap.parts.iter().map(|part| part.help.chars().count()).max().unwrap_or(0);
+    let room = width.saturating_sub(widest + BYTES_WIDTH + 11);
+    let room = room.saturating_sub(help).min(60).max(room.min(12));
     let mut lines: Vec<Line> = gap
         .parts
         .iter()
         .map(|part| {
-            let bar = format::left(&bar(part.bytes, gap.resident, room), room);
+            let bar = format::left(&bar(part.bytes, gap.resident, room), room + 1);
             Line::from(vec![
                 Span::styled(format::left(part.name, widest), theme.style(Role::Label)),
                 Span::styled(
@@ -186,7 +188,10 @@ fn in_full(gap: &Gap, theme: &Theme, width: usize) -> Vec<Line<'static>> {
                 Span::raw(format!(" {:>6}  ", share(part.bytes, gap.resident))),
                 Span::styled(bar, theme.style(Role::Bar)),
                 Span::styled(
-                    format::shorten(part.help, width.saturating_sub(widest + room + 20)),
+                    format::shorten(
+                        part.help,
+                        width.saturating_sub(widest + room + BYTES_WIDTH + 11),
+                    ),
                     theme.style(Role::Muted),
                 ),
             ])

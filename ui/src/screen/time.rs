@@ -19,7 +19,7 @@ const BESIDE: u16 = 40;
 /// Rows of stops below the curve where the terminal is narrow.
 const BELOW: u16 = 7;
 
-const NOTHING: &str = "No past is kept of this session: what is shown is now.";
+const NOTHING: &str = "This is now: r records from here on, and memtop replay goes back in time.";
 
 /// Draws the curve with the moment that is looked at, the state of playing, and the stops.
 pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {

@@ -41,7 +41,7 @@ pub(super) fn sort_sites(state: &mut State, by: SortKey) -> Effect {
 }
 
 pub(super) fn sort_column(state: &mut State, step: Step) -> Effect {
-    let keys = sort_keys(state.code.grouping);
+    let keys = sort_keys(state.code.grouping, state.sites.sort.by);
     let at = keys.iter().position(|key| *key == state.sites.sort.by).unwrap_or(0);
     let offset = if step == Step::Next { 1 } else { keys.len() - 1 };
     state.sites.sort = Sort::descending(keys[(at + offset) % keys.len()]);

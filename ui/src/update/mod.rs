@@ -192,9 +192,14 @@ fn mark(state: &mut State, data: &Data) -> Effect {
     if state.screen == Screen::Chooser {
         return Effect::None;
     }
-    let number = state.marks.last().map_or(1, |mark| mark.number + 1);
+    let before = state.marks.last().map(|mark| mark.number);
+    let number = before.unwrap_or(0) + 1;
     state.marks.push(Mark { number, t_s: data.timeline.now_s, name: None });
     measure_from(state, Baseline::Mark(number));
+    if let Some(before) = before {
+        // Whoever marks twice wants to know what happened in between.
+        state.diff.pair = Pair { from: When::Mark(before), to: When::Mark(number) };
+    }
     Effect::Marked(number)
 }
 

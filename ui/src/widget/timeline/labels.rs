@@ -17,13 +17,16 @@ impl Canvas<'_> {
         if self.scale.nothing {
             return;
         }
-        for row in (2..=self.scale.up).step_by(2) {
-            let bytes = self.scale.step.saturating_mul(u64::from(row / 2));
-            self.label(buffer, x, self.zero() - row, &round_bytes(bytes), '┤');
+        let labels = |rows: u16, step: u64| {
+            let gap = self.scale.gap;
+            (1..=rows / gap).map(move |n| (n * gap, step.saturating_mul(u64::from(n)), step))
+        };
+        for (row, bytes, step) in labels(self.scale.up, self.scale.step) {
+            self.label(buffer, x, self.zero() - row, &format::multiple(bytes, step), '┤');
         }
-        for row in (2..=self.scale.down).step_by(2) {
-            let bytes = self.scale.step_below.saturating_mul(u64::from(row / 2));
-            self.label(buffer, x, self.zero() + row, &format!("−{}", round_bytes(bytes)), '┤');
+        for (row, bytes, step) in labels(self.scale.down, self.scale.step_below) {
+            let text = format!("−{}", format::multiple(bytes, step));
+            self.label(buffer, x, self.zero() + row, &text, '┤');
         }
     }
 
@@ -180,13 +183,4 @@ fn free_row(taken: &[bool], wanted: usize) -> Option<usize> {
         let rows = [wanted.checked_sub(distance), Some(wanted + distance)];
         rows.into_iter().flatten().find(|row| taken.get(*row) == Some(&false))
     })
-}
-
-/// `60 MiB`: a multiple of a round step, without decimals unless they are needed.
-fn round_bytes(bytes: u64) -> String {
-    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let unit = (0..UNITS.len()).rev().find(|u| bytes >> (10 * u) > 0).unwrap_or(0);
-    let value = bytes as f64 / 1024f64.powi(unit as i32);
-    let digits = usize::from(value.fract() > 0.005);
-    format!("{value:.digits$} {}", UNITS[unit])
 }

@@ -1,6 +1,7 @@
 //! The byte axis: how far it reaches, and how many bytes a row is worth.
 
 use crate::data::Timeline;
+use crate::format;
 
 /// How far the curve reaches up and down. Remembered between frames, so that the scale stays.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -61,7 +62,9 @@ pub(super) struct Scale {
     pub up: u16,
     /// Rows below it.
     pub down: u16,
-    /// Bytes between two labels, which are two rows apart.
+    /// Rows between two labels.
+    pub gap: u16,
+    /// Bytes between two labels.
     pub step: u64,
     /// The same below zero; larger only where one scale for both would hide the curve.
     pub step_below: u64,
@@ -74,19 +77,21 @@ impl Scale {
     pub fn new(extent: Extent, rows: u16) -> Self {
         let nothing = extent.top == 0 && extent.below == 0;
         let rows = rows.saturating_sub(1).max(1);
+        let gap = gap(rows);
         let most = if extent.below > 0 { (rows / 3).max(1).min(rows - 1) } else { 0 };
         for down in u16::from(most > 0)..=most {
-            let step = step(extent.top, rows - down);
-            if rows_of(extent.below, step) <= f64::from(down) + 0.5 {
-                return Self { up: rows - down, down, step, step_below: step, nothing };
+            let step = step(extent.top, rows - down, gap);
+            if rows_of(extent.below, step, gap) <= f64::from(down) + 0.5 {
+                return Self { up: rows - down, down, gap, step, step_below: step, nothing };
             }
         }
         let up = rows - most;
         Self {
             up,
             down: most,
-            step: step(extent.top, up),
-            step_below: step(extent.below, most),
+            gap,
+            step: step(extent.top, up, gap),
+            step_below: step(extent.below, most, gap),
             nothing,
         }
     }
@@ -94,38 +99,57 @@ impl Scale {
     /// `value` in `parts`ths of a row, from the bottom of the first row above zero. Whatever is not
     /// zero is seen.
     pub fn parts_up(&self, value: u64, parts: u64) -> u64 {
-        parts_of(value, self.step, parts)
+        parts_of(rows_of(value, self.step, self.gap), parts)
     }
 
     /// `value` in `parts`ths of a row, from the top of the first row below zero.
     pub fn parts_down(&self, value: u64, parts: u64) -> u64 {
-        parts_of(value, self.step_below, parts)
+        parts_of(rows_of(value, self.step_below, self.gap), parts)
     }
 }
 
-fn parts_of(value: u64, step: u64, parts: u64) -> u64 {
-    if value == 0 {
+fn parts_of(rows: f64, parts: u64) -> u64 {
+    if rows == 0.0 {
         return 0;
     }
-    let exact = (rows_of(value, step) - 0.5) * parts as f64;
+    let exact = (rows - 0.5) * parts as f64;
     (exact.round() as u64).max(1)
 }
 
 /// How many rows `value` is away from the zero line: from the middle of a row to the middle of
 /// another, where labels and lines stand.
-fn rows_of(value: u64, step: u64) -> f64 {
-    value as f64 * 2.0 / step as f64
+fn rows_of(value: u64, step: u64, gap: u16) -> f64 {
+    value as f64 * f64::from(gap) / step as f64
 }
 
-/// Round numbers of a unit; the next after the last is one of the next unit.
-const ROUND: [u64; 20] =
-    [2, 4, 6, 8, 10, 16, 20, 30, 40, 50, 60, 80, 100, 160, 200, 300, 400, 500, 600, 800];
+/// Rows between two labels: on a high axis they stand further apart.
+fn gap(rows: u16) -> u16 {
+    match rows {
+        0..16 => 2,
+        16..30 => 3,
+        _ => 5,
+    }
+}
 
-/// The smallest round number of bytes for two rows, so that `top` fits in `rows`.
-fn step(top: u64, rows: u16) -> u64 {
-    (0..6)
-        .flat_map(|power| ROUND.iter().map(move |round| round << (10 * power)))
-        .find(|step| rows_of(top, *step) <= f64::from(rows) + 0.5)
+/// Round tenths of the unit in which the top is read, so that all labels have that unit and at
+/// most one decimal.
+const ROUND: [u64; 26] = [
+    1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 40, 50, 60, 80, 100, 150, 200, 250, 300, 400, 500, 600, 800,
+    1000, 1500, 2000,
+];
+
+/// The smallest round number of bytes between two labels, so that `top` fits in `rows`.
+fn step(top: u64, rows: u16, gap: u16) -> u64 {
+    let unit = 1u64 << (10 * format::unit_of(top));
+    let tenths = |tenths: u64| (unit as f64 * tenths as f64 / 10.0).round() as u64;
+    let whole = |step: &u64| unit > 1 || step.is_multiple_of(2);
+    ROUND
+        .into_iter()
+        .chain([3000, 5000, 10_000])
+        .map(tenths)
+        .filter(|step| *step > 0)
+        .filter(whole)
+        .find(|step| rows_of(top, *step, gap) <= f64::from(rows) + 0.5)
         .unwrap_or(u64::MAX)
 }
 
@@ -182,6 +206,6 @@ mod tests {
         }
         let extent = Extent { top: 52 << 20, below: 12 << 20, ..Extent::default() };
         let scale = Scale::new(extent, 10);
-        assert_eq!((scale.up, scale.down, scale.step), (8, 1, 16 << 20));
+        assert_eq!((scale.up, scale.down, scale.step), (7, 2, 15 << 20));
     }
 }

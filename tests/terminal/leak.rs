@@ -1,0 +1,162 @@
+//! From the start of a server that leaks to the line that does it, with the keys of the README:
+//! `s`, wait, `s`, `d`, Enter.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
+};
+
+use crate::{
+    LARGE, SMALL,
+    end_to_end::{Home, programs::program, pty::Terminal, wait_for},
+    run,
+};
+
+/// The server of `tests/programs/sessions.cpp`, under the dashboard and under traffic.
+struct Served {
+    terminal: Terminal,
+    connections: Vec<BufReader<TcpStream>>,
+    served: usize,
+    _home: Home,
+}
+
+impl Served {
+    fn start(size: (u16, u16)) -> Self {
+        let home = Home::new();
+        let (server, port_file) = (program("sessions.cpp"), home.path("port"));
+        let line = [server.to_str().unwrap(), port_file.to_str().unwrap()];
+        let terminal = Terminal::start(size, run(&home, &[], &line));
+        let port = wait_for("a port", || home.read("port")?.strip_suffix('\n')?.parse().ok());
+        let connect = |_| BufReader::new(TcpStream::connect(("127.0.0.1", port)).unwrap());
+        Self { terminal, connections: [0, 1].map(connect).into(), served: 0, _home: home }
+    }
+
+    fn ask(&mut self, request: &str) -> String {
+        let count = self.connections.len();
+        let connection = &mut self.connections[self.served % count];
+        connection.get_mut().write_all(format!("{request}\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        connection.read_line(&mut answer).unwrap();
+        answer.trim_end().strip_prefix("OK").expect("it is served").trim_start().to_owned()
+    }
+
+    /// Sessions from login to logout, one after the other.
+    fn serve(&mut self, sessions: usize) {
+        for _ in 0..sessions {
+            let id = self.ask(&format!("LOGIN user{}", self.served % 10));
+            self.ask(&format!("SET {id} theme as-dark-as-a-theme-can-be"));
+            assert_eq!(self.ask(&format!("GET {id} theme")), "as-dark-as-a-theme-can-be");
+            self.ask(&format!("LOGOUT {id}"));
+            self.served += 1;
+        }
+    }
+
+    /// The screen in a terminal of this size, once it has `text`.
+    fn screen_of(&self, size: (u16, u16), text: &str) -> Vec<String> {
+        self.terminal.resize(size);
+        self.terminal.wait_until(text, |rows| {
+            let frame = rows[2].trim_end();
+            let whole = frame.chars().count() == usize::from(size.0) && frame.ends_with('╮');
+            whole && rows.len() == usize::from(size.1) && rows.iter().any(|row| row.contains(text))
+        })
+    }
+
+    /// Waits until so many blocks more than at the mark are on the overview.
+    fn wait_for_growth(&self, sessions: usize) {
+        let delta = format!(" +{sessions} ");
+        self.terminal.wait_until("growth by the line that leaks", |rows| {
+            rows.iter().any(|row| row.contains("sessions.cpp:") && row.contains(&delta))
+        });
+    }
+}
+
+#[test]
+fn a_leaking_line_is_found_with_five_keys() {
+    let mut server = Served::start(LARGE);
+    server.serve(50);
+    server.wait_for_growth(50);
+    let screen = |server: &Served, key: &str, place: &str| {
+        server.terminal.press(key);
+        server.terminal.wait_for(place);
+    };
+    screen(&server, "s", "Grew since mark 1");
+    server.serve(400);
+    server.wait_for_growth(400);
+    screen(&server, "s", "Grew since mark 2");
+    screen(&server, "d", "mark 1 → mark 2");
+    for size in [LARGE, (120, 35), SMALL] {
+        let rows = server.screen_of(size, "▸grown");
+        let leak = rows.iter().find(|row| row.contains("▸grown")).unwrap();
+        assert!(leak.contains("sessions::Store::put"), "{leak}");
+        insta::assert_snapshot!(format!("diff_{}x{}", size.0, size.1), steady(&rows));
+    }
+    server.terminal.press("\r");
+    // Until there is a past to tell a rate from, and it is quiet.
+    server.terminal.wait_for("allocs 450 · 0/s");
+    for size in [SMALL, (120, 35), LARGE] {
+        let rows = server.screen_of(size, "▸   45 │");
+        let leak = rows.iter().find(|row| row.contains("▸   45 │")).unwrap();
+        assert!(leak.contains("auto session = std::make_"), "{leak}");
+        insta::assert_snapshot!(format!("site_{}x{}", size.0, size.1), steady(&rows));
+    }
+}
+
+/// The screen without what differs from run to run: the header, moments, rates and curves, and
+/// the folder of the source.
+fn steady(rows: &[String]) -> String {
+    let column = |title| {
+        let before = rows.iter().find_map(|row| row.split_once(title))?.0;
+        Some(before.chars().count())
+    };
+    // Where moments stand beside the difference, that alone is compared.
+    let from = column("╭ Diff").unwrap_or(0);
+    let until = column("╭ History").unwrap_or(usize::MAX);
+    let mut inside_sentence = false;
+    let mut steady = String::new();
+    let peak = |row: &&String| from == 0 && row.starts_with("│        peak ");
+    for row in rows[2..rows.len() - 1].iter().filter(|row| !peak(row)) {
+        inside_sentence &= !row.starts_with('╰');
+        if inside_sentence {
+            continue;
+        }
+        let row: String = row.chars().take(until).skip(from).collect();
+        let (row, tendency) = match row.split_once(" on average") {
+            Some((before, behind)) => (format!("{before} on average"), behind),
+            None => (row, ""),
+        };
+        inside_sentence |= !tendency.is_empty();
+        steady += &(without_folder(&without_moments(&row)).trim_end().to_owned() + "\n");
+    }
+    steady
+}
+
+/// Digits of moments, rates and what was live at the peak become `#`.
+fn without_moments(row: &str) -> String {
+    let mut at_peak = false;
+    let words = row.split_inclusive(' ').map(|word| {
+        let (is_clock, is_rate) = (is_clock(word.trim()), word.trim_end().ends_with("/s"));
+        let hide = is_clock || is_rate || (at_peak && word.contains('.'));
+        at_peak = word.trim() == "peak";
+        match hide {
+            true => word.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect(),
+            false => word.to_owned(),
+        }
+    });
+    words.collect()
+}
+
+fn is_clock(word: &str) -> bool {
+    let parts = word.split_once(':');
+    parts.is_some_and(|(minutes, seconds)| {
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        !minutes.is_empty() && seconds.len() == 2 && digits(minutes) && digits(seconds)
+    })
+}
+
+/// The path of the source depends on where memtop is built, and so does the room left of it.
+fn without_folder(row: &str) -> String {
+    let Some(file) = row.find("/sessions.cpp") else { return row.to_owned() };
+    let start = row[..file].rfind(' ').map_or(0, |at| at + 1);
+    let before = row[..start].trim_end_matches([' ', '─']);
+    format!("{before} … {}", row[file + 1..].replace('─', ""))
+}
