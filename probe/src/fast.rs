@@ -23,99 +23,157 @@ use crate::{
         layout::{Cell, Slot, capture, flag, kind},
         size_class,
     },
-    shadow,
-    stack::{self, Caller},
+    shadow::{self, Block},
+    stack::{self, Caller, Hit},
     tls,
 };
+
+/// How a call begins.
+#[derive(Clone, Copy)]
+pub enum Entry {
+    /// There is nothing to record.
+    Idle,
+    /// Recorded in this slot: [`count_allocation`], [`count_release`].
+    Counted(&'static Slot),
+    /// Recorded in this slot under a stack: [`allocation_with_stack`], [`release_with_stack`].
+    Captured(&'static Slot),
+    /// The careful path must do it.
+    Unusual,
+}
 
 /// What an attempt came to.
 #[derive(Clone, Copy)]
 pub enum Step {
-    /// Recorded, or nothing to record.
+    /// Recorded.
     Done,
     /// Recorded; [`settle_allocation`] or [`settle_release`] must follow at once.
     Unsettled,
     /// Recorded, and there is room to tell the feed of it; [`tell_allocation`] or
     /// [`tell_release`] must follow at once, with this shadow word.
     Untold(u64),
-    /// Not recorded: this slot captures stacks; [`allocated_with_stack`] or
-    /// [`released_with_stack`] must do it, at once.
-    Captured(&'static Slot),
+    /// Not recorded: a peak was left since the class of this size changed last. After
+    /// [`catch_up_allocation`] or [`catch_up_release`] another attempt succeeds.
+    Behind(u64),
     /// Not recorded: the careful path must do it.
     Unusual,
+}
+
+/// A block that was moved: what the shadow said of it before.
+#[derive(Clone, Copy)]
+pub struct Old {
+    /// Where it was.
+    pub address: usize,
+    /// Usable bytes it had.
+    pub usable: u64,
+    /// What was noted of it.
+    pub block: Block,
 }
 
 /// What of the flags decides; the feed is asked about on the way.
 const FLAGS: u64 = 0xFFFF & !(flag::FEED | flag::LOSSLESS | flag::UNLOADED);
 
-/// Records a new block. `BITS` are those of the shadow's granules.
+/// Begins to record a new block.
 #[inline(always)]
-pub fn allocated<const BITS: u32>(new: Allocation) -> Step {
+pub fn enter_allocation() -> Entry {
     let pulse = process::pulse();
     if pulse & FLAGS != flag::TRACING {
         // While nothing is traced there is nothing to record.
-        return if pulse & flag::TRACING == 0 { Step::Done } else { Step::Unusual };
+        return if pulse & flag::TRACING == 0 { Entry::Idle } else { Entry::Unusual };
     }
-    let Some(slot) = open_slot(pulse) else { return Step::Unusual };
-    if slot.capture.load(Relaxed) != capture::OFF {
-        return Step::Captured(slot);
+    enter(pulse)
+}
+
+/// Begins to record that a block is about to be released. `BITS` are those of the shadow's
+/// granules.
+#[inline(always)]
+pub fn enter_release<const BITS: u32>(address: usize) -> Entry {
+    let pulse = process::pulse();
+    if pulse & FLAGS != flag::TRACING {
+        let idle = pulse & flag::TRACING == 0 && holds_none::<BITS>(address);
+        return if idle { Entry::Idle } else { Entry::Unusual };
     }
-    close_gate(slot);
-    allocate::<BITS>(new, slot, pulse, |_| Some((slot.stamp.load(Relaxed), None)))
+    enter(pulse)
+}
+
+#[inline(always)]
+fn enter(pulse: u64) -> Entry {
+    match open_slot(pulse) {
+        None => Entry::Unusual,
+        Some(slot) if slot.capture.load(Relaxed) == capture::OFF => Entry::Counted(slot),
+        Some(slot) => Entry::Captured(slot),
+    }
+}
+
+/// Records a new block.
+#[inline(always)]
+pub fn count_allocation<const BITS: u32>(new: Allocation, slot: &'static Slot) -> Step {
+    let pulse = close_gate(slot);
+    allocate::<BITS>(new, slot, pulse, None)
 }
 
 /// Records a new block under the stack that asked for it.
 #[inline(always)]
-pub fn allocated_with_stack<const BITS: u32>(
+pub fn allocation_with_stack<const BITS: u32>(
     new: Allocation,
     slot: &'static Slot,
     caller: Caller,
 ) -> Step {
-    // The gate was open at this pulse a moment ago.
-    let pulse = slot.pulse.load(Relaxed);
-    close_gate(slot);
+    let pulse = close_gate(slot);
     if slot.capture.load(Relaxed) != capture::OWN {
         return give_up(slot, pulse);
     }
-    // SAFETY: the thread's own slot with its gate closed, and cells of its own mean that its
-    // `stacks` are not 0.
-    let Some(hit) = (unsafe { stack::recall(slot, caller) }) else {
-        return give_up(slot, pulse);
-    };
-    allocate::<BITS>(new, slot, pulse, |epoch| {
-        let stamp = shadow::with_id(slot.stamp.load(Relaxed), hit.id);
-        (hit.cell.epoch.load(Relaxed) == epoch).then_some((stamp, Some(hit.cell)))
-    })
+    let site = site_of(slot, caller);
+    allocate::<BITS>(new, slot, pulse, Some(site))
 }
 
 /// Records that a block is about to be released.
 #[inline(always)]
-pub fn released<const BITS: u32>(address: usize, usable: u64) -> Step {
-    let pulse = process::pulse();
-    if pulse & FLAGS != flag::TRACING {
-        let idle = pulse & flag::TRACING == 0 && holds_none::<BITS>(address);
-        return if idle { Step::Done } else { Step::Unusual };
-    }
-    let Some(slot) = open_slot(pulse) else { return Step::Unusual };
-    if slot.capture.load(Relaxed) != capture::OFF {
-        return Step::Captured(slot);
-    }
-    close_gate(slot);
-    release::<BITS>((address, usable), slot, pulse, |_, _| Some(None))
+pub fn count_release<const BITS: u32>(address: usize, usable: u64, slot: &'static Slot) -> Step {
+    let pulse = close_gate(slot);
+    release::<BITS, false>((address, usable), slot, pulse)
 }
 
 /// Records that a block is about to be released, under the stack that once asked for it.
 #[inline(always)]
-pub fn released_with_stack<const BITS: u32>(
+pub fn release_with_stack<const BITS: u32>(
     address: usize,
     usable: u64,
     slot: &'static Slot,
 ) -> Step {
-    let pulse = slot.pulse.load(Relaxed);
-    close_gate(slot);
-    release::<BITS>((address, usable), slot, pulse, |packed, epoch| {
-        site_of_release(slot, packed, epoch).map(Some)
-    })
+    let pulse = close_gate(slot);
+    if slot.capture.load(Relaxed) != capture::OWN {
+        return give_up(slot, pulse);
+    }
+    release::<BITS, true>((address, usable), slot, pulse)
+}
+
+/// Records that a block was moved, as far as that is usual: traced before and after, of a
+/// usual size, and without the feed.
+#[inline(always)]
+pub fn moved<const BITS: u32>(old: Old, new: Allocation, caller: Caller) -> Step {
+    let slot = match enter_allocation() {
+        Entry::Counted(slot) | Entry::Captured(slot) => slot,
+        Entry::Idle | Entry::Unusual => return Step::Unusual,
+    };
+    let pulse = close_gate(slot);
+    let Some(word) = free_word::<BITS>(new) else { return give_up(slot, pulse) };
+    let captures = slot.capture.load(Relaxed);
+    let Block { id, size, .. } = old.block;
+    let is_usual = shadow::is_usual(size) && ledger::is_of_window(slot, id);
+    if !is_usual || captures == capture::SHARED || pulse & flag::FEED != 0 {
+        return give_up(slot, pulse);
+    }
+    let captures = captures == capture::OWN;
+    leave_peak(slot);
+    let site = captures.then(|| site_of_release(slot, id));
+    count_out(slot, class_of(slot, size), (old.address, size, old.usable), site);
+    if is_sinking(slot) {
+        ledger::flush::<Own>(process::session(), slot);
+    }
+    let site = captures.then(|| site_of(slot, caller));
+    word.store(count_in(slot, class_of(slot, new.size), new, site), Relaxed);
+    add(&slot.reallocations, 1);
+    settle_or_open(slot, pulse, is_rising(slot))
 }
 
 /// True when certainly no block is noted at an address, so that its release means nothing
@@ -194,16 +252,28 @@ fn open_slot(pulse: u64) -> Option<&'static Slot> {
     unsafe { (tls::gate(slot).load(Relaxed) == pulse).then(|| &*slot) }
 }
 
+/// Closes the gate, and returns the pulse at which it was open.
 #[inline(always)]
-fn close_gate(slot: &Slot) {
+fn close_gate(slot: &Slot) -> u64 {
+    let pulse = slot.pulse.load(Relaxed);
     slot.gate.store(tls::CLOSED, Relaxed);
     compiler_fence(SeqCst);
+    pulse
 }
 
 #[inline(always)]
 fn open_gate(slot: &Slot, pulse: u64) {
     compiler_fence(SeqCst);
     slot.gate.store(pulse, Relaxed);
+}
+
+#[inline(always)]
+fn settle_or_open(slot: &Slot, pulse: u64, unsettled: bool) -> Step {
+    if unsettled {
+        return Step::Unsettled;
+    }
+    open_gate(slot, pulse);
+    Step::Done
 }
 
 /// Opens the gate again and leaves the call to the careful path. Each question that leads here
@@ -215,57 +285,81 @@ fn give_up(slot: &Slot, pulse: u64) -> Step {
     Step::Unusual
 }
 
-/// `site` tells the word of a block but for its size, and where it counts beside its class.
+#[cold]
+fn fall_behind(slot: &Slot, pulse: u64, size: u64) -> Step {
+    open_gate(slot, pulse);
+    Step::Behind(size)
+}
+
+/// Gives the class of a size its copy of the peak, before an allocation changes it.
+#[inline(never)]
+pub fn catch_up_allocation(slot: &'static Slot, size: u64) {
+    let pulse = close_gate(slot);
+    ledger::keep_peak(slot, class_of(slot, size));
+    open_gate(slot, pulse);
+}
+
+/// Leaves the peak and gives the class of a size its copy of it, before a release changes it.
+#[inline(never)]
+pub fn catch_up_release(slot: &'static Slot, size: u64) {
+    let pulse = close_gate(slot);
+    leave_peak(slot);
+    ledger::keep_peak(slot, class_of(slot, size));
+    open_gate(slot, pulse);
+}
+
+#[inline(always)]
+fn leave_peak(slot: &Slot) {
+    if slot.at_peak.load(Relaxed) != 0 {
+        ledger::leave_peak(process::session(), slot);
+    }
+}
+
+/// The word of a new block of a usual size, if it is there and empty.
+#[inline(always)]
+fn free_word<const BITS: u32>(new: Allocation) -> Option<&'static AtomicU64> {
+    // SAFETY: where there is a slot, the shadow is prepared.
+    let word = unsafe { SHADOW.word::<BITS>(new.address) }?;
+    if !shadow::is_usual(new.size) || word.load(Relaxed) != 0 {
+        return None;
+    }
+    Some(word)
+}
+
+#[inline(always)]
+fn class_of(slot: &'static Slot, size: u64) -> &'static Cell {
+    &slot.classes[size_class::of_usual(size) % 32]
+}
+
+/// `site` is where the block counts beside its class; with none, the class must have its copy
+/// of the peak already.
 #[inline(always)]
 fn allocate<const BITS: u32>(
     new: Allocation,
     slot: &'static Slot,
     pulse: u64,
-    site: impl FnOnce(u64) -> Option<(u64, Option<&'static Cell>)>,
+    site: Option<Hit>,
 ) -> Step {
-    // SAFETY: where there is a slot, the shadow is prepared.
-    let Some(word) = (unsafe { SHADOW.word::<BITS>(new.address) }) else {
-        return give_up(slot, pulse);
-    };
-    if !shadow::is_usual(new.size) || word.load(Relaxed) != 0 {
-        return give_up(slot, pulse);
+    let Some(word) = free_word::<BITS>(new) else { return give_up(slot, pulse) };
+    let class = class_of(slot, new.size);
+    if site.is_none() && is_behind(slot, class) {
+        return fall_behind(slot, pulse, new.size);
     }
-    let cell = &slot.classes[size_class::of_usual(new.size) % 32];
-    let epoch = slot.epoch.load(Relaxed);
-    if cell.epoch.load(Relaxed) != epoch {
-        return give_up(slot, pulse);
-    }
-    let Some((stamp, site)) = site(epoch) else {
-        return give_up(slot, pulse);
-    };
-    if let Some(site) = site {
-        add(&site.allocations, 1);
-        add(&site.allocated_bytes, new.size);
-    }
-    word.store(stamp | new.size, Relaxed);
-    add(&cell.allocations, 1);
-    add(&cell.allocated_bytes, new.size);
-    add(&slot.usable_allocated, new.usable);
-    slot.last_block.store(new.address as u64, Relaxed);
-    add_signed(&slot.pending_bytes, new.size as i64);
-    add_signed(&slot.pending_blocks, 1);
+    let packed = count_in(slot, class, new, site);
+    word.store(packed, Relaxed);
     if pulse & flag::FEED != 0 && ring::is_told(&slot.ring, pulse) {
-        return Step::Untold(stamp | new.size);
+        return Step::Untold(packed);
     }
-    if is_rising(slot) {
-        return Step::Unsettled;
-    }
-    open_gate(slot, pulse);
-    Step::Done
+    settle_or_open(slot, pulse, is_rising(slot))
 }
 
-/// `site` tells where the block of a word counts beside its class.
+/// With `STACKS`, the block counts at its site too; without, its class must have its copy of
+/// the peak already.
 #[inline(always)]
-fn release<const BITS: u32>(
+fn release<const BITS: u32, const STACKS: bool>(
     (address, usable): (usize, u64),
     slot: &'static Slot,
     pulse: u64,
-    site: impl FnOnce(u64, u64) -> Option<Option<&'static Cell>>,
 ) -> Step {
     // SAFETY: where there is a slot, the shadow is prepared.
     let Some(word) = (unsafe { SHADOW.word::<BITS>(address) }) else {
@@ -276,50 +370,93 @@ fn release<const BITS: u32>(
     if !shadow::is_usual(size) || packed < slot.floor.load(Relaxed) {
         return give_up(slot, pulse);
     }
-    let cell = &slot.classes[size_class::of_usual(size) % 32];
-    let epoch = slot.epoch.load(Relaxed);
-    if cell.epoch.load(Relaxed) != epoch || slot.at_peak.load(Relaxed) != 0 {
-        return give_up(slot, pulse);
+    let class = class_of(slot, size);
+    if !STACKS && (slot.at_peak.load(Relaxed) != 0 || is_behind(slot, class)) {
+        return fall_behind(slot, pulse, size);
     }
-    let temporary = slot.last_block.load(Relaxed) == address as u64;
-    let Some(site) = site(packed, epoch) else {
-        return give_up(slot, pulse);
-    };
-    if let Some(site) = site {
-        add(&site.frees, 1);
-        add(&site.freed_bytes, size);
-        if temporary {
-            add(&site.temporary, 1);
-        }
+    if STACKS {
+        leave_peak(slot);
     }
+    let site = STACKS.then(|| site_of_release(slot, shadow::id_in(packed)));
     word.store(0, Relaxed);
-    add(&cell.frees, 1);
-    add(&cell.freed_bytes, size);
-    add(&slot.usable_freed, usable);
-    if temporary {
-        slot.last_block.store(0, Relaxed);
-        add(&slot.temporary, 1);
-    }
-    add_signed(&slot.pending_bytes, -(size as i64));
-    add_signed(&slot.pending_blocks, -1);
+    count_out(slot, class, (address, size, usable), site);
     if pulse & flag::FEED != 0 && ring::is_told(&slot.ring, pulse) {
         return Step::Untold(packed);
     }
-    if is_sinking(slot) {
-        return Step::Unsettled;
-    }
-    open_gate(slot, pulse);
-    Step::Done
+    settle_or_open(slot, pulse, is_sinking(slot))
 }
 
-/// The cell of the stack in a word, if the slot has it and it has its copy of the peak.
 #[inline(always)]
-fn site_of_release(slot: &'static Slot, packed: u64, epoch: u64) -> Option<&'static Cell> {
-    let id = shadow::id_in(packed);
-    if slot.capture.load(Relaxed) != capture::OWN || id == shadow::id_in(slot.floor.load(Relaxed)) {
-        return None;
+fn is_behind(slot: &Slot, cell: &Cell) -> bool {
+    cell.epoch.load(Relaxed) != slot.epoch.load(Relaxed)
+}
+
+/// Counts a new block, and returns its word.
+#[inline(always)]
+fn count_in(slot: &Slot, class: &Cell, new: Allocation, site: Option<Hit>) -> u64 {
+    let mut stamp = slot.stamp.load(Relaxed);
+    if let Some(Hit { id, cell }) = site {
+        ledger::keep_peak(slot, class);
+        ledger::keep_peak(slot, cell);
+        add(&cell.allocations, 1);
+        add(&cell.allocated_bytes, new.size);
+        stamp = shadow::with_id(stamp, id);
     }
-    stack::cells::find(slot, id).filter(|cell| cell.epoch.load(Relaxed) == epoch)
+    add(&class.allocations, 1);
+    add(&class.allocated_bytes, new.size);
+    add(&slot.usable_allocated, new.usable);
+    slot.last_block.store(new.address as u64, Relaxed);
+    add_signed(&slot.pending_bytes, new.size as i64);
+    add_signed(&slot.pending_blocks, 1);
+    stamp | new.size
+}
+
+/// Counts a block freed: its address, requested and usable bytes, and the cell of its site.
+#[inline(always)]
+fn count_out(
+    slot: &Slot,
+    class: &Cell,
+    (address, size, usable): (usize, u64, u64),
+    site: Option<&Cell>,
+) {
+    if let Some(cell) = site {
+        ledger::keep_peak(slot, class);
+        ledger::keep_peak(slot, cell);
+        add(&cell.frees, 1);
+        add(&cell.freed_bytes, size);
+    }
+    add(&class.frees, 1);
+    add(&class.freed_bytes, size);
+    add(&slot.usable_freed, usable);
+    if slot.last_block.load(Relaxed) == address as u64 {
+        slot.last_block.store(0, Relaxed);
+        add(&slot.temporary, 1);
+        site.inspect(|cell| add(&cell.temporary, 1));
+    }
+    add_signed(&slot.pending_bytes, -(size as i64));
+    add_signed(&slot.pending_blocks, -1);
+}
+
+/// The stack that asks for a block, and its cell of this slot, whose gate is closed and which
+/// captures into cells of its own.
+#[inline(always)]
+fn site_of(slot: &'static Slot, caller: Caller) -> Hit {
+    // SAFETY: the thread's own slot with its gate closed, and cells of its own mean that its
+    // `stacks` are not 0.
+    match unsafe { stack::recall(slot, caller) } {
+        Some(hit) => hit,
+        None => stack::walk(slot, caller),
+    }
+}
+
+/// The cell of a block's stack in such a slot.
+#[inline(always)]
+fn site_of_release(slot: &'static Slot, id: u32) -> &'static Cell {
+    let known = if id == ledger::window_id(slot) { None } else { stack::cells::find(slot, id) };
+    match known {
+        Some(cell) => cell,
+        None => stack::own_cell_of_release(slot, id),
+    }
 }
 
 #[inline(always)]

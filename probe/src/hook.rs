@@ -12,7 +12,7 @@ use core::sync::atomic::{
 
 use crate::{
     cost,
-    fast::{self, Step},
+    fast::{self, Entry, Old, Step},
     journal,
     ledger::{self, Mode, Own, Shared},
     process::{self, Charge, Origin, SHADOW},
@@ -61,44 +61,77 @@ pub struct Taken {
 /// Records a new block that `caller` asked for.
 #[inline(always)]
 pub fn allocated(origin: &Origin, new: Allocation, caller: Caller) {
-    match fast::allocated::<FINE>(new) {
-        Step::Done => {}
-        Step::Unsettled => fast::settle_allocation(),
-        Step::Untold(word) => fast::tell_allocation(new.address, word),
-        Step::Captured(slot) => allocated_with_stack(origin, new, slot, caller),
-        Step::Unusual => allocated_carefully(origin, new, caller),
+    match fast::enter_allocation() {
+        Entry::Idle => {}
+        Entry::Counted(slot) => match fast::count_allocation::<FINE>(new, slot) {
+            Step::Behind(_) => allocated_behind(origin, new, caller, slot),
+            step => complete_allocation(origin, step, new, caller),
+        },
+        Entry::Captured(slot) => allocated_with_stack(origin, new, slot, caller),
+        Entry::Unusual => allocated_carefully(origin, new, caller),
     }
 }
 
 #[inline(never)]
+fn allocated_behind(origin: &Origin, new: Allocation, caller: Caller, slot: &'static Slot) {
+    fast::catch_up_allocation(slot, new.size);
+    allocated(origin, new, caller);
+}
+
+#[inline(never)]
 fn allocated_with_stack(origin: &Origin, new: Allocation, slot: &'static Slot, caller: Caller) {
-    match fast::allocated_with_stack::<FINE>(new, slot, caller) {
+    let step = fast::allocation_with_stack::<FINE>(new, slot, caller);
+    complete_allocation(origin, step, new, caller);
+}
+
+#[inline(always)]
+fn complete_allocation(origin: &Origin, step: Step, new: Allocation, caller: Caller) {
+    match step {
         Step::Done => {}
         Step::Unsettled => fast::settle_allocation(),
         Step::Untold(word) => fast::tell_allocation(new.address, word),
-        Step::Captured(_) | Step::Unusual => allocated_carefully(origin, new, caller),
+        Step::Behind(_) | Step::Unusual => allocated_carefully(origin, new, caller),
     }
 }
 
 /// Records that a block is about to be released; `usable` are its usable bytes.
 #[inline(always)]
 pub fn released(origin: &Origin, address: usize, usable: u64) {
-    match fast::released::<FINE>(address, usable) {
-        Step::Done => {}
-        Step::Unsettled => fast::settle_release(),
-        Step::Untold(word) => fast::tell_release(address, word),
-        Step::Captured(slot) => released_with_stack(origin, address, usable, slot),
-        Step::Unusual => released_carefully(origin, address, usable),
+    match fast::enter_release::<FINE>(address) {
+        Entry::Idle => {}
+        Entry::Counted(slot) => match fast::count_release::<FINE>(address, usable, slot) {
+            Step::Behind(size) => released_behind(origin, (address, usable), slot, size),
+            step => complete_release(origin, step, address, usable),
+        },
+        Entry::Captured(slot) => released_with_stack(origin, address, usable, slot),
+        Entry::Unusual => released_carefully(origin, address, usable),
     }
 }
 
 #[inline(never)]
+fn released_behind(
+    origin: &Origin,
+    (address, usable): (usize, u64),
+    slot: &'static Slot,
+    size: u64,
+) {
+    fast::catch_up_release(slot, size);
+    released(origin, address, usable);
+}
+
+#[inline(never)]
 fn released_with_stack(origin: &Origin, address: usize, usable: u64, slot: &'static Slot) {
-    match fast::released_with_stack::<FINE>(address, usable, slot) {
+    let step = fast::release_with_stack::<FINE>(address, usable, slot);
+    complete_release(origin, step, address, usable);
+}
+
+#[inline(always)]
+fn complete_release(origin: &Origin, step: Step, address: usize, usable: u64) {
+    match step {
         Step::Done => {}
         Step::Unsettled => fast::settle_release(),
         Step::Untold(word) => fast::tell_release(address, word),
-        Step::Captured(_) | Step::Unusual => released_carefully(origin, address, usable),
+        Step::Behind(_) | Step::Unusual => released_carefully(origin, address, usable),
     }
 }
 
@@ -115,7 +148,7 @@ pub fn allocated_carefully(origin: &Origin, new: Allocation, caller: Caller) {
         Some(Step::Done) => return,
         Some(Step::Unsettled) => return fast::settle_allocation(),
         Some(Step::Untold(word)) => return fast::tell_allocation(new.address, word),
-        Some(Step::Captured(_) | Step::Unusual) | None => {}
+        Some(Step::Behind(_) | Step::Unusual) | None => {}
     }
     carefully(
         origin,
@@ -134,17 +167,21 @@ fn timed(origin: &Origin, call: impl FnOnce(&'static Slot) -> Step) -> Option<St
 
 #[inline(always)]
 fn usual_allocation<const BITS: u32>(new: Allocation, slot: &'static Slot, caller: Caller) -> Step {
-    match fast::allocated::<BITS>(new) {
-        Step::Captured(_) => fast::allocated_with_stack::<BITS>(new, slot, caller),
-        step => step,
+    match fast::enter_allocation() {
+        Entry::Idle => Step::Done,
+        Entry::Counted(_) => fast::count_allocation::<BITS>(new, slot),
+        Entry::Captured(_) => fast::allocation_with_stack::<BITS>(new, slot, caller),
+        Entry::Unusual => Step::Unusual,
     }
 }
 
 #[inline(always)]
 fn usual_release<const BITS: u32>(address: usize, usable: u64, slot: &'static Slot) -> Step {
-    match fast::released::<BITS>(address, usable) {
-        Step::Captured(_) => fast::released_with_stack::<BITS>(address, usable, slot),
-        step => step,
+    match fast::enter_release::<BITS>(address) {
+        Entry::Idle => Step::Done,
+        Entry::Counted(_) => fast::count_release::<BITS>(address, usable, slot),
+        Entry::Captured(_) => fast::release_with_stack::<BITS>(address, usable, slot),
+        Entry::Unusual => Step::Unusual,
     }
 }
 
@@ -162,7 +199,7 @@ pub fn released_carefully(origin: &Origin, address: usize, usable: u64) {
         Some(Step::Done) => return,
         Some(Step::Unsettled) => return fast::settle_release(),
         Some(Step::Untold(word)) => return fast::tell_release(address, word),
-        Some(Step::Captured(_) | Step::Unusual) | None => {}
+        Some(Step::Behind(_) | Step::Unusual) | None => {}
     }
     vanished(origin, take(address, usable));
 }
@@ -184,11 +221,30 @@ pub fn put_back(taken: Taken) {
 #[inline(never)]
 pub fn moved(origin: &Origin, old: Taken, new: Allocation, caller: Caller) {
     let new = new.told();
+    match usual_move(old, new, caller) {
+        Step::Done => return,
+        Step::Unsettled => return fast::settle_allocation(),
+        Step::Untold(_) | Step::Behind(_) | Step::Unusual => {}
+    }
     carefully(
         origin,
         |session, slot, pulse| relocate::<Own>(session, slot, pulse, old, new, caller),
         |session, slot, pulse| relocate::<Shared>(session, slot, pulse, old, new, caller),
     );
+}
+
+#[inline(always)]
+fn usual_move(old: Taken, new: Allocation, caller: Caller) -> Step {
+    let Taken { address, usable, block: Some(block) } = old else { return Step::Unusual };
+    // An unknown usable size is what the careful way makes good.
+    if usable == UNKNOWN {
+        return Step::Unusual;
+    }
+    let old = Old { address, usable, block };
+    match SHADOW.granule_bits() {
+        COARSE => fast::moved::<COARSE>(old, new, caller),
+        _ => fast::moved::<FINE>(old, new, caller),
+    }
 }
 
 /// Records that resizing to nothing released the block.

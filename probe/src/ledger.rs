@@ -158,7 +158,7 @@ fn add_for<M: Mode>(shared: bool, counter: &AtomicU64, value: u64) {
 
 /// The lazy epoch copy, before a cell's first change since the peak was left.
 #[inline(always)]
-fn keep_peak(slot: &Slot, cell: &Cell) {
+pub fn keep_peak(slot: &Slot, cell: &Cell) {
     let epoch = slot.epoch.load(Relaxed);
     if cell.epoch.load(Relaxed) != epoch {
         copy_cell(cell, epoch);
@@ -213,7 +213,7 @@ fn store_highest(place: &AtomicI64, value: i64) {
 
 /// The first free after a new peak that this thread saw alone.
 #[inline(never)]
-fn leave_peak(session: &Session, slot: &Slot) {
+pub fn leave_peak(session: &Session, slot: &Slot) {
     slot.at_peak.store(0, Relaxed);
     if session.membership.load(Relaxed) == slot.membership.load(Relaxed) {
         Own::add(&session.epoch, 1);

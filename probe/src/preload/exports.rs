@@ -8,7 +8,7 @@ use core::{
 
 use super::{bootstrap, entrances, next, start::ORIGIN};
 use crate::{
-    fast::{self, Step},
+    fast::{self, Entry, Step},
     hook::{self, Allocation},
     session::layout::Slot,
     shadow::COARSE,
@@ -19,8 +19,8 @@ pub type Pointer = *mut c_void;
 
 /// Records a block that the next allocator returned to `caller`, and returns it.
 ///
-/// The usual case is a straight line that ends in a jump; whatever else there is, is reached
-/// by a jump as well, so that the line needs no stack.
+/// Each way is a straight line of its own, reached by a jump, so that none pays for the
+/// registers of another.
 #[inline(always)]
 fn record(block: Pointer, size: usize, caller: Caller) -> Pointer {
     match next::glibc_usable_size(block) {
@@ -31,17 +31,46 @@ fn record(block: Pointer, size: usize, caller: Caller) -> Pointer {
 
 #[inline(always)]
 fn record_usual(block: Pointer, size: usize, usable: u64, caller: Caller) -> Pointer {
-    let new = Allocation { address: block.addr(), size: size as u64, usable };
-    match fast::allocated::<COARSE>(new) {
-        Step::Done => block,
-        Step::Unsettled => settle(block),
-        Step::Untold(word) => tell(block, word),
-        Step::Captured(slot) => record_with_stack(block, size, usable, caller.sp, caller.bp, slot),
-        Step::Unusual => record_carefully(block, size, caller),
+    match fast::enter_allocation() {
+        Entry::Idle => block,
+        Entry::Counted(slot) => record_counted(block, size, usable, caller.sp, caller.bp, slot),
+        Entry::Captured(slot) => record_with_stack(block, size, usable, caller.sp, caller.bp, slot),
+        Entry::Unusual => record_carefully(block, size, caller),
     }
 }
 
-/// The same with the stack: a line that needs more registers than are free.
+#[inline(never)]
+extern "C" fn record_counted(
+    block: Pointer,
+    size: usize,
+    usable: u64,
+    sp: usize,
+    bp: usize,
+    slot: &'static Slot,
+) -> Pointer {
+    let new = Allocation { address: block.addr(), size: size as u64, usable };
+    match fast::count_allocation::<COARSE>(new, slot) {
+        Step::Done => block,
+        Step::Unsettled => settle(block),
+        Step::Untold(word) => tell(block, word),
+        Step::Behind(_) => record_behind(block, size, usable, sp, bp, slot),
+        Step::Unusual => record_carefully(block, size, Caller { sp, bp }),
+    }
+}
+
+#[inline(never)]
+extern "C" fn record_behind(
+    block: Pointer,
+    size: usize,
+    usable: u64,
+    sp: usize,
+    bp: usize,
+    slot: &'static Slot,
+) -> Pointer {
+    fast::catch_up_allocation(slot, size as u64);
+    record_counted(block, size, usable, sp, bp, slot)
+}
+
 #[inline(never)]
 extern "C" fn record_with_stack(
     block: Pointer,
@@ -53,11 +82,11 @@ extern "C" fn record_with_stack(
 ) -> Pointer {
     let caller = Caller { sp, bp };
     let new = Allocation { address: block.addr(), size: size as u64, usable };
-    match fast::allocated_with_stack::<COARSE>(new, slot, caller) {
+    match fast::allocation_with_stack::<COARSE>(new, slot, caller) {
         Step::Done => block,
         Step::Unsettled => settle(block),
         Step::Untold(word) => tell(block, word),
-        Step::Captured(_) | Step::Unusual => record_carefully(block, size, caller),
+        Step::Behind(_) | Step::Unusual => record_carefully(block, size, caller),
     }
 }
 
@@ -69,7 +98,7 @@ fn record_carefully(block: Pointer, size: usize, caller: Caller) -> Pointer {
         let usable = next::usable_size(block).max(size as u64);
         record_fine(Allocation { address: block.addr(), size: size as u64, usable }, caller);
     }
-    block
+    afresh(block)
 }
 
 fn record_fine(new: Allocation, caller: Caller) {
@@ -82,13 +111,20 @@ fn record_fine(new: Allocation, caller: Caller) {
 #[inline(never)]
 fn tell(block: Pointer, word: u64) -> Pointer {
     fast::tell_allocation(block.addr(), word);
-    block
+    afresh(block)
 }
 
 #[inline(never)]
 fn settle(block: Pointer) -> Pointer {
     fast::settle_allocation();
-    block
+    afresh(block)
+}
+
+/// The same block, which the compiler does not know to be the same: else the straight lines
+/// would keep it for themselves, and call what they can jump to.
+#[inline(always)]
+fn afresh(block: Pointer) -> Pointer {
+    core::hint::black_box(block)
 }
 
 /// What a block's size, its caller's registers and its address come to, behind the call of the
@@ -161,22 +197,38 @@ pub unsafe extern "C" fn calloc(count: usize, bytes: usize) -> Pointer {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn free(block: Pointer) {
     let Some(usable) = next::glibc_usable_size(block) else { return free_carefully(block) };
-    match fast::released::<COARSE>(block.addr(), usable) {
+    match fast::enter_release::<COARSE>(block.addr()) {
+        Entry::Idle => next::free(block),
+        Entry::Counted(slot) => free_counted(block, usable, slot),
+        Entry::Captured(slot) => free_with_stack(block, usable, slot),
+        Entry::Unusual => free_carefully(block),
+    }
+}
+
+#[inline(never)]
+fn free_counted(block: Pointer, usable: u64, slot: &'static Slot) {
+    match fast::count_release::<COARSE>(block.addr(), usable, slot) {
         Step::Done => next::free(block),
         Step::Unsettled => settle_and_free(block),
         Step::Untold(word) => tell_and_free(block, word),
-        Step::Captured(slot) => free_with_stack(block, usable, slot),
+        Step::Behind(size) => free_behind(block, usable, slot, size),
         Step::Unusual => free_carefully(block),
     }
 }
 
 #[inline(never)]
+fn free_behind(block: Pointer, usable: u64, slot: &'static Slot, size: u64) {
+    fast::catch_up_release(slot, size);
+    free_counted(block, usable, slot);
+}
+
+#[inline(never)]
 fn free_with_stack(block: Pointer, usable: u64, slot: &'static Slot) {
-    match fast::released_with_stack::<COARSE>(block.addr(), usable, slot) {
+    match fast::release_with_stack::<COARSE>(block.addr(), usable, slot) {
         Step::Done => next::free(block),
         Step::Unsettled => settle_and_free(block),
         Step::Untold(word) => tell_and_free(block, word),
-        Step::Captured(_) | Step::Unusual => free_carefully(block),
+        Step::Behind(_) | Step::Unusual => free_carefully(block),
     }
 }
 

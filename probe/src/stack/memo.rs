@@ -93,21 +93,22 @@ impl Memo {
             }
         }
         // SAFETY: as above.
-        unsafe { self.find_in(set, tag, address, (caller, bounds)) }
+        unsafe { self.find_in(caller, bounds) }
     }
 
-    /// Looks at the other entries of a set.
+    /// Looks at all entries of a set. Takes what [`find`](Self::find) takes, so that it is
+    /// reached by a jump, and `find` keeps nothing for it.
     ///
     /// # Safety
-    /// As for [`find`](Self::find).
+    /// As for `find`.
     #[inline(never)]
-    unsafe fn find_in(
-        &self,
-        set: usize,
-        tag: u32,
-        address: u64,
-        (caller, bounds): (Caller, &Stretch),
-    ) -> Option<Hit> {
+    unsafe fn find_in(&self, caller: Caller, bounds: &Stretch) -> Option<Hit> {
+        // SAFETY: at the stack pointer stands the return address; the rest is upheld by the
+        // caller.
+        let (address, (set, tag)) = unsafe {
+            let address = with_exposed_provenance::<u64>(caller.sp).read();
+            (address, self.set_of(address, caller.sp, bounds))
+        };
         let ways = &self.index[set * WAYS..][..WAYS];
         let of_tag = |way: &usize| (ways[*way].get() ^ tag) < ARENA as u32;
         (0..WAYS).filter(of_tag).find_map(|way| {

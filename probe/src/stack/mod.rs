@@ -46,7 +46,10 @@ pub use memo::Hit;
 pub use modules::{prepare, unloaded, verify};
 pub use thread::{ThreadStacks, attach, refresh};
 
-use crate::session::layout::{Cell, Slot, capture};
+use crate::{
+    ledger,
+    session::layout::{Cell, Slot, capture},
+};
 
 /// The registers at the entry of an allocation function: the stack pointer leads to the
 /// return address.
@@ -88,6 +91,24 @@ pub unsafe fn recall(slot: &Slot, caller: Caller) -> Option<Hit> {
     let stacks = unsafe { &*thread::of(slot) };
     // SAFETY: upheld by the caller.
     unsafe { stacks.recall(caller) }
+}
+
+/// The stack of a caller that the memo does not know, and its cell, for a slot as
+/// [`recall`] wants it; of a stack that cannot be kept, what goes without.
+#[cold]
+#[inline(never)]
+pub fn walk(slot: &'static Slot, caller: Caller) -> Hit {
+    let window_id = ledger::window_id(slot);
+    let site = site_of(slot, Some(caller), window_id);
+    Hit { id: site.id, cell: site.cell.map_or(&slot.loose, |site| site.cell) }
+}
+
+/// The cell in which the release of a block counts, for a slot as [`recall`] wants it.
+#[cold]
+#[inline(never)]
+pub fn own_cell_of_release(slot: &'static Slot, id: u32) -> &'static Cell {
+    let site = cell_of_release(slot, id, ledger::window_id(slot));
+    site.map_or(&slot.loose, |site| site.cell)
 }
 
 /// The site of an allocation, in any case there is.
