@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  hints   tag of a return address | distance of the next one
-//!  index   512 sets of 8: tag | position          recent: the way of a set that was right last
+//!  index   2048 sets of 8: tag | position          recent: the way of a set that was right last
 //!  arena   ┌ address ┬ sp ┬ rbp ┬ mask ┬ end ┬ id, words ┬ cell ┬ values: n ┬ distances: n / 4 ┐ …
 //! ```
 //!
@@ -20,10 +20,10 @@ use core::{cell::Cell as Place, ptr::with_exposed_provenance};
 use super::{Caller, bounds::Stretch, walk::Word};
 use crate::session::layout::Cell;
 
-const SETS: usize = 512;
+const SETS: usize = 2048;
 const WAYS: usize = 8;
-const POSITION_BITS: u32 = 17;
-/// Words of the arena: 1 MiB, of which what is used takes memory.
+const POSITION_BITS: u32 = 19;
+/// Words of the arena: 4 MiB, of which what is used takes memory.
 pub const ARENA: usize = 1 << POSITION_BITS;
 /// Words before the values of an entry.
 const HEAD: usize = 7;
@@ -66,7 +66,7 @@ fn hint_tag(first: u64) -> u32 {
 /// Set, and what stands before the position in the index.
 #[inline(always)]
 fn spread(hash: u64) -> (usize, u32) {
-    ((hash >> 55) as usize % SETS, (hash >> 22) as u32 & !(ARENA as u32 - 1))
+    ((hash >> 53) as usize % SETS, (hash >> 22) as u32 & !(ARENA as u32 - 1))
 }
 
 impl Memo {
@@ -268,10 +268,21 @@ impl Memo {
 
     /// Forgets all stacks.
     pub fn forget(&mut self) {
-        self.index.iter().for_each(|place| place.set(0));
-        self.hints.iter().for_each(|place| place.set(0));
+        // Nothing was entered since: there is nothing to clear.
+        if self.used == HEAD {
+            return;
+        }
+        if self.used != 0 {
+            self.clear();
+        }
         // Position 0 is what an empty place of the index leads to.
         self.used = HEAD;
+    }
+
+    #[cold]
+    fn clear(&self) {
+        self.index.iter().for_each(|place| place.set(0));
+        self.hints.iter().for_each(|place| place.set(0));
     }
 }
 
