@@ -89,7 +89,8 @@ pub fn enter_allocation() -> Entry {
 pub fn enter_release<const BITS: u32>(address: usize) -> Entry {
     let pulse = process::pulse();
     if pulse & FLAGS != flag::TRACING {
-        let idle = pulse & flag::TRACING == 0 && holds_none::<BITS>(address);
+        let idle =
+            pulse & flag::TRACING == 0 && (pulse & flag::ASIDE != 0 || holds_none::<BITS>(address));
         return if idle { Entry::Idle } else { Entry::Unusual };
     }
     enter(pulse)

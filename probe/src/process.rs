@@ -103,6 +103,9 @@ pub struct Origin {
 /// The pulse of a process without a session; no gate opens at it.
 static NO_PULSE: AtomicU64 = AtomicU64::new(u64::MAX);
 
+/// The pulse of a process that will get no session: nothing is traced.
+static ASIDE_PULSE: AtomicU64 = AtomicU64::new(flag::ASIDE);
+
 /// The pulse of the session memory, or, without one, a value that no gate has.
 #[inline(always)]
 pub fn pulse() -> u64 {
@@ -171,6 +174,9 @@ fn claim(origin: &Origin) -> bool {
     tls::set_state(tls::State::Claiming);
     let ready = claim_session(origin).is_some();
     tls::set_state(tls::State::None);
+    if !ready {
+        follow_pulse(&ASIDE_PULSE);
+    }
     WIPED.state.store(if ready { READY } else { ASIDE }, Release);
     ready
 }
@@ -197,9 +203,13 @@ fn claim_session(origin: &Origin) -> Option<()> {
     unsafe { *KEPT.0.get() = Some((memory, session)) };
     WIPED.session.store(core::ptr::from_ref(session).cast_mut(), Relaxed);
     WIPED.header.store(core::ptr::from_ref(memory.header()).cast_mut(), Release);
-    let pulse = core::ptr::from_ref(&memory.header().pulse).expose_provenance();
-    WIPED.pulse.store(pulse.wrapping_sub(opaque_address(&NO_PULSE)), Release);
+    follow_pulse(&memory.header().pulse);
     Some(())
+}
+
+fn follow_pulse(pulse: &AtomicU64) {
+    let at = core::ptr::from_ref(pulse).expose_provenance();
+    WIPED.pulse.store(at.wrapping_sub(opaque_address(&NO_PULSE)), Release);
 }
 
 /// Maps the memory and sets up what is set up once in the life of a program.

@@ -57,6 +57,8 @@ pub mod flag {
     /// Beside [`FEED`]: events go to the journals, whose writers wait for room while somebody
     /// reads.
     pub const LOSSLESS: u64 = 16;
+    /// In no session: the process has none, and will get none.
+    pub const ASIDE: u64 = 1 << 15;
     /// One bit for each clear: `pulse & CLEARS`.
     pub const CLEARS: u64 = 0xFFFF_0000;
     /// What a clear adds to the pulse.
