@@ -15,7 +15,7 @@ use super::{
     lock::Guarded,
     modules::{self, Object},
     rules::{self, Rule},
-    tables::{self, Space},
+    tables,
 };
 use crate::{
     process::Charge,
@@ -63,14 +63,15 @@ struct Known {
 struct Book {
     place: Option<Place>,
     objects: [Option<Known>; MODULES],
-    space: Space,
+    /// A module's path while it is looked at; stacks may be small.
+    path: [u8; MODULE_PATH],
 }
 
 // SAFETY: the pointers are to memory that only whoever holds the lock uses.
 unsafe impl Send for Book {}
 
 static BOOK: Guarded<Book> =
-    Guarded::new(Book { place: None, objects: [None; MODULES], space: Space::new() });
+    Guarded::new(Book { place: None, objects: [None; MODULES], path: [0; MODULE_PATH] });
 
 /// The lookup and the node chunks of the present session, for readers without the lock.
 static LOOKUP: AtomicPtr<Lookup> = AtomicPtr::new(null_mut());
@@ -109,7 +110,7 @@ pub fn find_rule(address: usize) -> Rule {
     let Some(object) = modules::find(address - 1) else { return Rule::end(0) };
     BOOK.with(|book| {
         let module = book.module_of(&object);
-        let rule = tables::rule_at(address, &object, module, &mut book.space);
+        let rule = tables::rule_at(address, &object, module);
         rules::remember(address, rule);
         rule
     })
@@ -196,7 +197,7 @@ impl Book {
         self.place = Some(place);
         let known = (OBJECTS.load(Relaxed) as usize).min(MODULES);
         for index in 0..known {
-            place.describe(index, self.objects[index].map(|known| known.object));
+            place.describe(index, self.objects[index].map(|known| known.object), &mut self.path);
         }
         table.modules.store(known as u32, Release);
         // The first id of a window stands for everything that has no stack.
@@ -216,8 +217,10 @@ impl Book {
         }
         let Some(place) = self.place else { return 0 };
         // A library that comes back, wherever to, is what it was.
+        let Book { objects, path, .. } = self;
         let again = (0..count).find(|&index| {
-            self.objects[index].is_some_and(|known| !known.is_here) && place.tells_of(index, object)
+            objects[index].is_some_and(|known| !known.is_here)
+                && place.tells_of(index, object, path)
         });
         let index = again.unwrap_or(count);
         if index >= MODULES {
@@ -226,7 +229,7 @@ impl Book {
         self.objects[index] = Some(Known { object: *object, is_here: true });
         BIASES[index + 1].store(object.bias as u64, Relaxed);
         if again.is_none() {
-            place.describe(index, Some(*object));
+            place.describe(index, Some(*object), &mut self.path);
             OBJECTS.store(index as u32 + 1, Relaxed);
             place.table.modules.store(index as u32 + 1, Release);
         }
@@ -319,10 +322,9 @@ impl Place {
     }
 
     /// Writes what is known of an object under its number.
-    fn describe(&self, index: usize, object: Option<Object>) {
+    fn describe(&self, index: usize, object: Option<Object>, room: &mut [u8]) {
         let Some(object) = object else { return };
-        let mut room = [0; MODULE_PATH];
-        let path = modules::path(&object, &mut room);
+        let path = modules::path(&object, room);
         let build_id = modules::build_id(&object);
         let Some(offset) = self.module_room(path.len()) else { return };
         // SAFETY: a record is made of atomics alone.
@@ -347,14 +349,13 @@ impl Place {
     }
 
     /// Whether the record under a number has the path and the build id of an object.
-    fn tells_of(&self, index: usize, object: &Object) -> bool {
+    fn tells_of(&self, index: usize, object: &Object, room: &mut [u8]) -> bool {
         let offset = self.table.module_records[index].load(Relaxed);
         // SAFETY: a record is made of atomics alone.
         let Some(record) = (unsafe { self.memory.get::<ModuleRecord>(offset) }) else {
             return false;
         };
-        let mut room = [0; MODULE_PATH];
-        let path = modules::path(object, &mut room);
+        let path = modules::path(object, room);
         let build_id = modules::build_id(object);
         let text = offset + size_of::<ModuleRecord>() as u64;
         let same = |(at, byte): (usize, &u8)| {

@@ -34,6 +34,7 @@ mod intern;
 mod lock;
 mod memo;
 mod modules;
+mod rows;
 mod rules;
 mod tables;
 mod thread;

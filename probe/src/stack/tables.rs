@@ -1,41 +1,20 @@
 //! From `.eh_frame` to a [`Rule`]: what compilers emit for every function, in the form that two
 //! kinds of rules cover for all but one row in some thousands. Cold: once an address.
 
-use gimli::{
-    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, NativeEndian, Pointer, Register,
-    RegisterRule, UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow, X86_64,
-};
+use gimli::{BaseAddresses, EhFrame, EhFrameHdr, NativeEndian, Pointer, UnwindSection, X86_64};
 
 use super::{
     modules::Object,
+    rows::{self, Begin, Bytes, Row, Saved},
     rules::{Kind, Rule},
 };
 
-type Bytes = EndianSlice<'static, NativeEndian>;
-
-/// Room for the rows of one function, without an allocator.
-struct Fixed;
-
-impl UnwindContextStorage<usize> for Fixed {
-    type Rules = [(Register, RegisterRule<usize>); 32];
-    type Stack = [UnwindTableRow<usize, Self>; 4];
-}
-
-/// Working space: some kilobytes, which a thread's stack may not have.
-pub struct Space(Option<UnwindContext<usize, Fixed>>);
-
-impl Space {
-    pub const fn new() -> Space {
-        Space(None)
-    }
-}
-
 /// The rule at an address behind a call in `object`, whose number is `module`.
-pub fn rule_at(address: usize, object: &Object, module: u64, space: &mut Space) -> Rule {
-    rule(address as u64 - 1, object, module, space).unwrap_or(Rule::end(module))
+pub fn rule_at(address: usize, object: &Object, module: u64) -> Rule {
+    rule(address as u64 - 1, object, module).unwrap_or(Rule::end(module))
 }
 
-fn rule(address: u64, object: &Object, module: u64, space: &mut Space) -> Option<Rule> {
+fn rule(address: u64, object: &Object, module: u64) -> Option<Rule> {
     let header = bytes(object.eh_frame, object.end)?;
     let bases = BaseAddresses::default().set_eh_frame_hdr(object.eh_frame as u64);
     let header = EhFrameHdr::new(header, NativeEndian).parse(&bases, 8).ok()?;
@@ -51,40 +30,37 @@ fn rule(address: u64, object: &Object, module: u64, space: &mut Space) -> Option
     if function.is_signal_trampoline() {
         return Rule::new(Kind::Signal, module, 0, None);
     }
-    let context = space.0.get_or_insert_with(UnwindContext::new_in);
-    let row = function.unwind_info_for_address(&frames, &bases, context, address).ok()?;
-    of_row(row, module, &frames, function.cie().encoding())
+    let row = rows::row_at(&function, &frames, &bases, address)?;
+    of_row(&row, module, &frames, function.cie().encoding())
 }
 
 fn of_row(
-    row: &UnwindTableRow<usize, Fixed>,
+    row: &Row,
     module: u64,
     frames: &EhFrame<Bytes>,
     encoding: gimli::Encoding,
 ) -> Option<Rule> {
-    let (kind, offset) = match row.cfa() {
-        CfaRule::RegisterAndOffset { register: X86_64::RSP, offset } => {
-            (Kind::StackPointer, *offset)
-        }
-        CfaRule::RegisterAndOffset { register: X86_64::RBP, offset } => {
-            (Kind::BasePointer, *offset)
-        }
-        CfaRule::Expression(expression) => {
+    let (kind, offset) = match row.begin {
+        Begin::Register(X86_64::RSP, offset) => (Kind::StackPointer, offset),
+        Begin::Register(X86_64::RBP, offset) => (Kind::BasePointer, offset),
+        Begin::Expression(expression) => {
             (Kind::Indirect, indirect(&expression.get(frames).ok()?.0, encoding)?)
         }
-        CfaRule::RegisterAndOffset { .. } => return None,
+        Begin::Register(..) => return None,
     };
-    let Some(RegisterRule::Offset(-8)) = row.register(X86_64::RA) else { return None };
-    let saved = match row.register(X86_64::RBP) {
-        Some(RegisterRule::Offset(at)) => Some(at),
-        Some(RegisterRule::Expression(expression)) => {
+    if row.back != Saved::At(-8) {
+        return None;
+    }
+    let saved = match row.base {
+        Saved::At(at) => Some(at),
+        Saved::Expression(expression) => {
             // Of a function that realigns its stack: saved where `rbp` points.
             let at = plain(&expression.get(frames).ok()?.0, encoding)?;
             return (kind == Kind::Indirect && at == 0)
                 .then(|| Rule::new(kind, module, offset, Some(REALIGNED)))
                 .flatten();
         }
-        _ => None,
+        Saved::Elsewhere => None,
     };
     Rule::new(kind, module, offset, saved)
 }
