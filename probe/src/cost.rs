@@ -47,7 +47,7 @@ pub fn timed(slot: &Slot, call: impl FnOnce() -> Step) -> Option<Step> {
     let step = call();
     let ended = sys::cycles();
     if !matches!(step, Step::Unusual) {
-        note(slot, (ended - begun).saturating_sub(begun - before));
+        note(slot, ended.saturating_sub(begun).saturating_sub(begun.saturating_sub(before)));
     }
     Some(step)
 }

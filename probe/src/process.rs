@@ -17,7 +17,7 @@ use core::{
     cell::UnsafeCell,
     ptr::{null_mut, with_exposed_provenance},
     sync::atomic::{
-        AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
+        AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
 };
@@ -238,10 +238,9 @@ fn place(memory: &Memory) -> Option<&'static Session> {
 }
 
 fn introduce(session: &Session, parent: Option<&Session>, origin: &Origin, memory: &Memory) {
-    // SAFETY: these calls have no preconditions.
-    let (pid, parent_pid) = unsafe { (libc::getpid(), libc::getppid()) };
-    session.pid.store(pid as u32, Relaxed);
-    session.parent.store(parent_pid as u32, Relaxed);
+    let (pid, parent_pid) = numbers(parent);
+    session.pid.store(pid, Relaxed);
+    session.parent.store(parent_pid, Relaxed);
     session.started_ns.store(sys::monotonic_ns(), Relaxed);
     session.started_counter.store(sys::cycles(), Relaxed);
     let clears = memory.header().pulse.load(Relaxed) & flag::CLEARS;
@@ -267,6 +266,26 @@ fn introduce(session: &Session, parent: Option<&Session>, origin: &Origin, memor
     }
     let kind = if parent.is_some() { entry::FORK } else { origin.entry };
     session.entry.store(kind, Release);
+}
+
+/// The process's number and its parent's, as whoever looks at the session knows them.
+fn numbers(parent: Option<&Session>) -> (u32, u32) {
+    /// The process is in a world of numbers of its own.
+    static APART: AtomicBool = AtomicBool::new(false);
+    let above = parent.map_or(0, |parent| parent.pid.load(Relaxed));
+    if !sys::may_ask() {
+        // fork has written the child's number there.
+        return (tls::thread_id(), above);
+    }
+    // SAFETY: these calls have no preconditions.
+    let (own, inner_above) = unsafe { (libc::getpid() as u32, libc::getppid() as u32) };
+    // The first process of a world has no parent in it.
+    if parent.is_some() && inner_above != 0 && !APART.load(Relaxed) {
+        return (own, inner_above);
+    }
+    let outer = sys::outer_pid().unwrap_or(own);
+    APART.store(outer != own, Relaxed);
+    (outer, if parent.is_some() { above } else { inner_above })
 }
 
 /// Where the ids of a child of `parent` start; what it inherits is noted on the way.

@@ -1,6 +1,59 @@
 //! The few things the hooks need of the system, none of which allocates or takes a lock.
+//!
+//! A program may lock itself in, with a list of system calls that it may still make; any other
+//! is its death. What its own allocator needs, to map memory, is on the list or it could not go
+//! on; nothing else is asked for from then on, and what that would have told is left unknown.
 
-use core::ptr::null_mut;
+use core::{
+    ptr::null_mut,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+};
+
+/// How much the program has locked itself in.
+static LOCKED_IN: AtomicU32 = AtomicU32::new(0);
+#[cfg(memtop_preload)]
+const LISTED: u32 = 1;
+const STRICT: u32 = 2;
+
+/// The program is about to make whatever is not on its list its death; or, when `strict`, all
+/// but reading, writing and ending.
+#[cfg(memtop_preload)]
+pub fn lock_in(strict: bool) {
+    LOCKED_IN.fetch_max(if strict { STRICT } else { LISTED }, Relaxed);
+    if strict {
+        set_timeless(true);
+    }
+}
+
+/// The processor's counter has been taken away; reading it is death, and so is asking the clock,
+/// which reads it too.
+static TIMELESS: AtomicBool = AtomicBool::new(false);
+
+/// The program is about to have its counter taken away, or given back.
+#[cfg(memtop_preload)]
+pub fn set_timeless(timeless: bool) {
+    TIMELESS.store(timeless, Relaxed);
+}
+
+/// Whether system calls may be made that are not the allocator's own.
+pub fn may_ask() -> bool {
+    LOCKED_IN.load(Relaxed) == 0
+}
+
+fn may_map() -> bool {
+    LOCKED_IN.load(Relaxed) != STRICT
+}
+
+/// The number of this process in the world of who looks at it, which is where `/proc` comes
+/// from; a program may be in one of its own, where others have its number.
+pub fn outer_pid() -> Option<u32> {
+    let mut room = [0u8; 16];
+    // SAFETY: `room` is writable for its length, and the path is a C string.
+    let length =
+        unsafe { libc::readlink(c"/proc/self".as_ptr(), room.as_mut_ptr().cast(), room.len()) };
+    let digits = room.get(..usize::try_from(length).ok()?)?;
+    str::from_utf8(digits).ok()?.parse().ok()
+}
 
 /// Puts `errno` back when dropped: a hook must leave it as the allocator set it.
 pub struct KeepErrno(i32);
@@ -20,16 +73,22 @@ impl Drop for KeepErrno {
     }
 }
 
-/// `CLOCK_MONOTONIC`, nanoseconds.
+/// `CLOCK_MONOTONIC`, nanoseconds; 0 where it may not be asked.
 pub fn monotonic_ns() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    if TIMELESS.load(Relaxed) {
+        return 0;
+    }
     // SAFETY: `time` is a valid place for the answer.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// The processor's cycle counter, which runs at a steady rate.
+/// The processor's cycle counter, which runs at a steady rate; 0 where it may not be read.
 pub fn cycles() -> u64 {
+    if TIMELESS.load(Relaxed) {
+        return 0;
+    }
     // SAFETY: every x86-64 processor has the counter.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
@@ -37,6 +96,9 @@ pub fn cycles() -> u64 {
 /// Sleeps until [`wake`] is called for the word, unless it holds something else than
 /// `expected`, for at most so long. False when the system will not do that.
 pub fn sleep_on(word: *const u32, expected: u32, at_most_ns: u64) -> bool {
+    if !may_ask() {
+        return false;
+    }
     let time = libc::timespec {
         tv_sec: (at_most_ns / 1_000_000_000) as i64,
         tv_nsec: (at_most_ns % 1_000_000_000) as i64,
@@ -50,6 +112,9 @@ pub fn sleep_on(word: *const u32, expected: u32, at_most_ns: u64) -> bool {
 
 /// Wakes everyone, in whatever process, who sleeps on the word.
 pub fn wake(word: *const u32) {
+    if !may_ask() {
+        return;
+    }
     // SAFETY: the kernel checks the address of the word.
     unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE, i32::MAX) };
 }
@@ -58,13 +123,18 @@ pub fn wake(word: *const u32) {
 pub fn map_private(bytes: usize) -> Option<*mut u8> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     let protection = libc::PROT_READ | libc::PROT_WRITE;
+    if !may_map() {
+        return None;
+    }
     // SAFETY: a fresh mapping at an address of the kernel's choice touches nothing of ours.
     let base = unsafe { libc::mmap(null_mut(), bytes, protection, flags, -1, 0) };
     if base == libc::MAP_FAILED {
         return None;
     }
-    // SAFETY: the range was just mapped.
-    unsafe { libc::madvise(base, bytes, libc::MADV_DONTDUMP) };
+    if may_ask() {
+        // SAFETY: the range was just mapped.
+        unsafe { libc::madvise(base, bytes, libc::MADV_DONTDUMP) };
+    }
     Some(base.cast())
 }
 
@@ -73,6 +143,8 @@ pub fn map_private(bytes: usize) -> Option<*mut u8> {
 /// # Safety
 /// The range was mapped by `map_private` and nothing refers to it.
 pub unsafe fn unmap(base: *mut u8, bytes: usize) {
-    // SAFETY: upheld by the caller.
-    unsafe { libc::munmap(base.cast(), bytes) };
+    if may_map() {
+        // SAFETY: upheld by the caller.
+        unsafe { libc::munmap(base.cast(), bytes) };
+    }
 }

@@ -50,6 +50,10 @@ pub fn prepare() {
 
 /// Once a process: a child of a raw fork has its parent's thread id in its control block.
 pub fn look_for_id() {
+    // Where nothing may be asked, the parent's knowledge has to do.
+    if !sys::may_ask() {
+        return;
+    }
     TID_IN_TCB.store(u32::from(tls::thread_id_is_known()), Relaxed);
 }
 
@@ -179,7 +183,7 @@ unsafe extern "C" fn ended(slot: *mut libc::c_void) {
 }
 
 fn thread_id() -> u32 {
-    if TID_IN_TCB.load(Relaxed) != 0 {
+    if TID_IN_TCB.load(Relaxed) != 0 || !sys::may_ask() {
         return tls::thread_id();
     }
     // SAFETY: gettid has no preconditions.

@@ -142,6 +142,10 @@ fn processes_in_a_world_of_their_own_keep_their_books() {
     }
     let (said, readings) = check(&["world"]);
     exactly(&said, &readings);
+    // They are known by the numbers that they have where the session is read.
+    assert!(readings.iter().all(|one| one.pid > 2));
+    let parents = [readings[1].parent, readings[2].parent];
+    assert_eq!(parents, [readings[0].pid, readings[1].pid]);
     let own: Vec<_> = readings.iter().map(Totals::of_programs_own).collect();
     assert_eq!(own.iter().map(|one| one.allocations).collect::<Vec<_>>(), [100, 100, 1]);
 }

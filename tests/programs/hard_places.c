@@ -86,6 +86,24 @@ __attribute__((noinline)) static void at_depth(int depth) {
     __asm__ volatile("");
 }
 
+/* Deeper than the program has been before, by many pages. */
+__attribute__((noinline)) static void far_down(int depth) {
+    volatile char room[2000];
+    room[depth] = 1;
+    if (depth > 0) far_down(depth - 1);
+    else work(30);
+    room[depth] += 2;
+}
+
+/* Much that lives at once. */
+static void grow(void) {
+    static void *held[40000];
+    for (int i = 0; i < 40000; i++)
+        if (!(held[i] = malloc(SMALL))) fail("malloc");
+    for (int i = 0; i < 40000; i++) free(held[i]);
+    truth.allocations += 40000, truth.frees += 40000;
+}
+
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static void *on_a_small_stack(void *argument) {
     pthread_mutex_lock(&turn);
@@ -151,7 +169,7 @@ static void strict(void) {
     for (int i = 0; i < 3000; i++) free(held[i]);
     truth.allocations += 3001, truth.frees += 3000;
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0)) fail("seccomp");
-    at_depth(20);
+    far_down(20);
     for (int i = 0; i < 1000; i++) held[i] = malloc(SMALL);
     for (int i = 0; i < 1000; i++) free(held[i]);
     truth.allocations += 1000, truth.frees += 1000;
@@ -178,13 +196,15 @@ static void nowhere(const char *folder) {
     small_stacks(4);
 }
 
-/* Its children are number 1 and 2 in a world of their own. */
-static void in_a_world_of_its_own(void) {
+/* Its children are number 1 and 2 in a world of their own, and one lives for a while. */
+static void in_a_world_of_its_own(useconds_t while_ms) {
     if (unshare(CLONE_NEWPID | CLONE_NEWNS)) fail("unshare");
     pid_t child = fork();
     if (child == 0) {
         if (getpid() != 1) fail("not the first");
-        work(100);
+        work(50);
+        usleep(while_ms * 1000);
+        work(50);
         pid_t second = fork();
         if (second == 0) {
             free(malloc(LARGE));
@@ -264,10 +284,10 @@ int main(int count, char **arguments) {
     else if (!strcmp(place, "little_space")) little_space();
     else if (!strcmp(place, "small_stacks")) small_stacks(atoi(more));
     else if (!strcmp(place, "handler_stack")) handler_stack();
-    else if (!strcmp(place, "filtered")) filtered(), work(20000), at_depth(50);
+    else if (!strcmp(place, "filtered")) filtered(), work(20000), grow(), far_down(50);
     else if (!strcmp(place, "strict")) strict();
     else if (!strcmp(place, "nowhere")) nowhere(more);
-    else if (!strcmp(place, "world")) in_a_world_of_its_own();
+    else if (!strcmp(place, "world")) in_a_world_of_its_own((useconds_t)atoi(more));
     else if (!strcmp(place, "again")) again(arguments, atoi(more));
     else if (!strcmp(place, "titled")) titled(arguments);
     else if (!strcmp(place, "daemon")) daemonised(more);

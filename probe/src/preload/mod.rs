@@ -7,6 +7,7 @@ mod exports;
 mod locking;
 mod next;
 mod relocations;
+mod sandbox;
 mod scope;
 mod start;
 mod unloading;

@@ -6,7 +6,7 @@ use core::{
     slice,
 };
 
-use super::{next, unloading};
+use super::{next, sandbox, unloading};
 use crate::{
     process::{self, Origin},
     session::{
@@ -40,6 +40,7 @@ static START: extern "C" fn(c_int, *const *const c_char) = start;
 extern "C" fn start(count: c_int, arguments: *const *const c_char) {
     next::prepare();
     unloading::prepare();
+    sandbox::prepare();
     let _ = thread::find_place(&ORIGIN);
     if process::header().is_null() || arguments.is_null() || count < 1 {
         return;

@@ -92,6 +92,9 @@ impl Bounds {
 /// before it finds that what it is to do with it makes no sense.
 fn is_readable(page: usize) -> bool {
     const NO_SUCH_CHANGE: i32 = -1;
+    if !crate::sys::may_ask() {
+        return false;
+    }
     let _errno = crate::sys::KeepErrno::new();
     // SAFETY: the kernel checks the address, and changes nothing for a change it does not know.
     let answer =

@@ -9,6 +9,8 @@ use core::{
     },
 };
 
+use crate::sys;
+
 /// Turns without the processor being given up, and turns in all. A holder that was put off its
 /// processor comes back within a few of the latter; one that left a signal handler by a jump
 /// never does.
@@ -47,7 +49,7 @@ impl<T> Guarded<T> {
                 return true;
             }
             match turn {
-                ..SPINS => spin_loop(),
+                _ if turn < SPINS || !sys::may_ask() => spin_loop(),
                 _ => {
                     // SAFETY: no preconditions.
                     unsafe { libc::sched_yield() };

@@ -22,6 +22,7 @@ use crate::{
         control,
         stacks::{BUILD_ID, MODULES},
     },
+    sys,
 };
 
 /// An object as the loader has it.
@@ -151,6 +152,9 @@ pub fn path<'a>(object: &Object, room: &'a mut [u8]) -> &'a [u8] {
         let length = name.len().min(room.len());
         room[..length].copy_from_slice(&name[..length]);
         return &room[..length];
+    }
+    if !sys::may_ask() {
+        return &[];
     }
     let link = c"/proc/self/exe";
     // SAFETY: `room` is writable for its length, and the path is a C string.
