@@ -137,8 +137,9 @@ pub struct TraceOptions {
     /// are marked as cut [default: 128].
     #[arg(long, value_name = "N", env = "MEMTOP_DEPTH", hide_env = true, value_parser = clap::value_parser!(u32).range(1..=512))]
     pub depth: Option<u32>,
-    /// Record every allocation and free.
-    #[arg(long, env = "MEMTOP_EVENTS", hide = true, value_parser = FalseyValueParser::new())]
+    /// Record every allocation and free as well, so that nothing is missing: a thread waits for
+    /// memtop where it must, while memtop is there.
+    #[arg(long, env = "MEMTOP_EVENTS", hide_env = true, value_parser = FalseyValueParser::new())]
     pub events: bool,
 }
 

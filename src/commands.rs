@@ -9,7 +9,7 @@ use clap::CommandFactory;
 
 use crate::{
     Error,
-    cli::{Cli, Command, DumpOptions, TraceOptions},
+    cli::{Cli, Command, DumpOptions},
     doctor, export,
     keeper::server,
     launch, recording, report,
@@ -22,12 +22,8 @@ use crate::{
 pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         None => launch::choose(),
-        Some(Command::Run(options)) => {
-            check_built("run", &options.trace)?;
-            launch::run(&options)
-        }
+        Some(Command::Run(options)) => launch::run(&options),
         Some(Command::Record(options)) => {
-            check_built("record", &options.trace)?;
             if options.pid.is_some() {
                 return not_built("memtop record --pid");
             }
@@ -53,14 +49,6 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
 
 fn not_built(what: &str) -> Result<ExitCode, Error> {
     Err(Error::not_built(what))
-}
-
-/// Refuses the tracing options that parse but do nothing yet.
-fn check_built(command: &str, trace: &TraceOptions) -> Result<(), Error> {
-    match trace.events {
-        true => Err(Error::not_built(format!("memtop {command} --events"))),
-        false => Ok(()),
-    }
 }
 
 /// The manual page: memtop, then each command with its options.

@@ -50,6 +50,7 @@ fn launch_options(trace: &TraceOptions, program: &[OsString]) -> Options {
         tick: trace.tick,
         tracer_limit: trace.max_tracer_memory,
         frames: frames(trace),
+        events: trace.events,
         ..Options::new(program.to_vec())
     }
 }

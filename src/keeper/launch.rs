@@ -50,6 +50,8 @@ pub struct Options {
     pub tracer_limit: Option<u64>,
     /// Frames of a stack to keep; 0 = no stacks.
     pub frames: u32,
+    /// Whether every allocation and free is recorded.
+    pub events: bool,
     /// Where the keeper records to from the start.
     pub output: Option<Output>,
     /// The preload library, where it is not to be the one that memtop carries.
@@ -66,6 +68,7 @@ impl Options {
             tick: Duration::from_millis(100),
             tracer_limit: None,
             frames: FRAMES,
+            events: false,
             output: None,
             library: std::env::var_os("MEMTOP_PRELOAD_SO").map(PathBuf::from),
         }

@@ -7,7 +7,7 @@
 //!              ┌ preflight ─ launch ─ preload_file        before the start
 //!  record ─────┤
 //!              ├ watch ── clock, processes, history       while it runs
-//!  server ─────┼ recording ── output, queue               where that was asked for
+//!  server ─────┼ recording ── output, queue, events       where that was asked for
 //!    │         └ terminal, scrollback                     run only
 //!    └ rendezvous, protocol ─── client                    the viewer's half
 //! ```
@@ -16,6 +16,7 @@ pub mod client;
 pub mod clock;
 pub mod embedded;
 mod environment;
+pub mod events;
 pub mod history;
 pub mod launch;
 mod namer;

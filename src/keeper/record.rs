@@ -16,6 +16,7 @@ use std::{
 use memtop_ui::format::bytes;
 
 use super::{
+    events::Collector,
     launch::{LaunchError, Options, prepare},
     output::Output,
     processes::Changes,
@@ -110,8 +111,8 @@ pub fn run(options: &Options, output: &Output, quiet: bool) -> Result<Recorded, 
     let prepared = prepare(options)?;
     let file = output.open()?;
     let started = start(Watch::new(prepared, options), quiet);
-    let (mut watch, mut signals) = started.inspect_err(|_| output.abandon())?;
-    let mut sink = Sink::begin(file, &output.path, &watch);
+    let (mut watch, mut signals, events) = started.inspect_err(|_| output.abandon())?;
+    let mut sink = Sink::begin(file, &output.path, &watch, events);
     let status = Status::new(shows_status(quiet));
     let outcome = follow(&mut watch, &mut signals, status, &mut sink);
     let peaks = watch.tree().processes.into_iter().map(|one| one.totals.peak_bytes);
@@ -130,8 +131,8 @@ enum Sink<'a> {
 }
 
 impl<'a> Sink<'a> {
-    fn begin(file: File, path: &'a Path, watch: &Watch) -> Self {
-        match Recording::begin(file, watch) {
+    fn begin(file: File, path: &'a Path, watch: &Watch, events: Option<Collector>) -> Self {
+        match Recording::begin(file, watch, events) {
             Ok(recording) => Self::File(Box::new(recording), path),
             Err(error) => {
                 complain(path, &error);
@@ -142,8 +143,17 @@ impl<'a> Sink<'a> {
 
     /// Memtop's own trouble never changes what becomes of the program.
     fn tick(&mut self, watch: &mut Watch, changes: &Changes) {
+        self.keep(|recording| recording.tick(watch, changes));
+    }
+
+    /// Between two ticks.
+    fn fetch_events(&mut self) {
+        self.keep(Recording::fetch_events);
+    }
+
+    fn keep(&mut self, work: impl FnOnce(&mut Recording) -> io::Result<()>) {
         if let Self::File(recording, path) = self
-            && let Err(error) = recording.tick(watch, changes)
+            && let Err(error) = work(recording)
         {
             complain(path, &error);
             *self = Self::Nowhere;
@@ -174,22 +184,27 @@ fn complain(path: &Path, error: &io::Error) {
 /// # Errors
 /// As [`run`].
 pub fn watch(options: &Options) -> Result<TreeState, LaunchError> {
-    let (mut watch, mut signals) = start(Watch::new(prepare(options)?, options), true)?;
+    let (mut watch, mut signals, _) = start(Watch::new(prepare(options)?, options), true)?;
     follow(&mut watch, &mut signals, Status::new(false), &mut Sink::Nowhere);
     Ok(watch.tree())
 }
 
-fn start(mut watch: Watch, quiet: bool) -> Result<(Watch, Signals), LaunchError> {
+fn start(
+    mut watch: Watch,
+    quiet: bool,
+) -> Result<(Watch, Signals, Option<Collector>), LaunchError> {
     let signals = Signals::collect(&[libc::SIGCHLD, libc::SIGTERM])
         .map_err(|error| LaunchError::prepare("watch for signals", error, "close some files"))?;
     signal::ignore(&NOT_OURS);
     for warning in watch.prepared().warnings.iter().filter(|_| !quiet) {
         let _ = writeln!(io::stderr(), "memtop: warning: {warning}");
     }
+    // Its threads must not get the signals that were asked for here.
+    let events = watch.collect()?;
     let pid = watch.prepared().start([None; 3], Place::Here)?;
     watch.started(pid);
     descriptor::release_inherited();
-    Ok((watch, signals))
+    Ok((watch, signals, events))
 }
 
 /// Ticks until the end.
@@ -213,6 +228,8 @@ fn follow(
             }
             sink.tick(watch, &changes);
             status.show(watch, now);
+        } else {
+            sink.fetch_events();
         }
         if let Some(outcome) = ended(watch, signals) {
             status.erase();

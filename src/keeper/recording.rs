@@ -12,6 +12,7 @@ use std::{
 };
 
 use super::{
+    events::Collector,
     namer::{Asked, Namer},
     processes::Changes,
     queue::Queue,
@@ -37,6 +38,7 @@ pub struct Recording {
     behind_since: Option<Duration>,
     places: BTreeMap<usize, Places>,
     namer: Namer,
+    collector: Option<Collector>,
     sites_at: Duration,
 }
 
@@ -48,11 +50,12 @@ struct Places {
 }
 
 impl Recording {
-    /// Begins to record into `file`, which is emptied, with all that was seen so far.
+    /// Begins to record into `file`, which is emptied, with all that was seen so far, and the
+    /// events that come, where they are collected.
     ///
     /// # Errors
     /// When that cannot be done.
-    pub fn begin(file: File, watch: &Watch) -> io::Result<Self> {
+    pub fn begin(file: File, watch: &Watch, collector: Option<Collector>) -> io::Result<Self> {
         if file.metadata()?.is_file() {
             file.set_len(0)?;
         }
@@ -62,6 +65,7 @@ impl Recording {
             behind_since: None,
             places: BTreeMap::new(),
             namer: Namer::new()?,
+            collector,
             sites_at: watch.now(),
         };
         let mut looks = watch.looks_at_all();
@@ -100,9 +104,24 @@ impl Recording {
             _ => {}
         }
         match behind {
-            true => self.recorder.skip(now, looks),
-            false => self.recorder.tick(now, looks),
+            true => self.recorder.skip(now, looks)?,
+            false => self.recorder.tick(now, looks)?,
         }
+        self.collector.iter().for_each(|collector| collector.ended(&changes.ended));
+        self.fetch_events()
+    }
+
+    /// Takes in the events that are ready.
+    ///
+    /// # Errors
+    /// As [`tick`](Self::tick).
+    pub fn fetch_events(&mut self) -> io::Result<()> {
+        let Some(collector) = &mut self.collector else { return Ok(()) };
+        if self.recorder.get_mut().is_behind() {
+            collector.drop_blocks();
+            return Ok(());
+        }
+        collector.fetch(|block| self.recorder.events(block.session, &block.events))
     }
 
     /// What is new about an image's sites goes with its look.
@@ -132,8 +151,9 @@ impl Recording {
     ///
     /// # Errors
     /// When there can be no thread.
-    pub fn finish_aside(self, watch: &Watch) -> io::Result<JoinHandle<io::Result<()>>> {
+    pub fn finish_aside(mut self, watch: &Watch) -> io::Result<JoinHandle<io::Result<()>>> {
         let (now, exit) = (watch.now(), watch.exit());
+        self.collector.iter_mut().for_each(Collector::stop);
         thread::Builder::new().spawn(move || self.complete(now, exit))
     }
 
@@ -141,6 +161,8 @@ impl Recording {
         if let Some(from) = self.behind_since {
             self.recorder.gap(&Gap { from, to: now, reason: Gap::SLOW })?;
         }
+        self.collector.iter_mut().for_each(Collector::finish);
+        self.fetch_events()?;
         let patience = if exit.is_some() { PATIENCE.0 } else { PATIENCE.1 };
         for (image, names) in self.namer.rest(patience) {
             self.recorder.names(image, &names)?;

@@ -134,10 +134,12 @@ impl Server {
         // The viewer that asked for all this is already there: it sees the first events too.
         control::set_feed(watch.reader().header(), true);
         let file = options.output.as_ref().map(Output::open).transpose()?;
-        let started = start(&watch, &terminal);
-        watch.started(started.inspect_err(|_| {
+        let events = if file.is_some() { watch.collect() } else { Ok(None) };
+        let started = events.and_then(|events| Ok((events, start(&watch, &terminal)?)));
+        let (events, pid) = started.inspect_err(|_| {
             options.output.iter().for_each(Output::abandon);
-        })?);
+        })?;
+        watch.started(pid);
         let mut server = Self {
             has_pty,
             watch,
@@ -152,7 +154,7 @@ impl Server {
             recorded: Recorded::default(),
         };
         if let (Some(output), Some(file)) = (&options.output, file) {
-            server.record_into(file, &output.path);
+            server.record_into(file, &output.path, events);
         }
         Ok(server)
     }
@@ -163,8 +165,9 @@ impl Server {
             self.reap();
             self.pass_output();
             self.terminal.pass_input();
-            if let Some(changes) = self.watch.advance() {
-                self.tell(&changes);
+            match self.watch.advance() {
+                Some(changes) => self.tell(&changes),
+                None => self.fetch_events(),
             }
             self.accept();
             self.hear();
@@ -341,6 +344,8 @@ impl Server {
                 next.send_frame(&FromKeeper::Feed.encode());
                 next.flush();
             }
+            // The keeper itself reads the events that are recorded.
+            None if control::is_lossless(self.watch.reader().header()) => {}
             None => control::set_feed(self.watch.reader().header(), false),
         }
     }

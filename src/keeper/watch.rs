@@ -1,10 +1,11 @@
 //! One launched program under watch: what `record` and the keeper of `run` have in common.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     clock::{Schedule, Ticker},
-    launch::{Options, Prepared},
+    events::{Collector, TickTimes},
+    launch::{LaunchError, Options, Prepared},
     processes::{Changes, Processes},
 };
 use crate::{
@@ -13,6 +14,9 @@ use crate::{
     sys::{clock, process},
 };
 use memtop_probe::session::{control, reader::Reader};
+
+/// Events that are ready are not kept waiting for a long tick.
+const EVENTS_EVERY: Duration = Duration::from_millis(100);
 
 /// The program, its session memory, and what was seen of both.
 #[derive(Debug)]
@@ -25,6 +29,9 @@ pub struct Watch {
     launched_at: Duration,
     root: u32,
     exit: Option<Exit>,
+    ticks: Arc<TickTimes>,
+    /// Every event is to be recorded.
+    events: bool,
 }
 
 impl Watch {
@@ -41,6 +48,8 @@ impl Watch {
             launched_at: clock::wall(),
             root: 0,
             exit: None,
+            ticks: Arc::new(TickTimes::new(launched_ns)),
+            events: options.events,
             prepared,
         }
     }
@@ -48,6 +57,17 @@ impl Watch {
     /// What was prepared for the launch.
     pub fn prepared(&self) -> &Prepared {
         &self.prepared
+    }
+
+    /// Begins to collect every event, where that was asked for.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    pub fn collect(&self) -> Result<Option<Collector>, LaunchError> {
+        let remedy = "leave --events out, or raise the limits of memory and processes";
+        let failed = |error| LaunchError::prepare("collect events", error, remedy);
+        let start = || Collector::start(&self.prepared, &self.ticks).map_err(failed);
+        self.events.then(start).transpose()
     }
 
     /// The program was started with this process id.
@@ -90,6 +110,7 @@ impl Watch {
     pub fn idle_time(&self) -> Duration {
         let now = clock::monotonic_ns();
         let tick = self.ticker.remaining(now);
+        let tick = if self.events { tick.min(EVENTS_EVERY) } else { tick };
         self.schedule.remaining(now).map_or(tick, |due| due.min(tick))
     }
 
@@ -99,7 +120,9 @@ impl Watch {
         let now = clock::monotonic_ns();
         self.schedule.apply(self.prepared.reader.header(), now);
         self.ticker.is_due(now).then(|| {
-            control::advance_tick(self.prepared.reader.header());
+            let header = self.prepared.reader.header();
+            self.ticks.begin(control::current_tick(header) + 1, now);
+            control::advance_tick(header);
             let changes = self.processes.observe(&self.prepared.reader, now);
             if let Some(first) = self.processes.image(0) {
                 self.schedule.began(first.started_ns());

@@ -64,10 +64,15 @@ impl<'a> Column<'a> {
 
 /// Appends the fields that every envelope begins with, and what is in it.
 pub(super) fn put_envelope(image: u64, at: u64, fields: &[u8], out: &mut Vec<u8>) {
+    put_packed_envelope(image, at, &block::pack(fields), out);
+}
+
+/// The same with what is packed already.
+pub(super) fn put_packed_envelope(image: u64, at: u64, packed: &[u8], out: &mut Vec<u8>) {
     for (tag, value) in [(1, image), (2, at)] {
         let mut bytes = Vec::new();
         put_uint(value, &mut bytes);
         put_field(tag, &bytes, out);
     }
-    put_field(3, &block::pack(fields), out);
+    put_field(3, packed, out);
 }

@@ -88,7 +88,9 @@ impl Cursor {
             Some(segment) if Some(segment) != self.segment => file.entries(segment)?,
             _ => std::mem::take(&mut self.entries),
         };
-        let own = |entry: &Entry| file.position(entry) == Some(self.image);
+        // Events stand in no order with the rest.
+        let own =
+            |entry: &Entry| entry.kind != kind::EVENTS && file.position(entry) == Some(self.image);
         self.entries = entries.into_iter().filter(own).collect();
         self.segment = segment;
         self.next = 0;
@@ -143,12 +145,7 @@ impl Cursor {
             self.next += 1;
             match entry.kind {
                 kind::MODULES | kind::STACKS => self.learn(file, entry.offset + 1)?,
-                kind::SYMBOLS
-                | kind::TIMELINE
-                | kind::PROCESS
-                | kind::EXIT
-                | kind::MARK
-                | kind::EVENTS => {}
+                kind::SYMBOLS | kind::TIMELINE | kind::PROCESS | kind::EXIT | kind::MARK => {}
                 _ => {
                     if let Some(frame) = file.frame(&entry)? {
                         self.take_in(frame);

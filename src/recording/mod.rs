@@ -224,6 +224,7 @@
 //! [`MAX_HELD_BYTES`] of memory to hold is refused.
 
 mod assembly;
+pub mod audit;
 mod block;
 mod cells;
 mod column;
@@ -251,7 +252,7 @@ pub use assembly::{Recording, read_tree};
 pub use cells::Cells;
 pub use cursor::Cursor;
 pub use dump::dump;
-pub use events::{EventRecord, Events, Kind, MAX_EVENTS};
+pub use events::{Encoded, EventRecord, Events, Kind, MAX_EVENTS};
 pub use figures::Snapshot;
 pub use file::{Bytes, File, ImageFacts};
 pub use moment::When;

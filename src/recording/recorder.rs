@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     cells::Cells,
+    events::Encoded,
     figures::Snapshot,
     patch::Base,
     schema::{Gap, Mark},
@@ -171,6 +172,15 @@ impl<W: Write> Recorder<W> {
         match self.named.get_mut(&image) {
             Some(named) => named.write(&mut self.writer, names),
             None => Ok(()),
+        }
+    }
+
+    /// Notes what a thread of an image did. False when the image was not looked at yet: its
+    /// events come later, then.
+    pub fn events(&mut self, image: usize, events: &Encoded) -> io::Result<bool> {
+        match self.named.get(&image) {
+            Some(named) => self.writer.events(named.image, events).map(|()| true),
+            None => Ok(false),
         }
     }
 

@@ -7,9 +7,9 @@ use super::{
     FRAME_HEADER_BYTES, MAGIC, MAX_FRAME_BYTES, MAX_FRAME_POINTS, MOMENT_ALONG, MOMENT_END,
     VERSION,
     cells::Cells,
-    column::put_envelope,
+    column::{put_envelope, put_packed_envelope},
     dictionary::{Modules, Named, Symbols, pieces, put_stacks},
-    events::Events,
+    events::Encoded,
     frame_crc,
     index::{ANCHOR, Entry, Index},
     kind,
@@ -126,11 +126,12 @@ impl<W: Write> Writer<W> {
         self.envelope(kind::TICKS, About::image(image, at), &fields)
     }
 
-    /// Allocations and frees of one thread, the first at this time.
-    pub fn events(&mut self, image: Image, at: Duration, events: &Events) -> io::Result<()> {
-        let mut fields = Vec::new();
-        events.put(&mut fields);
-        self.envelope(kind::EVENTS, About::image(image, at), &fields)
+    /// Allocations and frees of one thread.
+    pub fn events(&mut self, image: Image, events: &Encoded) -> io::Result<()> {
+        let about = About::image(image, events.at);
+        let mut payload = Vec::new();
+        put_packed_envelope(image.0, about.at, &events.packed, &mut payload);
+        self.frame(kind::EVENTS, about, &payload)
     }
 
     /// Figures of sites.

@@ -7,6 +7,7 @@
 mod launcher;
 
 mod embedded;
+mod events;
 mod record;
 mod viewers;
 

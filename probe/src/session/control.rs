@@ -67,6 +67,11 @@ pub fn set_feed(header: &Header, on: bool) {
     }
 }
 
+/// True while events are pushed at all.
+pub fn has_feed(header: &Header) -> bool {
+    header.pulse.load(Relaxed) & flag::FEED != 0
+}
+
 /// Makes all blocks of now untracked and starts the figures over, at `now_ns`.
 pub fn clear(header: &Header, now_ns: u64) {
     header.cleared_ns.store(now_ns, Relaxed);
@@ -92,6 +97,11 @@ pub fn check_stacks(header: &Header) {
 /// Lets one tick pass.
 pub fn advance_tick(header: &Header) {
     header.pulse.fetch_add(flag::ONE_TICK, AcqRel);
+}
+
+/// The number of ticks that have passed by now.
+pub fn current_tick(header: &Header) -> u64 {
+    tick(header.pulse.load(Relaxed))
 }
 
 /// The number of ticks that have passed.

@@ -297,6 +297,7 @@ fn put_options(builder: Builder, options: &Options) -> Builder {
         .time(options.tick)
         .optional(options.tracer_limit)
         .u32(options.frames)
+        .u8(options.events.into())
         .words(&library)
         .words(&output)
         .u8(options.output.as_ref().is_some_and(|one| one.force).into())
@@ -316,6 +317,7 @@ fn options(parser: &mut Parser<'_>) -> Result<Options, Malformed> {
         tick: parser.time()?,
         tracer_limit: parser.optional()?,
         frames: parser.u32()?,
+        events: parser.u8()? != 0,
         library: parser.words()?.into_iter().next().map(Into::into),
         output: output(parser)?,
         command: parser.words()?,

@@ -4,7 +4,10 @@ use std::{fs::File, io, path::Path, thread::JoinHandle};
 
 use super::Server;
 use crate::{
-    keeper::{output::Output, processes::Changes, protocol::FromKeeper, recording::Recording},
+    keeper::{
+        events::Collector, output::Output, processes::Changes, protocol::FromKeeper,
+        recording::Recording,
+    },
     sys::clock,
 };
 
@@ -26,15 +29,15 @@ impl Server {
         if self.recorded.current.is_some() {
             return;
         }
-        match output.open() {
-            Ok(file) => self.record_into(file, &output.path),
+        match output.open().and_then(|file| Ok((file, self.watch.collect()?))) {
+            Ok((file, events)) => self.record_into(file, &output.path, events),
             Err(error) => self.say_recording(None, &error.to_string()),
         }
     }
 
     /// Begins a recording into a file that was opened for it.
-    pub(super) fn record_into(&mut self, file: File, path: &Path) {
-        match Recording::begin(file, &self.watch) {
+    pub(super) fn record_into(&mut self, file: File, path: &Path, events: Option<Collector>) {
+        match Recording::begin(file, &self.watch, events) {
             Ok(recording) => self.recorded.current = Some(recording),
             Err(error) => self.say_recording(None, &unwritten(path, &error)),
         }
@@ -47,8 +50,7 @@ impl Server {
             return;
         };
         if let Err(error) = recording.tick(&mut self.watch, changes) {
-            self.recorded.current = None;
-            return self.say_recording(None, &format!("the recording stopped: {error}"));
+            return self.give_up(&error);
         }
         let (now, bytes) = (clock::monotonic_ns(), recording.bytes());
         if now >= self.recorded.say_at_ns {
@@ -67,6 +69,21 @@ impl Server {
             Ok(writing) => self.recorded.ending.push(writing),
             Err(error) => self.say_recording(None, &format!("the recording stopped: {error}")),
         }
+        self.hand_feed_on();
+    }
+
+    /// Between two ticks.
+    pub(super) fn fetch_events(&mut self) {
+        let fetched = self.recorded.current.as_mut().map(Recording::fetch_events);
+        if let Some(Err(error)) = fetched {
+            self.give_up(&error);
+        }
+    }
+
+    fn give_up(&mut self, error: &io::Error) {
+        self.recorded.current = None;
+        self.hand_feed_on();
+        self.say_recording(None, &format!("the recording stopped: {error}"));
     }
 
     /// Says of recordings that were completed since how that went.

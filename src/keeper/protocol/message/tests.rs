@@ -15,6 +15,7 @@ fn from_viewers() -> Vec<FromViewer> {
     options.stop_after = Some(Duration::from_secs(9));
     options.tracer_limit = Some(7);
     options.frames = 40;
+    options.events = true;
     options.library = Some("/tmp/lib.so".into());
     vec![
         FromViewer::Open { version: 3, purpose: Purpose::Ask },

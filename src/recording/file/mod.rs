@@ -4,67 +4,25 @@
 //! dictionaries, not with ticks or events; no offset leads anywhere but to a frame whose CRC
 //! is right; index frames lead backwards only, so that no file makes a reader run in circles.
 
-use std::{collections::HashMap, fs, io, os::unix::fs::FileExt, path::Path, time::Duration};
+mod bytes;
+mod content;
+mod walk;
+
+use std::{collections::HashMap, fs, path::Path, time::Duration};
+
+pub use bytes::Bytes;
 
 use super::{
-    FRAME_HEADER_BYTES, Frame, Gap, MAGIC, MAX_FRAME_BYTES, MAX_HELD_BYTES, Mark, ReadError,
-    TRAILER_BYTES, frame_crc,
+    FRAME_HEADER_BYTES, Frame, Gap, MAX_FRAME_BYTES, MAX_HELD_BYTES, Mark, ReadError, frame_crc,
     index::{ANCHOR, Entry, Index},
     kind,
     reader::{check_header, decode},
-    wire::{Fields, take_uint},
+    value::nanos,
 };
 use crate::{
     Error,
-    model::{Exit, Identity, Point},
+    model::{Exit, Identity},
 };
-
-/// Bytes that can be read from anywhere.
-pub trait Bytes {
-    /// Fills as much of `into` as there is at `offset`.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
-
-    /// How many there are.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    fn length(&self) -> io::Result<u64>;
-}
-
-impl Bytes for fs::File {
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        let mut filled = 0;
-        while filled < into.len() {
-            match FileExt::read_at(self, &mut into[filled..], offset + filled as u64) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(filled)
-    }
-
-    fn length(&self) -> io::Result<u64> {
-        Ok(self.metadata()?.len())
-    }
-}
-
-impl Bytes for Vec<u8> {
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
-        let count = into.len().min(self.len() - from);
-        into[..count].copy_from_slice(&self[from..from + count]);
-        Ok(count)
-    }
-
-    fn length(&self) -> io::Result<u64> {
-        Ok(self.len() as u64)
-    }
-}
 
 /// A stretch of the recording that can be read by itself.
 #[derive(Debug, Clone)]
@@ -220,7 +178,7 @@ impl<B: Bytes> File<B> {
 
     /// The segment that a moment since the launch lies in.
     pub(super) fn segment_at(&self, moment: Duration) -> Option<usize> {
-        let moment = super::value::nanos(moment);
+        let moment = nanos(moment);
         let behind = self.segments.partition_point(|segment| segment.from <= moment);
         (!self.segments.is_empty()).then(|| behind.saturating_sub(1))
     }
@@ -235,50 +193,6 @@ impl<B: Bytes> File<B> {
             }
             None => Ok(Vec::new()),
         }
-    }
-
-    /// Shows `with` the points of an image's timeline frames that begin before `until`, since
-    /// its session began.
-    ///
-    /// # Errors
-    /// When the system refuses to read.
-    pub fn each_point(
-        &self,
-        image: usize,
-        until: Duration,
-        with: &mut impl FnMut(Point),
-    ) -> Result<(), ReadError> {
-        let entries = self.images.get(image).map(|facts| &facts.timeline[..]).unwrap_or_default();
-        let until = super::value::nanos(until);
-        for entry in entries.iter().filter(|entry| entry.at < until) {
-            if let Some(Frame::Timeline { points, .. }) = self.frame(entry)? {
-                points.into_iter().for_each(&mut *with);
-            }
-        }
-        Ok(())
-    }
-
-    /// The samples of an image right before and behind a moment, since its session began.
-    ///
-    /// # Errors
-    /// When the system refuses to read.
-    pub fn neighbours(
-        &self,
-        image: usize,
-        at: Duration,
-    ) -> Result<(Option<Duration>, Option<Duration>), ReadError> {
-        let entries = self.images.get(image).map(|facts| &facts.timeline[..]).unwrap_or_default();
-        let behind = entries.partition_point(|entry| entry.at <= super::value::nanos(at));
-        let near = behind.saturating_sub(2)..(behind + 1).min(entries.len());
-        let (mut before, mut after) = (None, None);
-        for entry in &entries[near] {
-            if let Some(Frame::Timeline { points, .. }) = self.frame(entry)? {
-                let times = || points.iter().map(|point| point.at);
-                before = times().rfind(|time| *time < at).or(before);
-                after = after.or_else(|| times().find(|time| *time > at));
-            }
-        }
-        Ok((before, after))
     }
 
     /// The frame of an entry; `None` when it is damaged or of another kind than it says.
@@ -334,117 +248,7 @@ struct Header {
     crc: u32,
 }
 
-/// A segment on the way in.
-type Found = (Option<u64>, Index);
-
 impl<B: Bytes> File<B> {
-    /// All indices of a recording that is complete, found from its end; `None` when it is not.
-    fn chain(&mut self) -> Result<Option<Vec<Found>>, ReadError> {
-        let length = self.bytes.length()?;
-        let Some(trailer) = length.checked_sub(TRAILER_BYTES as u64) else {
-            return Ok(None);
-        };
-        let mut bytes = [0; TRAILER_BYTES];
-        self.bytes.read_at(trailer, &mut bytes)?;
-        let (offset, magic) = bytes.split_at(8);
-        let offset = u64::from_le_bytes(offset.try_into().unwrap_or_default());
-        let end = match magic == MAGIC {
-            true => self.raw_frame(offset)?.filter(|raw| raw.kind == kind::END),
-            false => None,
-        };
-        let Some(end) = end.filter(|raw| raw.end == trailer) else {
-            return Ok(None);
-        };
-        let Ok(Frame::End { index: mut next, .. }) = decode(kind::END, &end.payload) else {
-            return Ok(None);
-        };
-        let (mut found, mut limit) = (Vec::new(), offset);
-        while let Some(at) = next {
-            let Some((index, behind)) = self.index(at)?.filter(|_| at < limit) else {
-                return Ok(None);
-            };
-            // Index and next segment are neighbours, so none is left out.
-            if behind != limit {
-                return Ok(None);
-            }
-            limit = index.start;
-            next = index.previous;
-            found.push((Some(at), Index { entries: notable(index.entries), ..index }));
-        }
-        found.reverse();
-        self.good_bytes = trailer;
-        Ok((limit == 12).then_some(found))
-    }
-
-    /// All indices of a recording whose end is missing, and what stands behind the last one.
-    fn walk(&mut self) -> Result<Vec<Found>, ReadError> {
-        let (mut found, mut start) = (Vec::new(), 12);
-        let mut at = start;
-        while let Some(header) = self.header(at)? {
-            if header.kind == kind::INDEX {
-                let Some((index, end)) = self.index(at)?.filter(|(one, _)| one.start == start)
-                else {
-                    break;
-                };
-                found.push((Some(at), Index { entries: notable(index.entries), ..index }));
-                (start, at) = (end, end);
-                continue;
-            }
-            at += FRAME_HEADER_BYTES as u64 + u64::from(header.length);
-        }
-        let from = found.last().map_or(0, |(_, index): &Found| index.to);
-        let tail = self.walk_tail(start, from)?;
-        if !tail.entries.is_empty() {
-            found.push((None, tail));
-        }
-        Ok(found)
-    }
-
-    /// Checks every frame from `start` on, up to the first bad one.
-    fn walk_tail(&mut self, start: u64, from: u64) -> Result<Index, ReadError> {
-        let mut tail = Index { start, from, to: from, ..Index::default() };
-        let mut started = HashMap::new();
-        self.good_bytes = start;
-        self.cut = true;
-        while let Some(raw) = self.raw_frame(self.good_bytes)? {
-            let Ok(frame) = decode(raw.kind, &raw.payload) else {
-                break;
-            };
-            if let Frame::Process { image, identity } = &frame {
-                started.insert(*image, identity.started);
-            }
-            let entry = entry_of(self.good_bytes, raw.kind, &frame, &raw.payload);
-            tail.to = tail.to.max(self.time_of(&entry, &frame, &started));
-            tail.entries.push(entry);
-            self.good_bytes = raw.end;
-            if matches!(frame, Frame::End { .. }) {
-                self.cut = false;
-                break;
-            }
-        }
-        Ok(tail)
-    }
-
-    /// When the last thing in a frame was, since the launch.
-    fn time_of(&self, entry: &Entry, frame: &Frame, started: &HashMap<u64, Duration>) -> u64 {
-        let image = entry.image.map(u64::from);
-        let base = image.and_then(|image| started.get(&image)).copied();
-        let base = base.map_or(0, super::value::nanos);
-        let own = match frame {
-            Frame::Ticks { ticks, .. } => {
-                entry.at.saturating_add(ticks.scan().map_or(0, |(_, span)| span))
-            }
-            Frame::Timeline { points, .. } => {
-                points.last().map_or(0, |point| super::value::nanos(point.at))
-            }
-            Frame::Exit { ended, .. } => {
-                return ended.map_or(0, super::value::nanos);
-            }
-            _ => entry.at,
-        };
-        base.saturating_add(own)
-    }
-
     /// Takes in what a segment says once.
     fn add_segment(&mut self, place: Option<u64>, index: Index) -> Result<(), ReadError> {
         let number = self.segments.len();
@@ -477,7 +281,10 @@ impl<B: Bytes> File<B> {
         let Some(image) = position.and_then(|&position| self.images.get_mut(position)) else {
             return Ok(());
         };
-        image.segments.1 = segment;
+        // Names and events may come when an image is over.
+        if !matches!(entry.kind, kind::SYMBOLS | kind::EVENTS) {
+            image.segments.1 = segment;
+        }
         image.has_figures |= entry.kind & !ANCHOR == kind::STATE;
         match entry.kind {
             kind::MODULES | kind::STACKS | kind::SYMBOLS => image.dictionary.push(*entry),
@@ -539,49 +346,4 @@ impl<B: Bytes> File<B> {
     pub(super) fn position(&self, entry: &Entry) -> Option<usize> {
         self.positions.get(&entry.image?).copied()
     }
-}
-
-/// Entries that say what [`File::note`] looks at; the others are many, and read again when
-/// their segment is.
-fn notable(mut entries: Vec<Entry>) -> Vec<Entry> {
-    let bulk = [kind::TICKS, kind::CELLS, kind::CELLS | ANCHOR, kind::WINDOW, kind::EVENTS];
-    entries.retain(|entry| !bulk.contains(&entry.kind));
-    entries.shrink_to_fit();
-    entries
-}
-
-/// What an index would say of a frame.
-fn entry_of(offset: u64, raw_kind: u8, frame: &Frame, payload: &[u8]) -> Entry {
-    let anchor = match frame {
-        Frame::Along { .. } => true,
-        Frame::Cells { cells, .. } => cells.reset,
-        _ => false,
-    };
-    let place_of_time = match raw_kind {
-        kind::WINDOW | kind::STATE => 3,
-        _ => 2,
-    };
-    let about_image = matches!(raw_kind, 2..=6 | 16..=21 | kind::TICKS | kind::MARK);
-    let mut entry =
-        Entry { offset, kind: raw_kind | if anchor { ANCHOR } else { 0 }, image: None, at: 0 };
-    for (tag, mut value) in Fields(payload).flatten() {
-        match tag {
-            1 if about_image => {
-                entry.image = take_uint(&mut value).ok().and_then(|one| u32::try_from(one).ok());
-            }
-            tag if tag == place_of_time && has_time(raw_kind) => {
-                entry.at = take_uint(&mut value).unwrap_or(0);
-            }
-            _ => {}
-        }
-    }
-    if let Frame::Timeline { points, .. } = frame {
-        entry.at = points.first().map_or(0, |point| super::value::nanos(point.at));
-    }
-    entry
-}
-
-/// Kinds whose payload says when.
-fn has_time(kind: u8) -> bool {
-    matches!(kind, kind::WINDOW | kind::STATE | kind::MARK | kind::TICKS | 16..=21)
 }

@@ -1,0 +1,137 @@
+//! Every allocation and free of a launch, on its way from the journals to the recording.
+//!
+//! ```text
+//!  journals ──▶ drain ──▶ batches ──▶ encode ──▶ blocks ──▶ whoever records, when it likes
+//!  writers wait  thread    bounded     thread     bounded: what has no room is dropped, counted
+//! ```
+//!
+//! Always holds: the thread that reads the journals waits for nothing but the encoder, which
+//! waits for nothing; so a program waits for memtop to compute, and never for a disk, a terminal
+//! or a viewer.
+
+mod drain;
+mod encode;
+mod ticks;
+
+use std::{
+    io,
+    os::fd::AsRawFd,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use crossbeam_channel::{Sender, bounded, unbounded};
+use memtop_probe::session::{control, reader::Reader};
+
+use drain::{Drain, Order};
+pub use encode::Block;
+use encode::Outbox;
+pub use ticks::TickTimes;
+
+use super::launch::Prepared;
+
+/// Batches that wait for the encoder.
+const BATCHES: usize = 16;
+
+/// Collects events until it is finished.
+#[derive(Debug)]
+pub struct Collector {
+    reader: Arc<Reader>,
+    orders: Sender<Order>,
+    outbox: Arc<Outbox>,
+    threads: Vec<JoinHandle<()>>,
+    /// Blocks of processes that whoever records does not know yet.
+    early: Vec<Block>,
+    /// Whether there was a feed before.
+    fed: bool,
+    is_stopped: bool,
+}
+
+impl Collector {
+    /// From now on every event of the launch is collected, and programs wait for that.
+    ///
+    /// # Errors
+    /// When the session memory cannot be mapped again, or there can be no more threads.
+    pub fn start(prepared: &Prepared, ticks: &Arc<TickTimes>) -> io::Result<Self> {
+        let reader = Reader::open(prepared.memory.as_raw_fd())
+            .map_err(|error| io::Error::other(format!("{error:?}")))?;
+        let reader = Arc::new(reader);
+        let (orders, received) = unbounded();
+        let (batches, to_encode) = bounded(BATCHES);
+        let outbox = Arc::new(Outbox::default());
+        let mut drain = Drain::new(Arc::clone(&reader), received, batches);
+        drain.discard();
+        let theirs = (Arc::clone(&reader), Arc::clone(ticks), Arc::clone(&outbox));
+        let named = |name: &str| thread::Builder::new().name(name.to_owned());
+        let encode = named("memtop-encode")
+            .spawn(move || encode::run(&theirs.0, &theirs.1, &to_encode, &theirs.2))?;
+        let drain = named("memtop-drain").spawn(move || drain.run())?;
+        let fed = control::has_feed(reader.header());
+        control::set_lossless(reader.header(), true);
+        control::set_feed(reader.header(), true);
+        Ok(Self {
+            reader,
+            orders,
+            outbox,
+            threads: vec![drain, encode],
+            early: Vec::new(),
+            fed,
+            is_stopped: false,
+        })
+    }
+
+    /// The processes of these sessions have ended.
+    pub fn ended(&self, sessions: &[usize]) {
+        for &session in sessions {
+            let _ = self.orders.send(Order::Ended(session));
+        }
+    }
+
+    /// Gives `take` every block that is ready; it returns false for a process that it does not
+    /// know yet.
+    ///
+    /// # Errors
+    /// Those of `take`.
+    pub fn fetch(&mut self, mut take: impl FnMut(&Block) -> io::Result<bool>) -> io::Result<()> {
+        let early = std::mem::take(&mut self.early);
+        for block in early.into_iter().chain(self.outbox.fetch()) {
+            if !take(&block)? {
+                self.early.push(block);
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops every block that is ready, and counts what was in them.
+    pub fn drop_blocks(&mut self) {
+        for block in std::mem::take(&mut self.early).into_iter().chain(self.outbox.fetch()) {
+            self.reader.count_dropped(block.session, block.events.count);
+        }
+    }
+
+    /// From now on events are for whoever looks at them, if anyone does.
+    pub fn stop(&mut self) {
+        if self.is_stopped {
+            return;
+        }
+        self.is_stopped = true;
+        control::set_feed(self.reader.header(), self.fed);
+        control::set_lossless(self.reader.header(), false);
+        let _ = self.orders.send(Order::Finish);
+    }
+
+    /// Stops, and waits until the journals are read to their end.
+    pub fn finish(&mut self) {
+        self.stop();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Collector {
+    /// A recording that stopped for whatever reason leaves nobody waiting.
+    fn drop(&mut self) {
+        self.finish();
+    }
+}

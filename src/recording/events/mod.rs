@@ -1,0 +1,237 @@
+//! Events frames: what one thread allocated and freed, in order.
+//!
+//! Most of what an event says can be foreseen, because allocators and programs are creatures
+//! of habit: a new block takes the place of the one of its size that was freed last, or the
+//! place behind the newest; the same stack asks for the same size again, and is followed by the
+//! same stack as the last time; a free says only which block, since its size, stack and
+//! birth stood with its allocation. Writer and reader guess alike ([`Habits`]); the frame says
+//! where they guess right, and spells out the rest. Each frame starts without habits, so that it
+//! can be read by itself.
+//!
+//! ```text
+//!  1 tid uint   2 tick column      runs: tick, then how many events have it (`3 run` varints)
+//!  4 ops        one byte an event: bits 0-1 kind, bits 2-3 place, bit 4 stack as foreseen,
+//!               bit 5 size as foreseen
+//!  5 size   6 stack   7 birth varints     where not foreseen
+//!  8 rank       varints            place 1
+//!  9 address    varints            place 3: 2 × zigzag of the difference to the last address
+//!                                  spelled out, in steps of 16 bytes; or 1, then the address
+//!  10 began      time column       when the tick of each run began, since the image's session
+//!                                  began; empty where that is not known
+//!
+//!  Tags 4 to 9 begin with a byte that says how the rest is stored: 0 as it is, 1 packed, 2 as
+//!  a code (`huffman.rs`).
+//!
+//!  kind    0 allocation   1 new block of a reallocation   2 free   3 free of an untracked block
+//!  place   of a new block: 0 the free one of its size that is newest; 1 another of these, rank
+//!          from the newest; 2 behind the newest block; 3 spelled out
+//!          of a freed one: 0 the newest block; 1 an older one, rank from the newest; 2 the one
+//!          allocated after the one freed last; 3 spelled out, and so are size, stack and
+//!          (free of a tracked block) birth unless foreseen
+//! ```
+
+mod columns;
+mod habits;
+mod spelled;
+#[cfg(test)]
+mod tests;
+
+use columns::{Columns, restore};
+use habits::Habits;
+use spelled::Spelled;
+
+use std::time::Duration;
+
+use super::{
+    block,
+    column::{Column, put_column},
+    wire::{Fields, Malformed, put_field, put_uint, take_uint},
+};
+
+/// Most events of one frame.
+pub const MAX_EVENTS: usize = 1 << 16;
+
+/// What happened to a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// A new block.
+    #[default]
+    Allocate,
+    /// The new block of a reallocation; the free of the old one stands before it.
+    Reallocate,
+    /// A block freed.
+    Free,
+    /// A block freed whose allocation was not seen.
+    FreeUntracked,
+}
+
+impl Kind {
+    fn of(bits: u8) -> Self {
+        match bits & 3 {
+            0 => Self::Allocate,
+            1 => Self::Reallocate,
+            2 => Self::Free,
+            _ => Self::FreeUntracked,
+        }
+    }
+
+    /// Whether a block is gone.
+    pub fn is_free(self) -> bool {
+        matches!(self, Self::Free | Self::FreeUntracked)
+    }
+}
+
+/// One allocation or free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventRecord {
+    /// What.
+    pub kind: Kind,
+    /// Address of the block.
+    pub address: u64,
+    /// Requested bytes; usable bytes when untracked.
+    pub size: u64,
+    /// When, in ticks of the launch.
+    pub tick: u64,
+    /// Of a freed block that was tracked: the tick of its birth.
+    pub birth: u64,
+    /// Stack of the block; 0 when it has none.
+    pub stack: u32,
+}
+
+/// Events of one thread.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Events {
+    /// Thread id.
+    pub tid: u32,
+    /// In order.
+    pub events: Vec<EventRecord>,
+    /// When each tick in them began, nanoseconds since the image's session did: one for each
+    /// run of events of the same tick, or none at all.
+    pub began: Vec<u64>,
+}
+
+/// Events of one thread, ready to be written.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    /// How many.
+    pub count: u64,
+    /// When the tick of the first began, since the image's session did.
+    pub at: Duration,
+    pub(super) packed: Vec<u8>,
+}
+
+impl Encoded {
+    /// Bytes of a frame with them, nearly.
+    pub fn len(&self) -> usize {
+        self.packed.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl Events {
+    /// What a frame says of at most [`MAX_EVENTS`] of them.
+    pub fn encode(&self) -> Encoded {
+        let mut fields = Vec::new();
+        self.put(&mut fields);
+        Encoded {
+            count: self.events.len().min(MAX_EVENTS) as u64,
+            at: Duration::from_nanos(self.began.first().copied().unwrap_or(0)),
+            packed: block::pack(&fields),
+        }
+    }
+
+    /// Appends the fields; at most [`MAX_EVENTS`] are written.
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        let events = &self.events[..self.events.len().min(MAX_EVENTS)];
+        let (mut habits, mut columns) = (Habits::new(), Columns::default());
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        for event in events {
+            match runs.last_mut() {
+                Some((tick, count)) if *tick == event.tick => *count += 1,
+                _ => runs.push((event.tick, 1)),
+            }
+            columns.put(event, &mut habits);
+        }
+        let mut counts = Vec::new();
+        runs.iter().for_each(|(_, count)| put_uint(*count, &mut counts));
+        let mut tid = Vec::new();
+        put_uint(self.tid.into(), &mut tid);
+        put_field(1, &tid, out);
+        put_column(2, runs.iter().map(|(tick, _)| *tick), out);
+        put_field(3, &counts, out);
+        let Columns { ops, sizes, stacks, births, ranks, addresses } = columns;
+        for (tag, column) in (4..).zip([ops, sizes, stacks, births, ranks, addresses]) {
+            put_field(tag, &columns::store(&column), out);
+        }
+        put_column(10, self.began.iter().copied(), out);
+    }
+
+    /// The events, and when the tick of each began, as far as that is known.
+    pub fn timed(&self) -> impl Iterator<Item = (&EventRecord, Option<u64>)> {
+        let runs = self.events.chunk_by(|one, next| one.tick == next.tick);
+        let began = self.began.iter().copied().map(Some).chain(std::iter::repeat(None));
+        runs.zip(began).flat_map(|(run, began)| run.iter().map(move |event| (event, began)))
+    }
+
+    /// Reads the fields.
+    pub(super) fn read(fields: &[u8]) -> Result<Self, Malformed> {
+        let mut found: [&[u8]; 11] = [&[]; 11];
+        for field in Fields(fields) {
+            let (tag, value) = field?;
+            if let Some(place) = found.get_mut(usize::try_from(tag).unwrap_or(usize::MAX)) {
+                *place = value;
+            }
+        }
+        let [_, mut tid, ticks, counts, stored @ .., began] = found;
+        let mut columns = Vec::new();
+        for column in stored {
+            columns.push(restore(column)?);
+        }
+        let [ops, size, stack, birth, rank, address] = &columns[..] else {
+            return Err(Malformed);
+        };
+        if ops.len() > MAX_EVENTS {
+            return Err(Malformed);
+        }
+        let tid = if tid.is_empty() { 0 } else { take_uint(&mut tid)? };
+        let mut left = Spelled {
+            ticks: Column::new(ticks),
+            counts,
+            tick: 0,
+            run: 0,
+            size,
+            stack,
+            birth,
+            rank,
+            address,
+        };
+        let mut events = Self {
+            tid: u32::try_from(tid).map_err(|_| Malformed)?,
+            events: Vec::with_capacity(ops.len()),
+            began: read_began(began)?,
+        };
+        let mut habits = Habits::new();
+        for op in ops {
+            let event = left.take(*op, &mut habits)?;
+            habits.note(&event);
+            events.events.push(event);
+        }
+        Ok(events)
+    }
+}
+
+fn read_began(column: &[u8]) -> Result<Vec<u64>, Malformed> {
+    let mut column = Column::new(column);
+    let mut began = Vec::new();
+    while !column.is_done() {
+        if began.len() == MAX_EVENTS {
+            return Err(Malformed);
+        }
+        began.push(column.next()?);
+    }
+    Ok(began)
+}

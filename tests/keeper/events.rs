@@ -1,0 +1,121 @@
+//! `--events`: every allocation and free of real programs is in the recording, and adds up to
+//! what was counted.
+
+use std::{
+    fs,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use memtop::recording::{
+    Events, File,
+    audit::{Checkpoint, Sums, each_checkpoint},
+};
+
+use crate::launcher::{Folder, record, wait_until};
+
+/// One of `tests/programs`, compiled.
+fn program(folder: &Folder, name: &str) -> PathBuf {
+    let to = folder.path(name);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/programs/{name}.c"));
+    let status = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()))
+        .args(["-O2", "-fno-builtin", "-o"])
+        .args([&to, &source])
+        .args(["-lm", "-pthread"])
+        .status()
+        .unwrap();
+    assert!(status.success(), "{name} does not compile");
+    to
+}
+
+fn recorded(name: &str, arguments: &[&str]) -> File {
+    let folder = Folder::new();
+    let mut memtop = record(&folder.path("out"));
+    memtop.args(["--events", "--quiet", "--tick", "10ms", "--"]);
+    memtop.arg(program(&folder, name)).args(arguments).stdout(Stdio::null());
+    assert!(memtop.status().unwrap().success());
+    File::open(&folder.path("out")).unwrap()
+}
+
+fn checkpoints(file: &File, image: usize) -> Vec<Checkpoint> {
+    let mut all = Vec::new();
+    each_checkpoint(file, image, |one| all.push(*one)).unwrap();
+    all
+}
+
+/// A tick may pass while a thread is inside a call: it is counted right behind the tick, and
+/// told of as if before.
+fn holds(one: &Checkpoint, threads: u64) -> bool {
+    let Sums { allocations, frees, .. } = one.figures;
+    let late =
+        one.before.allocations.saturating_sub(allocations) + one.before.frees.saturating_sub(frees);
+    one.holds() || (1..=threads).contains(&late) && one.figures.is_within(one.after)
+}
+
+/// Every image: nothing is missing, and each tick's figures lie where the events say.
+fn check(name: &str, arguments: &[&str], threads: u64) -> File {
+    let file = recorded(name, arguments);
+    for image in 0..file.images().len() {
+        let all = checkpoints(&file, image);
+        let wrong: Vec<_> = all.iter().filter(|one| !holds(one, threads)).collect();
+        assert!(wrong.is_empty(), "{name} {arguments:?}: {wrong:#?}");
+        let last = all.last().expect("there is a tick");
+        assert_eq!(last.after, last.figures, "{name}: {last:?}");
+        assert!(last.figures.allocations > 0, "{name}: {last:?}");
+    }
+    file
+}
+
+#[test]
+fn events_rebuild_the_figures_at_every_tick() {
+    check("churn", &["200000"], 1);
+    check("realloc_corners", &[], 1);
+    let file = check("threads", &["50000", "6"], 7);
+    assert!(checkpoints(&file, 0).len() > 3);
+}
+
+#[test]
+fn events_of_children_that_live_for_a_moment_are_there() {
+    for how in ["fork", "grandchild", "raw_fork", "vfork", "threads", "many"] {
+        check("fork_tree", &[how], 4);
+    }
+}
+
+#[test]
+fn a_program_that_is_killed_leaves_all_its_events() {
+    let folder = Folder::new();
+    let path = folder.path("out");
+    let mut memtop = record(&path);
+    memtop.args(["--events", "--quiet", "--"]).arg(program(&folder, "early_exit")).arg("crash");
+    let status = memtop.stderr(Stdio::null()).status().unwrap();
+    assert_eq!(status.code().unwrap_or_else(|| 128 + status.signal().unwrap()), 139);
+    let file = File::open(&path).unwrap();
+    let last = *checkpoints(&file, 0).last().unwrap();
+    assert_eq!(last.after, last.figures);
+}
+
+#[test]
+fn a_program_outlives_the_one_that_records() {
+    let folder = Folder::new();
+    let (path, done) = (folder.path("out"), folder.path("done"));
+    let script = format!("{} 1500000; : > {}", program(&folder, "churn").display(), done.display());
+    let mut memtop = record(&path);
+    memtop.args(["--events", "--quiet", "--", "/bin/sh", "-c", &script]).stdout(Stdio::null());
+    let mut memtop = memtop.spawn().unwrap();
+    wait_until(|| fs::metadata(&path).is_ok_and(|file| file.len() > 600_000));
+    memtop.kill().unwrap();
+    memtop.wait().unwrap();
+    wait_until(|| done.exists());
+    let file = File::open(&path).unwrap();
+    assert!(file.is_cut());
+    let mut sums = Sums::default();
+    for image in 0..file.images().len() {
+        let all = (Duration::ZERO, Duration::MAX);
+        let mut add = |events: Events| events.events.iter().for_each(|one| sums.add(one));
+        file.each_events(image, all, &mut add).unwrap();
+    }
+    // Two bytes an event, nearly.
+    assert!(sums.allocations > 100_000, "{sums:?}");
+}
