@@ -14,6 +14,7 @@ use std::{
 
 use end_to_end::{
     Behaviour, Home, behaviour,
+    programs::program,
     pty::{Terminal, redirected},
     text,
 };
@@ -183,6 +184,26 @@ fn a_full_disk_does_not_change_the_programs_status() {
     assert_eq!(text(&output.stdout), "out\n");
     let message = text(&output.stderr);
     assert!(message.contains("cannot write the recording /dev/full"), "{message}");
+}
+
+#[test]
+fn figures_that_suffer_from_a_cap_bear_its_sign() {
+    let home = Home::new();
+    let program = program("grow.c");
+    let options = ["record", "--quiet", "--max-tracer-memory", "1M", "-o", "out"];
+    let mut command = home.memtop(options);
+    command.arg(program).arg("100000");
+    assert!(run(command).status.success(), "the program ends as it would");
+    let report = text(&run(home.memtop(["report", "out"])).stdout);
+    let rows: Vec<&str> = report.lines().collect();
+    for row in ["  live  ", "  peak  ", "  most blocks  ", "  allocated  "] {
+        assert!(rows.iter().any(|line| line.starts_with(row) && line.contains("≥ ")), "{report}");
+    }
+    let is = |start: &str, sign: &str| {
+        rows.iter().any(|line| line.starts_with(start) && line.contains(sign))
+    };
+    assert!(is("  untracked freed", "≤ ") && is("  net", "  –  "), "{report}");
+    assert!(report.contains("(--max-tracer-memory)"), "{report}");
 }
 
 #[test]

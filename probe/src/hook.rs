@@ -300,6 +300,11 @@ fn allocate<M: Mode>(
     if pulse & flag::TRACING == 0 && !continues {
         return;
     }
+    // Beyond the limit of the tracer's memory nothing more is done for a block.
+    if !SHADOW.has_word(new.address, &Charge) {
+        session.unattributed.fetch_add(1, Relaxed);
+        return;
+    }
     let tick = control::tick(pulse) as u32;
     // A call inside a hook may have interrupted the very capture of a stack.
     let caller = (!M::SHARED).then_some(caller);

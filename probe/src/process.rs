@@ -355,9 +355,15 @@ impl Account for Charge {
     fn charge(&self, bytes: u64) -> bool {
         let Some(memory) = memory() else { return false };
         let header = memory.header();
-        let private = header.private_bytes.fetch_add(bytes, Relaxed) + bytes;
-        let shared = header.next_piece.load(Relaxed);
-        if private.saturating_add(shared) > header.limit.load(Relaxed) {
+        let is_over = |private: u64| {
+            let shared = header.next_piece.load(Relaxed);
+            private.saturating_add(shared) > header.limit.load(Relaxed)
+        };
+        // Asked beforehand too: many ask once the limit is met.
+        if is_over(header.private_bytes.load(Relaxed).saturating_add(bytes)) {
+            return false;
+        }
+        if is_over(header.private_bytes.fetch_add(bytes, Relaxed) + bytes) {
             header.private_bytes.fetch_sub(bytes, Relaxed);
             return false;
         }

@@ -151,6 +151,12 @@ impl Shadow {
         }
     }
 
+    /// Whether there is a word for an address, made if need be.
+    #[inline]
+    pub fn has_word(&self, address: usize, account: &impl Account) -> bool {
+        !self.leaf(address).is_null() || !self.make_leaf(address, account).is_null()
+    }
+
     /// Notes a block.
     #[inline]
     pub fn note(&self, address: usize, block: Block, account: &impl Account) -> Noted {

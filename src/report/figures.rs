@@ -18,9 +18,9 @@ pub(super) fn totals(page: &mut Page, report: &Report<'_>, choice: &Choice) {
     let bound = sections.exactness.unwrap_or_default();
     live(page, totals, &bound, choice);
     peak(page, totals, &bound);
-    flow(page, totals);
+    flow(page, totals, &bound);
     if let Some(untracked) = &sections.untracked {
-        untracked_rows(page, untracked);
+        untracked_rows(page, untracked, &bound);
     }
     if let Some(inherited) = sections.inherited.as_ref().filter(|inherited| inherited.blocks > 0) {
         inherited_row(page, inherited);
@@ -45,13 +45,17 @@ fn row(page: &mut Page, role: Role, label: &str, value: &str, details: &[String]
     page.line(&format!("  {}{value}   {}", left(label, 17), details.join(" · ")));
 }
 
+/// The sign of a lower bound, if blocks were neither counted nor followed.
+fn at_least(bound: &Exactness) -> &'static str {
+    if bound.unattributed_blocks > 0 { "≥ " } else { "" }
+}
+
 fn live(page: &mut Page, totals: &Totals, bound: &Exactness, choice: &Choice) {
-    let sign = if bound.unattributed_blocks > 0 { "≥ " } else { "" };
     let label = if choice.at_peak { "live at the peak" } else { "live" };
     let usable = totals.usable_current_bytes.map(|usable| format!("{} usable", bytes(usable)));
     let details =
         [format!("{} blocks", thousands(totals.current_blocks)), usable.unwrap_or_default()];
-    let value = format!("{sign}{}", bytes(totals.current_bytes));
+    let value = format!("{}{}", at_least(bound), bytes(totals.current_bytes));
     row(page, Role::Live, label, &value, &details);
 }
 
@@ -65,33 +69,40 @@ fn peak(page: &mut Page, totals: &Totals, bound: &Exactness) {
     let error = bound.peak_error_bytes.filter(|error| *error > 0);
     let error = error.map(|error| format!("± {}", bytes(error)));
     let details = [blocks, at, error].map(Option::unwrap_or_default);
-    row(page, Role::Peak, "peak", &or_unknown(totals.peak_bytes, bytes), &details);
+    let sign = at_least(bound);
+    let value = or_unknown(totals.peak_bytes, |peak| format!("{sign}{}", bytes(peak)));
+    row(page, Role::Peak, "peak", &value, &details);
     if let Some(most) = totals.max_blocks {
-        row(page, Role::Plain, "most blocks", &thousands(most), &[]);
+        row(page, Role::Plain, "most blocks", &format!("{sign}{}", thousands(most)), &[]);
     }
 }
 
-fn flow(page: &mut Page, totals: &Totals) {
+fn flow(page: &mut Page, totals: &Totals, bound: &Exactness) {
     let share = match totals.allocations {
         0 => String::new(),
         all => format!("{} temporary", percent(totals.temporary as f64 / all as f64 * 100.0)),
     };
     let allocations = format!("{} allocations", thousands(totals.allocations));
     let moved = format!("{} reallocations", thousands(totals.reallocations));
-    let allocated = bytes(totals.allocated_bytes);
+    let allocated = format!("{}{}", at_least(bound), bytes(totals.allocated_bytes));
     row(page, Role::Plain, "allocated", &allocated, &[allocations, share, moved]);
     let frees = format!("{} frees", thousands(totals.frees));
     row(page, Role::Plain, "freed", &bytes(totals.freed_bytes), &[frees]);
 }
 
-fn untracked_rows(page: &mut Page, untracked: &Untracked) {
+fn untracked_rows(page: &mut Page, untracked: &Untracked, bound: &Exactness) {
+    let is_known = bound.unattributed_blocks == 0;
     if untracked.frees > 0 {
         let frees = format!("{} frees of blocks not seen allocated", thousands(untracked.frees));
         let details = [frees, "usable bytes".to_owned()];
-        row(page, Role::Freed, "untracked freed", &bytes(untracked.freed_bytes), &details);
+        // Those of blocks that were not followed are among them.
+        let sign = if is_known { "" } else { "≤ " };
+        let freed = format!("{sign}{}", bytes(untracked.freed_bytes));
+        row(page, Role::Freed, "untracked freed", &freed, &details);
     }
     let details = ["allocated − freed − untracked freed".to_owned(), "usable bytes".to_owned()];
-    row(page, Role::Plain, "net", &signed_bytes(untracked.net_bytes), &details);
+    let net = or_unknown(is_known.then_some(untracked.net_bytes), signed_bytes);
+    row(page, Role::Plain, "net", &net, &details);
     if let Some(census) = &untracked.census {
         census_row(page, census);
     }
@@ -165,8 +176,8 @@ fn limits(exactness: &Exactness) -> Vec<String> {
     if exactness.unattributed_blocks > 0 {
         let blocks = thousands(exactness.unattributed_blocks);
         limits.push(format!(
-            "Live: ≥; {blocks} blocks were neither counted nor followed, and their frees look untracked: the tracer's memory was \
-             at its cap (--max-tracer-memory)."
+            "Figures marked ≥: {blocks} blocks were neither counted nor followed, and their frees \
+             look untracked (≤): the tracer's memory was at its cap (--max-tracer-memory)."
         ));
     }
     if exactness.lost_records > 0 {

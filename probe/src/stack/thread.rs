@@ -151,7 +151,8 @@ impl ThreadStacks {
         if used > self.charged {
             match Charge.charge(CHARGE as u64) {
                 true => self.charged += CHARGE,
-                false => self.memo.forget(),
+                // From here on it makes do with the room it has.
+                false => self.memo.limit(self.charged / 8),
             }
         }
     }
