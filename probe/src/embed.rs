@@ -77,6 +77,7 @@ static SPECIAL: AtomicU32 = AtomicU32::new(0);
 pub struct TracingAllocator<A = System> {
     inner: A,
     from_start: bool,
+    without_stacks: bool,
 }
 
 impl TracingAllocator<System> {
@@ -93,7 +94,7 @@ impl<A> TracingAllocator<A> {
     /// are not multiples of eight has those blocks counted as
     /// [`unattributed`](crate::session::reader::SessionReading::unattributed).
     pub const fn new(inner: A) -> Self {
-        TracingAllocator { inner, from_start: false }
+        TracingAllocator { inner, from_start: false, without_stacks: false }
     }
 
     /// Traces from the program's very first allocation.
@@ -111,9 +112,34 @@ impl<A> TracingAllocator<A> {
         self
     }
 
+    /// Counts how much and in what sizes, but not where from: a fraction of the cost. What
+    /// speaks of sites is then empty.
+    ///
+    /// ```
+    /// use memtop_probe::TracingAllocator;
+    ///
+    /// #[global_allocator]
+    /// static ALLOCATOR: TracingAllocator = TracingAllocator::system().without_stacks();
+    ///
+    /// memtop_probe::start();
+    /// let block = vec![0u8; 3000];
+    /// assert!(memtop_probe::traced_memory().is_some_and(|memory| memory.current >= 3000));
+    /// assert!(memtop_probe::snapshot().is_none());
+    /// drop(block);
+    /// ```
+    pub const fn without_stacks(mut self) -> Self {
+        self.without_stacks = true;
+        self
+    }
+
     #[inline(always)]
     fn origin(&self) -> &'static Origin {
-        if self.from_start { &origin::TRACED } else { &origin::PAUSED }
+        match (self.from_start, self.without_stacks) {
+            (false, false) => &origin::PAUSED,
+            (false, true) => &origin::PAUSED_WITHOUT_STACKS,
+            (true, false) => &origin::TRACED,
+            (true, true) => &origin::TRACED_WITHOUT_STACKS,
+        }
     }
 }
 

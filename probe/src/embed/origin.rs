@@ -22,16 +22,28 @@ const TICK_NS: u64 = 100_000_000;
 const DESCRIPTOR: i32 = 1000;
 
 /// Tracing waits for a start.
-pub(super) static PAUSED: Origin = origin(false);
+pub(super) static PAUSED: Origin = origin(false, make_memory);
 /// Tracing is on from the first operation.
-pub(super) static TRACED: Origin = origin(true);
+pub(super) static TRACED: Origin = origin(true, make_memory);
+/// As [`PAUSED`], and no stacks are captured.
+pub(super) static PAUSED_WITHOUT_STACKS: Origin = origin(false, make_memory_without_stacks);
+/// As [`TRACED`], and no stacks are captured.
+pub(super) static TRACED_WITHOUT_STACKS: Origin = origin(true, make_memory_without_stacks);
 
-const fn origin(traced: bool) -> Origin {
-    Origin { is_ready: || true, memory: make_memory, entry: entry::EMBEDDED, describe, traced }
+const fn origin(traced: bool, memory: fn() -> Option<Memory>) -> Origin {
+    Origin { is_ready: || true, memory, entry: entry::EMBEDDED, describe, traced }
 }
 
 fn make_memory() -> Option<Memory> {
-    let made = if is_preloaded() { None } else { sparse_memory() };
+    make_memory_for(FRAMES)
+}
+
+fn make_memory_without_stacks() -> Option<Memory> {
+    make_memory_for(0)
+}
+
+fn make_memory_for(frames: u32) -> Option<Memory> {
+    let made = if is_preloaded() { None } else { sparse_memory(frames) };
     if made.is_none() {
         step_aside();
     }
@@ -46,14 +58,14 @@ fn is_preloaded() -> bool {
 }
 
 /// As large as the system grants, from [`TREE_SIZE`] down.
-fn sparse_memory() -> Option<Memory> {
+fn sparse_memory(frames: u32) -> Option<Memory> {
     let settings = |size| Settings {
         size,
         nonce: nonce(),
         now_ns: sys::monotonic_ns(),
         tick_ns: TICK_NS,
         limit: LIMIT,
-        frames: FRAMES,
+        frames,
     };
     let mut size = TREE_SIZE.min(file_size_limit()) / PAGE * PAGE;
     while size >= LEAST_SIZE {
