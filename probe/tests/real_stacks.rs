@@ -100,3 +100,18 @@ fn exceptions_and_coroutines() {
     compare(&Command::new(&program), 100_000);
     let _ = std::fs::remove_file(program);
 }
+
+#[test]
+fn asynchronous_rust() {
+    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/programs/tasks.rs");
+    let program = scratch("tasks");
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let status = Command::new(rustc)
+        .args(["--edition", "2024", "-O", "-o"])
+        .args([&program, &source])
+        .status()
+        .expect("the compiler runs");
+    assert!(status.success(), "{} compiles", source.display());
+    compare(&Command::new(&program), 400_000);
+    let _ = std::fs::remove_file(program);
+}

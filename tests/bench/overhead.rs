@@ -46,6 +46,11 @@ fn main() {
     }
     let rounds = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let rounds: usize = rounds.unwrap_or(15).max(1);
+    match std::env::args().skip_while(|argument| argument != "--embedded").nth(1).as_deref() {
+        Some("counting") => return measure_embedded("churn, counting", &COUNTING, rounds),
+        Some(_) => return measure_embedded("churn, stacks", &WITH_STACKS, rounds),
+        None => {}
+    }
     let heaptrack = find_in_path("heaptrack");
     let mut variants = vec![
         Variant { name: "paused", run: paused },
@@ -62,8 +67,14 @@ fn main() {
     for (name, arguments, pairs) in WORKLOADS {
         measure_programs(name, arguments, pairs as f64, &variants, rounds);
     }
-    println!("\n| embedded, one process | System | paused | counting |\n|---|---|---|---|");
-    measure_embedded(rounds);
+    println!("\n| embedded | System | paused | traced |\n|---|---|---|---|");
+    for kind in ["counting", "stacks"] {
+        // A process has one session, so each kind has a process.
+        let itself = std::env::current_exe().expect("the benchmark knows its file");
+        let mut command = Command::new(itself);
+        command.args(["--bench", "--embedded", kind, &rounds.to_string()]);
+        assert!(command.status().is_ok_and(|status| status.success()), "the row is printed");
+    }
 }
 
 fn names(variants: &[Variant]) -> String {
@@ -191,7 +202,8 @@ fn find_in_path(name: &str) -> Option<PathBuf> {
     })
 }
 
-static TRACED: TracingAllocator = TracingAllocator::system();
+static WITH_STACKS: TracingAllocator = TracingAllocator::system();
+static COUNTING: TracingAllocator = TracingAllocator::system().without_stacks();
 
 /// The churn of `churn.c`, through an allocator of this process.
 fn churn_ns(allocator: &impl GlobalAlloc) -> f64 {
@@ -224,24 +236,24 @@ fn churn_ns(allocator: &impl GlobalAlloc) -> f64 {
     (own_cpu_ns() - before) / PAIRS as f64
 }
 
-fn measure_embedded(rounds: usize) {
-    let [mut plain, mut paused, mut counting] = [const { Vec::new() }; 3];
-    churn_ns(&TRACED);
+fn measure_embedded(name: &str, allocator: &TracingAllocator, rounds: usize) {
+    let [mut plain, mut paused, mut traced] = [const { Vec::new() }; 3];
+    churn_ns(allocator);
     for _ in 0..rounds * 3 {
         let base = churn_ns(&System);
         memtop_probe::stop();
-        let when_paused = churn_ns(&TRACED);
+        let when_paused = churn_ns(allocator);
         memtop_probe::start();
-        let when_counting = churn_ns(&TRACED);
+        let when_traced = churn_ns(allocator);
         let base = (base + churn_ns(&System)) / 2.0;
         plain.push(base);
         paused.push(when_paused - base);
-        counting.push(when_counting - base);
+        traced.push(when_traced - base);
     }
     println!(
-        "| churn | {} | {} | {} |",
+        "| {name} | {} | {} | {} |",
         summary(plain, false),
         summary(paused, true),
-        summary(counting, true)
+        summary(traced, true)
     );
 }
