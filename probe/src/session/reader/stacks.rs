@@ -131,15 +131,16 @@ impl Reader {
     /// the same positions.
     pub fn stacks(&self, index: usize, from: u32) -> Vec<StackReading> {
         let Some((session, table)) = self.stack_table(index) else { return Vec::new() };
-        let count = stack_count(session);
+        let count = stack_count(session, table);
         (from..count).map_while(|at| self.stack(table, at)).collect()
     }
 
     /// Positions of the stacks of the present window.
     pub fn stacks_of_window(&self, index: usize) -> Range<u32> {
-        let Some((session, _)) = self.stack_table(index) else { return 0..0 };
+        let Some((session, table)) = self.stack_table(index) else { return 0..0 };
         let base = session.id_base.load(Acquire) as u32;
-        base.saturating_sub(session.first_id.load(Relaxed))..stack_count(session)
+        let count = stack_count(session, table);
+        base.saturating_sub(session.first_id.load(Relaxed)).min(count)..count
     }
 
     /// How stack capture fares in session `index`; `None` without it.
@@ -158,8 +159,8 @@ impl Reader {
     /// is seen without its allocation. Costs what the session has, not what has changed.
     pub fn read_sites(&self, index: usize, sites: &mut Vec<SiteReading>) {
         sites.clear();
-        let Some((session, _)) = self.stack_table(index) else { return };
-        sites.resize(stack_count(session) as usize, SiteReading::default());
+        let Some((session, table)) = self.stack_table(index) else { return };
+        sites.resize(stack_count(session, table) as usize, SiteReading::default());
         let clears = self.clears();
         let fresh = |slot: &&Slot| slot.pulse.load(Relaxed) & flag::CLEARS == clears;
         let slots: Vec<&Slot> = self.slots(session).filter(fresh).collect();
@@ -190,7 +191,7 @@ impl Reader {
         let mut threads = Vec::new();
         for slot in self.slots(session) {
             let mut figures = SiteReading::default();
-            self.each_cell(slot, stack..stack + 1, |_, cell| {
+            self.each_cell(slot, stack..stack.saturating_add(1), |_, cell| {
                 add_frees(&mut figures, cell);
                 add_allocations(&mut figures, cell, 0, true);
             });
@@ -258,6 +259,7 @@ impl Reader {
     /// Calls `each` with the position and the cell of every stack in `range` that `slot` has
     /// counted for.
     fn each_cell(&self, slot: &Slot, range: Range<u32>, mut each: impl FnMut(usize, &Cell)) {
+        let range = range.start..range.end.min(MAX_ID);
         if range.is_empty() {
             return;
         }
@@ -310,9 +312,13 @@ impl Reader {
     }
 }
 
-fn stack_count(session: &Session) -> u32 {
+/// No more than there is room for records: a number alone, which may be anything, must not make a
+/// reader take memory for so many.
+fn stack_count(session: &Session, table: &StackTable) -> u32 {
     let (next, first) = (session.next_id.load(Acquire), session.first_id.load(Relaxed));
-    next.min(MAX_ID).saturating_sub(first)
+    let chunks = table.stack_chunks.iter().take_while(|chunk| chunk.load(Acquire) != 0).count();
+    let room = FIRST_STACKS * ((1 << chunks) - 1);
+    next.min(MAX_ID).saturating_sub(first).min(room)
 }
 
 fn add(sum: &mut u64, counter: &AtomicU64) {
