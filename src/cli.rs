@@ -331,6 +331,9 @@ pub struct ExportOptions {
     /// The process: a PID (its last image), or `sum` of all [default: the launched program].
     #[arg(long, value_name = "PID|sum", value_parser = value::parse_process)]
     pub process: Option<ProcessChoice>,
+    /// A row of `csv` or `parquet` is an event, and not a stack; of a recording made with --events.
+    #[arg(long)]
+    pub events: bool,
     /// Overwrite OUT if it exists.
     #[arg(long)]
     pub force: bool,

@@ -367,22 +367,50 @@ mod real {
         python
     }
 
+    fn of_readme(name: &str) -> String {
+        let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+        let readme = fs::read_to_string(readme).unwrap();
+        let (_, queries) = readme.split_once(&format!("<!-- {name}:begin -->\n```sql\n")).unwrap();
+        let (queries, _) = queries.split_once(&format!("```\n<!-- {name}:end -->")).unwrap();
+        queries.to_owned()
+    }
+
+    #[test]
+    fn duckdb_joins_events_and_stacks() {
+        let folder = folder("real-duckdb-events");
+        let recorded = Command::new(env!("CARGO_BIN_EXE_memtop"))
+            .current_dir(&folder)
+            .args(["record", "--force", "--events", "--quiet", "-o", "recording.memtop", "--"])
+            .args(["sort", "--version"])
+            .output()
+            .unwrap();
+        assert!(recorded.status.success());
+        assert!(memtop(&folder, &["--format", "parquet", "-o", "run.parquet"]).status.success());
+        let events = ["--format", "parquet", "--events", "-o", "events.parquet"];
+        assert!(memtop(&folder, &events).status.success());
+        let script = "import sys, duckdb\n\
+                      rows = duckdb.execute(sys.argv[1]).fetchall()\n\
+                      frees = duckdb.execute(\"SELECT count(*) FROM 'events.parquet' WHERE \
+                      event = 'free'\").fetchone()[0]\n\
+                      print(sum(row[1] for row in rows) <= frees, frees > 0, len(rows) > 0)\n";
+        let mut python = Command::new(duckdb());
+        let said = run(python.current_dir(&folder).args(["-c", script, &of_readme("events")]));
+        assert_eq!(said.trim_end(), "True True True");
+    }
+
     #[test]
     fn duckdb_answers_the_queries_of_the_readme() {
         let folder = folder("real-duckdb");
         fs::write(folder.join("recording.memtop"), recording(&tree())).unwrap();
         assert!(memtop(&folder, &["--format", "parquet", "-o", "run.parquet"]).status.success());
-        let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-        let readme = fs::read_to_string(readme).unwrap();
-        let (_, queries) = readme.split_once("<!-- queries:begin -->\n```sql\n").unwrap();
-        let (queries, _) = queries.split_once("```\n<!-- queries:end -->").unwrap();
+        let queries = &of_readme("queries");
         let script = "import sys, duckdb\n\
                       for query in sys.argv[1].split(';\\n'):\n\
                       \x20   if query.strip(): print(duckdb.execute(query).fetchall())\n\
                       print(duckdb.execute(\"SELECT count(*), sum(allocated_bytes), count(line) \
                       FROM 'runs/*/*/*.parquet'\").fetchall())\n";
         let mut python = Command::new(duckdb());
-        let said = run(python.current_dir(&folder).args(["-c", script, queries]));
+        let said = run(python.current_dir(&folder).args(["-c", script, queries.as_str()]));
         assert!(
             said.starts_with("[('dictAdd', 30000000, 91022), ('sdsnewlen', 3000000, 9000)"),
             "{said}"

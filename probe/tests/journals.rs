@@ -214,6 +214,18 @@ fn without_a_reader_nobody_waits() {
 }
 
 #[test]
+fn who_only_looks_takes_nothing() {
+    let session = Session::lossless();
+    output(session.command(program("churn")).arg("500"));
+    let (mut seen, mut looked, mut read) = (BTreeMap::new(), Vec::new(), Vec::new());
+    session.reader().peek_journals(0, &mut seen, &mut looked);
+    session.reader().peek_journals(0, &mut seen, &mut looked);
+    session.reader().drain_journal((0, 1), true, &mut read);
+    assert!(read.len() > 900);
+    assert_eq!(looked, read);
+}
+
+#[test]
 fn a_reader_that_stops_is_waited_for_once() {
     let session = Session::lossless();
     // At work a moment ago, and never again.

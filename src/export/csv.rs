@@ -1,23 +1,25 @@
-//! CSV (RFC 4180): a line for each stack, and one above them that says what is what.
+//! CSV (RFC 4180): a line for each row, and one above them that says what is what.
 
 use std::io::{self, Write};
 
-use super::{
-    Process,
-    table::{COLUMNS, Cell, cells},
-};
+use super::table::{Cell, Column};
 
-/// Writes the table.
-pub(super) fn write(of: &[Process<'_>], out: &mut impl Write) -> io::Result<()> {
-    let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
-    write!(out, "{}\r\n", names.join(","))?;
-    for process in of {
-        for row in process.rows() {
-            let fields: Vec<String> = cells(process, &row).iter().map(field).collect();
-            write!(out, "{}\r\n", fields.join(","))?;
-        }
+/// A table so far.
+pub(super) struct Table<W>(W);
+
+impl<W: Write> Table<W> {
+    /// A table without rows.
+    pub(super) fn new(mut out: W, columns: &[Column]) -> io::Result<Self> {
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        write!(out, "{}\r\n", names.join(","))?;
+        Ok(Self(out))
     }
-    Ok(())
+
+    /// Adds a row.
+    pub(super) fn push(&mut self, row: &[Cell]) -> io::Result<()> {
+        let fields: Vec<String> = row.iter().map(field).collect();
+        write!(self.0, "{}\r\n", fields.join(","))
+    }
 }
 
 fn field(cell: &Cell) -> String {

@@ -45,9 +45,11 @@ pub fn run(options: &ExportOptions) -> Result<(), Error> {
     let mut recording = read(options)?;
     resolve(&mut recording.tree);
     let processes = processes(&recording, options)?;
+    let file = recording::File::open(&options.file)?;
+    refuse_empty(options, &file, &processes)?;
     let failed = |source| Error::Write { what: options.output.display().to_string(), source };
     let mut out = BufWriter::new(create(&options.output, options.force)?);
-    write(options, &processes, &mut out).and_then(|()| out.flush()).map_err(failed)?;
+    write(options, &file, &processes, &mut out).and_then(|()| out.flush()).map_err(failed)?;
     if recording.cut {
         let file = options.file.display();
         eprintln!("memtop: {file} was cut; exported what stands before");
@@ -55,7 +57,12 @@ pub fn run(options: &ExportOptions) -> Result<(), Error> {
     Ok(())
 }
 
-fn write(options: &ExportOptions, of: &[Process<'_>], out: &mut impl Write) -> io::Result<()> {
+fn write(
+    options: &ExportOptions,
+    file: &recording::File,
+    of: &[Process<'_>],
+    out: &mut impl Write,
+) -> io::Result<()> {
     let figure = options.figure.unwrap_or_default();
     match options.format {
         ExportFormat::Folded => folded::write(of, figure, out),
@@ -63,12 +70,36 @@ fn write(options: &ExportOptions, of: &[Process<'_>], out: &mut impl Write) -> i
         ExportFormat::Pprof => pprof::write(of, out),
         ExportFormat::Heaptrack if is_gzip(&options.output) => {
             let mut gzip = GzEncoder::new(out, Compression::default());
-            heaptrack::write(of, &mut gzip)?;
+            heaptrack::write(file, of, &mut gzip)?;
             gzip.finish().map(drop)
         }
-        ExportFormat::Heaptrack => heaptrack::write(of, out),
-        ExportFormat::Csv => csv::write(of, out),
-        ExportFormat::Parquet => parquet::write(of, out),
+        ExportFormat::Heaptrack => heaptrack::write(file, of, out),
+        ExportFormat::Csv => {
+            let columns = if options.events { table::EVENTS } else { table::STACKS };
+            let mut csv = csv::Table::new(out, columns)?;
+            each_row(options, file, of, |row| csv.push(&row))
+        }
+        ExportFormat::Parquet => {
+            let (name, columns) = match options.events {
+                true => ("events", table::EVENTS),
+                false => ("stacks", table::STACKS),
+            };
+            let mut parquet = parquet::Table::new(out, name, columns)?;
+            each_row(options, file, of, |row| parquet.push(row))?;
+            parquet.finish()
+        }
+    }
+}
+
+fn each_row(
+    options: &ExportOptions,
+    file: &recording::File,
+    of: &[Process<'_>],
+    with: impl FnMut(Vec<table::Cell>) -> io::Result<()>,
+) -> io::Result<()> {
+    match options.events {
+        true => table::each_event((file, of), with),
+        false => table::each_stack(of, with),
     }
 }
 
@@ -79,6 +110,10 @@ fn is_gzip(path: &Path) -> bool {
 
 fn refuse_nonsense(options: &ExportOptions) -> Result<(), Error> {
     let word = options.format.word();
+    if options.events && !matches!(options.format, ExportFormat::Csv | ExportFormat::Parquet) {
+        let message = format!("--events is a table of csv or parquet; {word} has none");
+        return Err(Error::Usage(message));
+    }
     if options.figure.is_some() && !options.format.has_one_figure() {
         let message = format!("--figure chooses what folded and flamegraph show; {word} has all");
         return Err(Error::Usage(message));
@@ -95,6 +130,22 @@ fn read(options: &ExportOptions) -> Result<Recording, Error> {
     match options.at {
         Moment::At(at) => recording::open_at(&options.file, When::At(at)),
         Moment::End | Moment::Peak => recording::open(&options.file),
+    }
+}
+
+/// A table of no events says nothing of why.
+fn refuse_empty(
+    options: &ExportOptions,
+    file: &recording::File,
+    of: &[Process<'_>],
+) -> Result<(), Error> {
+    let images = of.iter().filter_map(|process| process.image_in(file));
+    match options.events && !images.into_iter().any(|image| file.has_events(image)) {
+        true => {
+            let why = "no events were recorded; record with --events".to_owned();
+            Err(Error::NothingToShow { path: options.file.clone(), why })
+        }
+        false => Ok(()),
     }
 }
 
@@ -126,6 +177,9 @@ fn processes<'a>(
         Some(chosen) => vec![of(chosen)],
         None => (0..tree.processes.len()).map(of).collect(),
     };
+    if options.events {
+        return Ok(all);
+    }
     let with_stacks: Vec<_> = all.into_iter().filter(Process::has_stacks).collect();
     if with_stacks.is_empty() {
         let why = "no stacks were recorded; record without --no-stacks".to_owned();

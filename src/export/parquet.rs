@@ -16,8 +16,7 @@ use std::io::{self, Write};
 use flate2::{Compression, write::GzEncoder};
 
 use super::{
-    Process,
-    table::{COLUMNS, Cell, Type, cells},
+    table::{Cell, Column, Type},
     thrift::{Struct, varint},
 };
 
@@ -36,40 +35,43 @@ const RLE: i32 = 3;
 const GZIP: i32 = 2;
 const DATA_PAGE: i32 = 0;
 
-/// Writes the table.
-pub(super) fn write(of: &[Process<'_>], out: &mut impl Write) -> io::Result<()> {
-    out.write_all(MAGIC)?;
-    let mut file = File { out, offset: MAGIC.len() as i64, groups: Vec::new(), rows: 0 };
-    let mut held = Vec::new();
-    for process in of {
-        for row in process.rows() {
-            held.push(cells(process, &row));
-            if held.len() == ROWS {
-                file.row_group(&std::mem::take(&mut held))?;
-            }
-        }
-    }
-    if !held.is_empty() {
-        file.row_group(&held)?;
-    }
-    file.finish()
-}
-
-/// A file so far.
-struct File<'a, W> {
-    out: &'a mut W,
+/// A table so far.
+pub(super) struct Table<W> {
+    out: W,
+    name: &'static str,
+    columns: &'static [Column],
     offset: i64,
     groups: Vec<Struct>,
     rows: i64,
+    held: Vec<Vec<Cell>>,
 }
 
-type Cells = [Cell; COLUMNS.len()];
+impl<W: Write> Table<W> {
+    /// A table without rows.
+    pub(super) fn new(
+        mut out: W,
+        name: &'static str,
+        columns: &'static [Column],
+    ) -> io::Result<Self> {
+        out.write_all(MAGIC)?;
+        let offset = MAGIC.len() as i64;
+        Ok(Self { out, name, columns, offset, groups: Vec::new(), rows: 0, held: Vec::new() })
+    }
 
-impl<W: Write> File<'_, W> {
-    fn row_group(&mut self, rows: &[Cells]) -> io::Result<()> {
+    /// Adds a row.
+    pub(super) fn push(&mut self, row: Vec<Cell>) -> io::Result<()> {
+        self.held.push(row);
+        match self.held.len() == ROWS {
+            true => self.row_group(),
+            false => Ok(()),
+        }
+    }
+
+    fn row_group(&mut self) -> io::Result<()> {
+        let rows = std::mem::take(&mut self.held);
         let (mut chunks, begin) = (Vec::new(), self.offset);
-        for (column, (name, kind)) in COLUMNS.iter().enumerate() {
-            chunks.push(self.chunk(name, *kind, rows, column)?);
+        for (column, (name, kind)) in self.columns.iter().enumerate() {
+            chunks.push(self.chunk(name, *kind, &rows, column)?);
         }
         let count = rows.len() as i64;
         self.rows += count;
@@ -83,7 +85,7 @@ impl<W: Write> File<'_, W> {
         &mut self,
         name: &str,
         kind: Type,
-        rows: &[Cells],
+        rows: &[Vec<Cell>],
         column: usize,
     ) -> io::Result<Struct> {
         let (values, offset) = (page(rows.iter().map(|row| &row[column])), self.offset);
@@ -107,10 +109,15 @@ impl<W: Write> File<'_, W> {
         Ok(Struct::default().i64(2, offset).message(3, facts))
     }
 
-    fn finish(self) -> io::Result<()> {
+    /// Writes what is left, and what a reader begins with.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        if !self.held.is_empty() {
+            self.row_group()?;
+        }
+        let schema = self.schema();
         let footer = Struct::default()
             .i32(1, 1)
-            .messages(2, schema())
+            .messages(2, schema)
             .i64(3, self.rows)
             .messages(4, self.groups)
             .text(6, concat!("memtop version ", env!("CARGO_PKG_VERSION")))
@@ -119,16 +126,16 @@ impl<W: Write> File<'_, W> {
         self.out.write_all(&(footer.len() as u32).to_le_bytes())?;
         self.out.write_all(MAGIC)
     }
-}
 
-/// A root and its columns.
-fn schema() -> Vec<Struct> {
-    let root = Struct::default().text(4, "stacks").i32(5, COLUMNS.len() as i32);
-    let column = |(name, kind): &(&str, Type)| {
-        let meaning = if *kind == Type::Text { UTF8 } else { UINT_64 };
-        Struct::default().i32(1, physical(*kind)).i32(3, OPTIONAL).text(4, name).i32(6, meaning)
-    };
-    [root].into_iter().chain(COLUMNS.iter().map(column)).collect()
+    /// A root and its columns.
+    fn schema(&self) -> Vec<Struct> {
+        let root = Struct::default().text(4, self.name).i32(5, self.columns.len() as i32);
+        let column = |(name, kind): &(&str, Type)| {
+            let meaning = if *kind == Type::Text { UTF8 } else { UINT_64 };
+            Struct::default().i32(1, physical(*kind)).i32(3, OPTIONAL).text(4, name).i32(6, meaning)
+        };
+        [root].into_iter().chain(self.columns.iter().map(column)).collect()
+    }
 }
 
 fn physical(kind: Type) -> i32 {

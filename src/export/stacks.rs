@@ -5,7 +5,8 @@ use std::{borrow::Cow, time::Duration};
 use clap::ValueEnum;
 
 use crate::{
-    model::{Frame, LocationId, ProcessState, Scope, SiteFigures, StackId},
+    model::{Frame, Identity, LocationId, ProcessState, Scope, SiteFigures, StackId},
+    recording::File,
     symbols::Plumbing,
 };
 
@@ -85,6 +86,13 @@ pub struct Row {
 impl<'a> Process<'a> {
     pub(super) fn has_stacks(&self) -> bool {
         !self.state.sites.stacks.is_empty()
+    }
+
+    /// Which image of an open recording it is.
+    pub(super) fn image_in(&self, file: &File) -> Option<usize> {
+        let own = |one: &Identity| (one.pid, one.generation, one.started);
+        let identity = &self.state.identity;
+        file.images().iter().position(|image| own(&image.identity) == own(identity))
     }
 
     /// Its stacks and names.

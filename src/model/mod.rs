@@ -68,6 +68,9 @@ pub struct Reading {
     pub timeline: Vec<Point>,
     /// Its events since the last reading, oldest first.
     pub events: Vec<Event>,
+    /// These are all that there is to know of events: those of earlier readings are of another
+    /// moment.
+    pub events_anew: bool,
     /// What its resident memory consists of, when that was looked at.
     pub gap: Option<Gap>,
     /// All processes in order of their start, then those that are not traced.
@@ -162,7 +165,10 @@ impl Model {
             self.forget_sites();
         }
         let sites = std::mem::take(&mut reading.sites);
-        self.events_seen += reading.events.len() as u64;
+        match reading.events_anew {
+            true => self.events.clear(),
+            false => self.events_seen += reading.events.len() as u64,
+        }
         self.events.extend(reading.events.drain(..));
         if let Some(state) = &reading.state {
             self.rates.push(counters(reading.now_s, state, self.events_seen));

@@ -52,6 +52,8 @@ pub struct Live {
     /// Whether this viewer may empty the rings.
     holds_feed: bool,
     drained: Vec<EventReading>,
+    /// How far journals were looked into, which the keeper empties.
+    seen: BTreeMap<(usize, usize), u64>,
     reads: u32,
     /// Sessions that have ended and whose last events were taken.
     emptied: BTreeSet<usize>,
@@ -88,6 +90,7 @@ impl Live {
             keeps_time: false,
             holds_feed: false,
             drained: Vec::new(),
+            seen: BTreeMap::new(),
             reads: 0,
             emptied: BTreeSet::new(),
             surroundings: Surroundings::default(),
@@ -160,6 +163,7 @@ impl Live {
             sites,
             timeline: image.map(|image| self.timeline(image).to_vec()).unwrap_or_default(),
             events,
+            events_anew: false,
             gap,
             tree,
             tree_at: Duration::from_nanos(now_ns.saturating_sub(self.reader.clock().created_ns)),
@@ -213,7 +217,10 @@ impl Live {
                 continue;
             }
             self.drained.clear();
-            self.reader.drain_events(image.index, &mut self.drained);
+            match control::is_lossless(self.reader.header()) {
+                true => self.reader.peek_journals(image.index, &mut self.seen, &mut self.drained),
+                false => self.reader.drain_events(image.index, &mut self.drained),
+            }
             if position == shown {
                 let tick_s = clock.tick_ns as f64 / 1e9;
                 let before = image.started_ns().saturating_sub(clock.created_ns) as f64 / 1e9;

@@ -5,8 +5,8 @@ use std::{path::Path, time::Duration};
 use crate::{
     Error,
     keeper::history::History,
-    model::{Function, ImageName, LocationId, Point, Reading},
-    recording::{Cursor, File},
+    model::{Event, EventKind, Function, ImageName, LocationId, Point, Reading},
+    recording::{Cursor, File, Kind, Moment, Tail},
     source::past::{Past, Source},
 };
 
@@ -24,6 +24,7 @@ pub struct Replay {
     /// Of the shown image; told with its sites.
     names: Vec<(LocationId, Vec<Function>)>,
     names_due: bool,
+    tail: Tail,
 }
 
 impl Replay {
@@ -47,6 +48,7 @@ impl Replay {
             past: Past::default(),
             names: Vec::new(),
             names_due: false,
+            tail: Tail::default(),
         };
         let root = replay.root();
         replay.show(root);
@@ -115,6 +117,14 @@ impl Replay {
         self.file.images()[self.cursor.image()].own_time(self.moment)
     }
 
+    /// The last events before the moment, where events were recorded.
+    fn events(&mut self, own: Duration) -> Vec<Event> {
+        let image = self.cursor.image();
+        let started = self.file.images()[image].identity.started;
+        let last = self.tail.before(&self.file, image, own).unwrap_or_default();
+        last.iter().map(|one| event(one, started)).collect()
+    }
+
     /// The timeline up to the moment.
     fn timeline(&mut self) -> Vec<Point> {
         let begin = self.cursor.recent().first().map_or(Duration::MAX, |point| point.at);
@@ -166,6 +176,8 @@ impl Source for Replay {
             state,
             sites,
             timeline: self.timeline(),
+            events: self.events(own),
+            events_anew: true,
             tracing,
             exit,
             connected: true,
@@ -188,6 +200,25 @@ impl Source for Replay {
             true => self.names.clone(),
             false => Vec::new(),
         }
+    }
+}
+
+fn event(moment: &Moment, started: Duration) -> Event {
+    let record = &moment.event;
+    let tick_s = (started + moment.at).as_secs_f64() / record.tick.max(1) as f64;
+    let age = record.tick.saturating_sub(record.birth);
+    Event {
+        t_s: moment.at.as_secs_f64(),
+        kind: match record.kind {
+            Kind::Allocate => EventKind::Allocate,
+            Kind::Reallocate => EventKind::Reallocate,
+            Kind::Free | Kind::FreeUntracked => EventKind::Release,
+        },
+        size: record.size,
+        tid: moment.tid,
+        address: record.address,
+        age_s: (record.kind == Kind::Free).then_some(age as f64 * tick_s),
+        untracked: record.kind == Kind::FreeUntracked,
     }
 }
 

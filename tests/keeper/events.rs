@@ -9,9 +9,12 @@ use std::{
     time::Duration,
 };
 
-use memtop::recording::{
-    Events, File,
-    audit::{Checkpoint, Sums, each_checkpoint},
+use memtop::{
+    recording::{
+        Events, File,
+        audit::{Checkpoint, Sums, each_checkpoint},
+    },
+    source::{past::Source, replay::Replay},
 };
 
 use crate::launcher::{Folder, record, wait_until};
@@ -94,6 +97,54 @@ fn a_program_that_is_killed_leaves_all_its_events() {
     let file = File::open(&path).unwrap();
     let last = *checkpoints(&file, 0).last().unwrap();
     assert_eq!(last.after, last.figures);
+}
+
+/// What `memtop export` makes of a recording.
+fn exported(recording: &Path, format: &str, more: &[&str]) -> String {
+    let to = recording.with_extension(format);
+    let mut memtop = Command::new(env!("CARGO_BIN_EXE_memtop"));
+    memtop.arg("export").arg(recording).args(["--format", format, "-o"]).arg(&to).args(more);
+    assert!(memtop.status().unwrap().success());
+    fs::read_to_string(to).unwrap()
+}
+
+#[test]
+fn exports_have_every_event() {
+    let folder = Folder::new();
+    let path = folder.path("out");
+    let mut memtop = record(&path);
+    memtop.args(["--events", "--quiet", "--"]).arg(program(&folder, "threads"));
+    assert!(memtop.args(["2000", "4"]).stdout(Stdio::null()).status().unwrap().success());
+    let file = File::open(&path).unwrap();
+    let counted = checkpoints(&file, 0).last().unwrap().figures;
+    let rows = exported(&path, "csv", &["--events"]);
+    let count = |word: &str| rows.lines().filter(|row| row.contains(word)).count() as u64;
+    assert_eq!([count(",allocate,"), count(",free,")], [counted.allocations, counted.frees]);
+    let text = exported(&path, "heaptrack", &[]);
+    let count = |sign: &str| text.lines().filter(|line| line.starts_with(sign)).count() as u64;
+    assert_eq!([count("+ "), count("- ")], [counted.allocations, counted.frees]);
+}
+
+#[test]
+fn a_replay_shows_the_last_events_before_its_moment() {
+    let folder = Folder::new();
+    let path = folder.path("out");
+    let mut memtop = record(&path);
+    memtop.args(["--events", "--quiet", "--tick", "10ms", "--"]).arg(program(&folder, "churn"));
+    assert!(memtop.arg("200000").stdout(Stdio::null()).status().unwrap().success());
+    let mut replay = Replay::open(&path).unwrap();
+    let all = replay.read(None).events;
+    assert_eq!(all.len(), 1000);
+    assert!(all.iter().filter(|event| event.age_s.is_some()).count() > 300);
+    for share in [2, 3, 5] {
+        let at = replay.file().end() / share;
+        replay.seek(Some(at));
+        let reading = replay.read(None);
+        assert!(reading.events_anew && reading.events.len() > 100, "{at:?}");
+        assert!(reading.events.iter().all(|event| event.t_s < at.as_secs_f64()));
+    }
+    replay.seek(Some(Duration::ZERO));
+    assert_eq!(replay.read(None).events, []);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Bytes, File};
 use crate::{
     model::Point,
-    recording::{Events, Frame, ReadError, kind, value::nanos},
+    recording::{Events, Frame, ReadError, index::Entry, kind, value::nanos},
 };
 
 impl<B: Bytes> File<B> {
@@ -61,11 +61,32 @@ impl<B: Bytes> File<B> {
     pub fn each_events(
         &self,
         image: usize,
-        (from, until): (Duration, Duration),
+        stretch: (Duration, Duration),
         with: &mut impl FnMut(Events),
     ) -> Result<(), ReadError> {
+        for entry in self.events_entries(image, stretch)? {
+            if let Some(Frame::Events { events, .. }) = self.frame(&entry)? {
+                with(events);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether anything was recorded of what threads of an image did, one by one.
+    pub fn has_events(&self, image: usize) -> bool {
+        let all = self.events_entries(image, (Duration::ZERO, Duration::MAX));
+        all.is_ok_and(|entries| !entries.is_empty())
+    }
+
+    /// Where these blocks of events are.
+    pub(in crate::recording) fn events_entries(
+        &self,
+        image: usize,
+        (from, until): (Duration, Duration),
+    ) -> Result<Vec<Entry>, ReadError> {
+        let mut found = Vec::new();
         let Some(facts) = self.images.get(image) else {
-            return Ok(());
+            return Ok(found);
         };
         let since_launch = |own: Duration| facts.identity.started.saturating_add(own);
         let first = self.segment_at(since_launch(from)).unwrap_or(0);
@@ -76,15 +97,12 @@ impl<B: Bytes> File<B> {
                 let own = entry.kind == kind::EVENTS && self.position(&entry) == Some(image);
                 let near = entry.at <= nanos(until)
                     && entry.at.saturating_add(nanos(LONGEST)) >= nanos(from);
-                if own
-                    && near
-                    && let Some(Frame::Events { events, .. }) = self.frame(&entry)?
-                {
-                    with(events);
+                if own && near {
+                    found.push(entry);
                 }
             }
         }
-        Ok(())
+        Ok(found)
     }
 }
 

@@ -7,7 +7,7 @@ use core::sync::atomic::{
     Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
     fence,
 };
-use std::vec::Vec;
+use std::{collections::BTreeMap, vec::Vec};
 
 use super::{EventReading, Reader};
 use crate::{
@@ -59,6 +59,25 @@ impl Reader {
         wake_writers(journal);
     }
 
+    /// Copies what is new in the journals of session `index` and still there, for somebody who
+    /// only looks: whoever records takes it out. `seen` is by session and journal.
+    pub fn peek_journals(
+        &self,
+        index: usize,
+        seen: &mut BTreeMap<(usize, usize), u64>,
+        into: &mut Vec<EventReading>,
+    ) {
+        let Some(session) = self.session(index) else { return };
+        let first_id = session.first_id.load(Relaxed);
+        // What many write to is put back to 0 by whoever records.
+        for (number, slot) in self.slots(session).enumerate().skip(1) {
+            if let Some(journal) = self.journal(slot) {
+                let seen = seen.entry((index, number)).or_insert(0);
+                *seen = peek(journal, *seen, first_id, into);
+            }
+        }
+    }
+
     /// Counts events that were read and got lost behind the journals.
     pub fn count_dropped(&self, index: usize, events: u64) {
         let Some(session) = self.session(index) else { return };
@@ -95,6 +114,27 @@ fn drain_own(journal: &Journal, first_id: u32, into: &mut Vec<EventReading>) {
     journal.tid.store(tid, Relaxed);
     // Pairs with the writer's Acquire: it may now write over what was read.
     journal.tail.store(head, Release);
+}
+
+/// Where the next look begins.
+fn peek(journal: &Journal, seen: u64, first_id: u32, into: &mut Vec<EventReading>) -> u64 {
+    let head = journal.head.load(Acquire);
+    let oldest = head.saturating_sub(JOURNAL as u64).max(seen);
+    let before = into.len();
+    let tid = journal.tid.load(Relaxed);
+    for position in oldest..head {
+        let event = &journal.events[(position % JOURNAL as u64) as usize];
+        let what = event.what.load(Relaxed);
+        into.push(EventReading::of(event, what, tid, first_id));
+    }
+    fence(Acquire);
+    // The writer may have been over these meanwhile, and be inside the next.
+    let now = journal.head.load(Relaxed);
+    let overwritten = now.saturating_add(1).saturating_sub(JOURNAL as u64).saturating_sub(oldest);
+    let count = into.len() - before;
+    into.drain(before..before + count.min(overwritten as usize));
+    into.retain(|event| event.kind != kind::OWNER);
+    head
 }
 
 fn drain_shared(journal: &Journal, first_id: u32, ended: bool, into: &mut Vec<EventReading>) {
