@@ -24,7 +24,7 @@ use crate::{
     shadow::{Block, COARSE, FINE, Noted},
     stack::{self, Caller},
     thread::{self, Place},
-    tls,
+    tls, window,
 };
 
 /// Usable bytes that the allocator does not tell: those of a traced block are then taken for
@@ -278,7 +278,7 @@ fn carefully(
         Place::Shared(slot) => {
             let (session, pulse) = (process::session(), process::pulse());
             if pulse != slot.pulse.load(Relaxed) {
-                ledger::refresh::<Shared>(session, slot, pulse);
+                window::refresh::<Shared>(session, slot, pulse);
             }
             shared(session, slot, pulse);
         }
@@ -308,7 +308,7 @@ fn allocate<M: Mode>(
     let tick = control::tick(pulse) as u32;
     // A call inside a hook may have interrupted the very capture of a stack.
     let caller = (!M::SHARED).then_some(caller);
-    let site = stack::site_of(slot, caller, ledger::window_id(slot));
+    let site = stack::site_of(slot, caller, window::window_id(slot));
     let block = Block { id: site.id, birth_tick: tick, size: new.size };
     match SHADOW.note(new.address, block, &Charge) {
         Noted::Fresh => {}
@@ -331,9 +331,9 @@ fn allocate<M: Mode>(
 #[inline]
 fn release<M: Mode>(session: &Session, slot: &'static Slot, pulse: u64, old: Taken) {
     match old.block {
-        Some(block) if ledger::is_of_window(slot, block.id) => {
+        Some(block) if window::is_of_window(slot, block.id) => {
             let usable = if old.usable == UNKNOWN { block.size } else { old.usable };
-            let site = stack::cell_of_release(slot, block.id, ledger::window_id(slot));
+            let site = stack::cell_of_release(slot, block.id, window::window_id(slot));
             ledger::count_release::<M>(session, slot, (block.size, usable), site);
             if !M::SHARED && slot.last_block.load(Relaxed) == old.address as u64 {
                 slot.last_block.store(0, Relaxed);
@@ -350,7 +350,7 @@ fn release<M: Mode>(session: &Session, slot: &'static Slot, pulse: u64, old: Tak
 /// A block of the parent, of before a clear, or of before the start.
 #[inline(never)]
 fn release_foreign<M: Mode>(slot: &'static Slot, pulse: u64, old: Taken, block: Option<Block>) {
-    let inherited = block.filter(|block| ledger::is_inherited(block.id));
+    let inherited = block.filter(|block| window::is_inherited(block.id));
     if let Some(block) = inherited {
         M::add(&slot.inherited_frees, 1);
         return M::add(&slot.inherited_freed, block.size);
@@ -378,7 +378,7 @@ fn relocate<M: Mode>(
     new: Allocation,
     caller: Caller,
 ) {
-    let traced = old.block.is_some_and(|block| ledger::is_of_window(slot, block.id));
+    let traced = old.block.is_some_and(|block| window::is_of_window(slot, block.id));
     release::<M>(session, slot, pulse, old);
     let continued = Taken { block: old.block.filter(|_| traced), ..old };
     if traced || pulse & flag::TRACING != 0 {
@@ -397,9 +397,9 @@ fn lose<M: Mode>(
     (address, old): (usize, Block),
 ) {
     M::add(&slot.lost_records, 1);
-    if ledger::is_of_window(slot, old.id) {
+    if window::is_of_window(slot, old.id) {
         // Its usable bytes are not known any more; what was asked for comes nearest.
-        let site = stack::cell_of_release(slot, old.id, ledger::window_id(slot));
+        let site = stack::cell_of_release(slot, old.id, window::window_id(slot));
         ledger::count_release::<M>(session, slot, (old.size, old.size), site);
         if pulse & flag::FEED != 0 {
             tell::<M>(slot, pulse, kind::RELEASE, address, old);

@@ -51,6 +51,7 @@ pub mod stack;
 mod sys;
 pub mod thread;
 mod tls;
+pub mod window;
 
 #[cfg(memtop_preload)]
 mod preload;

@@ -30,7 +30,7 @@ use crate::{
         memory::Memory,
     },
     shadow::{Account, Shadow},
-    stack, sys, thread, tls,
+    stack, sys, thread, tls, window,
 };
 
 const UNCLAIMED: u32 = 0;
@@ -255,7 +255,7 @@ fn introduce(session: &Session, parent: Option<&Session>, origin: &Origin, memor
         shared.first_id.store(first_id, Relaxed);
         let stacks = memory.header().frames.load(Relaxed) != 0;
         shared.capture.store(if stacks { capture::SHARED } else { capture::OFF }, Relaxed);
-        ledger::set_window(shared, first_id);
+        window::set_window(shared, first_id);
     }
     match parent {
         Some(parent) => describe_child(session, parent),
@@ -292,7 +292,7 @@ fn numbers(parent: Option<&Session>) -> (u32, u32) {
 fn inherit(parent: &Session) -> u32 {
     let base = parent.id_base.load(Relaxed) as u32;
     WIPED.inherited_from.store(base, Relaxed);
-    ledger::next_id(parent)
+    window::next_id(parent)
 }
 
 fn describe_child(session: &Session, parent: &Session) {

@@ -24,6 +24,7 @@ use crate::{
     session::layout::{SLOTS, Session, Slot, flag},
     stack, sys,
     tls::{self, State},
+    window,
 };
 
 static KEY: AtomicU32 = AtomicU32::new(u32::MAX);
@@ -91,7 +92,7 @@ fn own_slot() -> Option<&'static Slot> {
     if !is_fresh {
         slot.gate.store(tls::CLOSED, Relaxed);
         compiler_fence(SeqCst);
-        ledger::refresh::<Own>(process::session(), slot, now);
+        window::refresh::<Own>(process::session(), slot, now);
         compiler_fence(SeqCst);
         slot.gate.store(if cost::is_due(slot) { tls::ARMED } else { now }, Relaxed);
     }
@@ -138,7 +139,7 @@ fn make() -> Option<(usize, &'static Slot)> {
     // With the clears that the session has seen: of a later one the slot hears by its refresh.
     let seen = session.id_base.load(Acquire) >> 32 << 16;
     slot.pulse.store(memory.header().pulse.load(Relaxed) & !flag::CLEARS | seen, Relaxed);
-    ledger::set_window(slot, session.id_base.load(Acquire) as u32);
+    window::set_window(slot, session.id_base.load(Acquire) as u32);
     session.slots.get(index)?.store(offset, Release);
     Some((index, slot))
 }
@@ -173,7 +174,7 @@ unsafe extern "C" fn ended(slot: *mut libc::c_void) {
     if (slot.pulse.load(Relaxed) ^ process::pulse()) & flag::CLEARS == 0 {
         ledger::flush::<Own>(session, slot);
     } else {
-        ledger::discard(slot);
+        window::discard(slot);
     }
     tls::set_state(State::Shared);
     session.threads.fetch_sub(1, AcqRel);

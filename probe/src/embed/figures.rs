@@ -13,7 +13,7 @@ use core::{
 
 use super::{is_aside, origin};
 use crate::{
-    ledger::{self, flush_threshold},
+    ledger::flush_threshold,
     process,
     session::{
         control,
@@ -23,7 +23,7 @@ use crate::{
     },
     sys,
     thread::{self, Place},
-    tls,
+    tls, window,
 };
 
 /// Answer of [`traced_memory`]: requested bytes of the blocks allocated while tracing.
@@ -114,7 +114,7 @@ pub fn traced_memory() -> Option<TracedMemory> {
 /// ```
 pub fn reset_peak() -> bool {
     let Some(books) = Books::open() else { return false };
-    with_own_slot(|slot| ledger::reset_peak(&books.memory, books.session, slot)).is_some()
+    with_own_slot(|slot| window::reset_peak(&books.memory, books.session, slot)).is_some()
 }
 
 /// Makes all blocks of now untracked and starts every figure over. False as for [`start`].

@@ -143,22 +143,7 @@ macro_rules! allocating {
     ($name:ident) => {
         #[unsafe(naked)]
         pub unsafe extern "C" fn $name() {
-            // As `malloc`; an exception passes by the unwinding rules alone.
-            naked_asm!(
-                ".cfi_startproc",
-                "push rdi",
-                ".cfi_adjust_cfa_offset 8",
-                "call [rip + {next}]",
-                "pop rsi",
-                ".cfi_adjust_cfa_offset -8",
-                "mov rdi, rax",
-                "mov rdx, rsp",
-                "mov rcx, rbp",
-                "jmp {recorded}",
-                ".cfi_endproc",
-                next = sym nexts::$name,
-                recorded = sym exports::recorded_once,
-            )
+            exports::ask_and_record!(; "rdi", nexts::$name, exports::recorded_once)
         }
     };
 }

@@ -144,27 +144,37 @@ pub extern "C" fn recorded_once(block: Pointer, size: usize, sp: usize, bp: usiz
     }
 }
 
+/// The body of a function that asks the next allocator for `$size` bytes, a register, and hands
+/// what it got to `$recorded`, with the caller's registers. The size waits on the stack; rbp
+/// comes back from the call as it was; an exception passes by the unwinding rules alone.
+macro_rules! ask_and_record {
+    ($($first:literal),* ; $size:literal, $next:path, $recorded:path) => {
+        core::arch::naked_asm!(
+            ".cfi_startproc",
+            $($first,)*
+            concat!("push ", $size),
+            ".cfi_adjust_cfa_offset 8",
+            "call [rip + {next}]",
+            "pop rsi",
+            ".cfi_adjust_cfa_offset -8",
+            "mov rdi, rax",
+            "mov rdx, rsp",
+            "mov rcx, rbp",
+            "jmp {recorded}",
+            ".cfi_endproc",
+            next = sym $next,
+            recorded = sym $recorded,
+        )
+    };
+}
+pub(super) use ask_and_record;
+
 /// # Safety
 /// As C's `malloc`.
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn malloc(bytes: usize) -> Pointer {
-    // The size waits on the stack; rbp comes back from the call as it was.
-    naked_asm!(
-        ".cfi_startproc",
-        "push rdi",
-        ".cfi_adjust_cfa_offset 8",
-        "call [rip + {next}]",
-        "pop rsi",
-        ".cfi_adjust_cfa_offset -8",
-        "mov rdi, rax",
-        "mov rdx, rsp",
-        "mov rcx, rbp",
-        "jmp {recorded}",
-        ".cfi_endproc",
-        next = sym next::pointers::malloc,
-        recorded = sym recorded,
-    )
+    ask_and_record!(; "rdi", next::pointers::malloc, recorded)
 }
 
 /// # Safety
@@ -173,22 +183,8 @@ pub unsafe extern "C" fn malloc(bytes: usize) -> Pointer {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn calloc(count: usize, bytes: usize) -> Pointer {
     // A product that overflows makes the allocator fail, and then it is not recorded.
-    naked_asm!(
-        ".cfi_startproc",
-        "mov rax, rdi",
-        "imul rax, rsi",
-        "push rax",
-        ".cfi_adjust_cfa_offset 8",
-        "call [rip + {next}]",
-        "pop rsi",
-        ".cfi_adjust_cfa_offset -8",
-        "mov rdi, rax",
-        "mov rdx, rsp",
-        "mov rcx, rbp",
-        "jmp {recorded}",
-        ".cfi_endproc",
-        next = sym next::pointers::calloc,
-        recorded = sym recorded_once,
+    ask_and_record!(
+        "mov rax, rdi", "imul rax, rsi"; "rax", next::pointers::calloc, recorded_once
     )
 }
 

@@ -48,8 +48,8 @@ pub use modules::{prepare, unloaded, verify};
 pub use thread::{ThreadStacks, attach, refresh};
 
 use crate::{
-    ledger,
     session::layout::{Cell, Slot, capture},
+    window,
 };
 
 /// The registers at the entry of an allocation function: the stack pointer leads to the
@@ -99,7 +99,7 @@ pub unsafe fn recall(slot: &Slot, caller: Caller) -> Option<Hit> {
 #[cold]
 #[inline(never)]
 pub fn walk(slot: &'static Slot, caller: Caller) -> Hit {
-    let window_id = ledger::window_id(slot);
+    let window_id = window::window_id(slot);
     let site = site_of(slot, Some(caller), window_id);
     Hit { id: site.id, cell: site.cell.map_or(&slot.loose, |site| site.cell) }
 }
@@ -108,7 +108,7 @@ pub fn walk(slot: &'static Slot, caller: Caller) -> Hit {
 #[cold]
 #[inline(never)]
 pub fn own_cell_of_release(slot: &'static Slot, id: u32) -> &'static Cell {
-    let site = cell_of_release(slot, id, ledger::window_id(slot));
+    let site = cell_of_release(slot, id, window::window_id(slot));
     site.map_or(&slot.loose, |site| site.cell)
 }
 

@@ -6,26 +6,29 @@
 //! by field; in any other they do nothing and say so, and the careful path takes over.
 //! A property test holds the two against the same model.
 
-use core::sync::atomic::{
-    AtomicI64, AtomicU64,
-    Ordering::{Relaxed, SeqCst},
-    compiler_fence,
+mod gate;
+mod settle;
+
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+use gate::{close_gate, fall_behind, give_up, open_slot, settle_or_open};
+pub use settle::{
+    catch_up_allocation, catch_up_release, settle_allocation, settle_release, tell_allocation,
+    tell_release,
 };
 
 use crate::{
     hook::Allocation,
-    journal,
     ledger::{self, Mode, Own},
     process::{self, SHADOW},
-    ring::{self, Push},
+    ring,
     session::{
-        control,
-        layout::{Cell, Slot, capture, flag, kind},
+        layout::{Cell, Slot, capture, flag},
         size_class,
     },
     shadow::{self, Block},
     stack::{self, Caller, Hit},
-    tls,
+    window,
 };
 
 /// How a call begins.
@@ -160,7 +163,7 @@ pub fn moved<const BITS: u32>(old: Old, new: Allocation, caller: Caller) -> Step
     let Some(word) = free_word::<BITS>(new) else { return give_up(slot, pulse) };
     let captures = slot.capture.load(Relaxed);
     let Block { id, size, .. } = old.block;
-    let is_usual = shadow::is_usual(size) && ledger::is_of_window(slot, id);
+    let is_usual = shadow::is_usual(size) && window::is_of_window(slot, id);
     if !is_usual || captures == capture::SHARED || pulse & flag::FEED != 0 {
         return give_up(slot, pulse);
     }
@@ -187,45 +190,6 @@ fn holds_none<const BITS: u32>(address: usize) -> bool {
     }
 }
 
-/// More is pending than ever since the last flush.
-#[inline(never)]
-pub fn settle_allocation() {
-    let Some(slot) = closed_slot() else { return };
-    let (bytes, blocks) = (&slot.pending_bytes, &slot.pending_blocks);
-    ledger::rise(process::session(), slot, bytes.load(Relaxed), blocks.load(Relaxed));
-    open_gate(slot, slot.pulse.load(Relaxed));
-}
-
-/// So much was released that it is time to flush.
-#[inline(never)]
-pub fn settle_release() {
-    let Some(slot) = closed_slot() else { return };
-    ledger::flush::<Own>(process::session(), slot);
-    open_gate(slot, slot.pulse.load(Relaxed));
-}
-
-/// Tells the feed of a new block, and settles if need be.
-#[inline(never)]
-pub fn tell_allocation(address: usize, word: u64) {
-    let Some(slot) = closed_slot() else { return };
-    tell(slot, kind::ALLOCATE, address, word);
-    match is_rising(slot) {
-        true => settle_allocation(),
-        false => open_gate(slot, slot.pulse.load(Relaxed)),
-    }
-}
-
-/// Tells the feed of a release, and settles if need be.
-#[inline(never)]
-pub fn tell_release(address: usize, word: u64) {
-    let Some(slot) = closed_slot() else { return };
-    tell(slot, kind::RELEASE, address, word);
-    match is_sinking(slot) {
-        true => settle_release(),
-        false => open_gate(slot, slot.pulse.load(Relaxed)),
-    }
-}
-
 #[inline(always)]
 fn is_rising(slot: &Slot) -> bool {
     slot.pending_bytes.load(Relaxed) > slot.high_bytes.load(Relaxed)
@@ -235,78 +199,6 @@ fn is_rising(slot: &Slot) -> bool {
 #[inline(always)]
 fn is_sinking(slot: &Slot) -> bool {
     slot.pending_bytes.load(Relaxed) < -slot.threshold.load(Relaxed)
-}
-
-/// The slot of an unsettled step. None in a child that was forked in the middle of one, by a
-/// signal handler: the slot is its parent's.
-fn closed_slot() -> Option<&'static Slot> {
-    // SAFETY: an unsettled step has left its own slot with the gate closed.
-    (!process::header().is_null()).then(|| unsafe { &*tls::get() })
-}
-
-/// The thread's slot, unless its gate is not open at the pulse.
-#[inline(always)]
-fn open_slot(pulse: u64) -> Option<&'static Slot> {
-    let slot = tls::get();
-    // SAFETY: `slot` is what the thread-local holds; only slots have an open gate, and they are
-    // never unmapped.
-    unsafe { (tls::gate(slot).load(Relaxed) == pulse).then(|| &*slot) }
-}
-
-/// Closes the gate, and returns the pulse at which it was open.
-#[inline(always)]
-fn close_gate(slot: &Slot) -> u64 {
-    let pulse = slot.pulse.load(Relaxed);
-    slot.gate.store(tls::CLOSED, Relaxed);
-    compiler_fence(SeqCst);
-    pulse
-}
-
-#[inline(always)]
-fn open_gate(slot: &Slot, pulse: u64) {
-    compiler_fence(SeqCst);
-    slot.gate.store(pulse, Relaxed);
-}
-
-#[inline(always)]
-fn settle_or_open(slot: &Slot, pulse: u64, unsettled: bool) -> Step {
-    if unsettled {
-        return Step::Unsettled;
-    }
-    open_gate(slot, pulse);
-    Step::Done
-}
-
-/// Opens the gate again and leaves the call to the careful path. Each question that leads here
-/// is a branch of its own: branches are predicted, where a combined condition would be waited
-/// for.
-#[cold]
-fn give_up(slot: &Slot, pulse: u64) -> Step {
-    open_gate(slot, pulse);
-    Step::Unusual
-}
-
-#[cold]
-fn fall_behind(slot: &Slot, pulse: u64, size: u64) -> Step {
-    open_gate(slot, pulse);
-    Step::Behind(size)
-}
-
-/// Gives the class of a size its copy of the peak, before an allocation changes it.
-#[inline(never)]
-pub fn catch_up_allocation(slot: &'static Slot, size: u64) {
-    let pulse = close_gate(slot);
-    ledger::keep_peak(slot, class_of(slot, size));
-    open_gate(slot, pulse);
-}
-
-/// Leaves the peak and gives the class of a size its copy of it, before a release changes it.
-#[inline(never)]
-pub fn catch_up_release(slot: &'static Slot, size: u64) {
-    let pulse = close_gate(slot);
-    leave_peak(slot);
-    ledger::keep_peak(slot, class_of(slot, size));
-    open_gate(slot, pulse);
 }
 
 #[inline(always)]
@@ -453,7 +345,7 @@ fn site_of(slot: &'static Slot, caller: Caller) -> Hit {
 /// The cell of a block's stack in such a slot.
 #[inline(always)]
 fn site_of_release(slot: &'static Slot, id: u32) -> &'static Cell {
-    let known = if id == ledger::window_id(slot) { None } else { stack::cells::find(slot, id) };
+    let known = if id == window::window_id(slot) { None } else { stack::cells::find(slot, id) };
     match known {
         Some(cell) => cell,
         None => stack::own_cell_of_release(slot, id),
@@ -468,16 +360,4 @@ fn add(counter: &AtomicU64, value: u64) {
 #[inline(always)]
 fn add_signed(counter: &AtomicI64, value: i64) {
     counter.store(counter.load(Relaxed) + value, Relaxed);
-}
-
-fn tell(slot: &'static Slot, kind: u64, address: usize, word: u64) {
-    let pulse = slot.pulse.load(Relaxed);
-    let tick = control::tick(pulse) as u32;
-    let (id, size) = (shadow::id_in(word), shadow::size_in(word));
-    let birth_tick = shadow::birth_tick_in(word);
-    let push = Push { kind, address, size, birth_tick, tick, id };
-    match pulse & flag::LOSSLESS {
-        0 => ring::push(&slot.ring, push),
-        _ => journal::write::<Own>(slot, push),
-    }
 }

@@ -1,0 +1,182 @@
+//! The tracing window as each slot knows it: its first id, and what was counted before it.
+//!
+//! A clear begins a new window. It raises the id base and forgets nothing: blocks of before have
+//! lower ids, and what the counters stood at is noted, to be subtracted. Each thread does so for
+//! its own slot when it hears of the clear, by the change of the pulse that also tells it of the
+//! passing of time.
+
+use core::sync::atomic::{
+    AtomicU64,
+    Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
+    compiler_fence,
+};
+
+use crate::{
+    cost,
+    ledger::{self, Mode, Own, flush, rebase},
+    process,
+    session::{
+        control,
+        layout::{Session, Slot, flag},
+        memory::Memory,
+    },
+    shadow, stack, tls,
+};
+
+/// First id that no block of the session has.
+pub fn next_id(session: &Session) -> u32 {
+    session.next_id.load(Relaxed).min(shadow::MAX_ID)
+}
+
+/// The pulse changed: time has passed, or something is asked of the hooks.
+#[cold]
+#[inline(never)]
+pub fn refresh<M: Mode>(session: &Session, slot: &Slot, pulse: u64) {
+    let seen = slot.pulse.load(Relaxed);
+    if M::SHARED {
+        if slot.pulse.compare_exchange(seen, pulse, AcqRel, Relaxed).is_err() {
+            return;
+        }
+    } else {
+        if (seen ^ pulse) & flag::CLEARS == 0 {
+            flush::<M>(session, slot);
+        } else {
+            // What is pending is of before the clear; the session may have started over by now.
+            discard(slot);
+        }
+        slot.pulse.store(pulse, Relaxed);
+        cost::tick(slot);
+        stack::verify(control::tick(pulse));
+        stack::refresh(slot, (seen ^ pulse) & flag::CLEARS != 0);
+    }
+    set_window(slot, window_id(slot));
+    if (seen ^ pulse) & flag::CLEARS != 0 {
+        begin_window(session, slot, pulse & flag::CLEARS);
+    }
+}
+
+/// Forgets what is pending: it is of before a clear.
+pub fn discard(slot: &Slot) {
+    for pending in [&slot.pending_bytes, &slot.pending_blocks, &slot.high_bytes, &slot.high_blocks]
+    {
+        pending.store(0, Relaxed);
+    }
+    forget_peak(slot);
+}
+
+/// After a clear: the first thread to notice it starts the session over, each thread its slot.
+fn begin_window(session: &Session, slot: &Slot, clears: u64) {
+    let tag = clears << 16;
+    let base = session.id_base.load(Acquire);
+    if base & !0xFFFF_FFFF != tag {
+        let fresh = tag | u64::from(stack::reserve_window(session).min(shadow::MAX_ID));
+        if session.id_base.compare_exchange(base, fresh, AcqRel, Acquire).is_ok() {
+            start_over(session);
+        }
+    }
+    set_window(slot, session.id_base.load(Acquire) as u32);
+    note_cleared(slot);
+    forget_peak(slot);
+    let live = session.live_bytes.load(Relaxed);
+    rebase(session, slot, live, session.live_blocks.load(Relaxed));
+}
+
+fn start_over(session: &Session) {
+    for figure in [
+        &session.live_bytes,
+        &session.live_blocks,
+        &session.peak_bytes,
+        &session.peak_blocks,
+        &session.max_blocks,
+    ] {
+        figure.store(0, Relaxed);
+    }
+    session.at_peak.store(0, Relaxed);
+    session.epoch.fetch_add(1, AcqRel);
+    session.membership.fetch_add(1, AcqRel);
+}
+
+fn note_cleared(slot: &Slot) {
+    let copy = |to: &AtomicU64, from: &AtomicU64| to.store(from.load(Relaxed), Relaxed);
+    for (to, from) in slot.cleared_classes.iter().zip(&slot.classes) {
+        copy(&to.allocations, &from.allocations);
+        copy(&to.allocated_bytes, &from.allocated_bytes);
+        copy(&to.frees, &from.frees);
+        copy(&to.freed_bytes, &from.freed_bytes);
+    }
+    // Blocks without a stack have another id in each window, but this cell in all of them.
+    let loose = &slot.loose;
+    for counter in [
+        &loose.allocations,
+        &loose.allocated_bytes,
+        &loose.frees,
+        &loose.freed_bytes,
+        &loose.temporary,
+    ] {
+        counter.store(0, Relaxed);
+    }
+    let to = &slot.cleared;
+    copy(&to.usable_allocated, &slot.usable_allocated);
+    copy(&to.usable_freed, &slot.usable_freed);
+    copy(&to.reallocations, &slot.reallocations);
+    copy(&to.temporary, &slot.temporary);
+    copy(&to.untracked_frees, &slot.untracked_frees);
+    copy(&to.untracked_bytes, &slot.untracked_bytes);
+}
+
+/// Makes what is live now the peak; `own` is the caller's slot. Exact when no other thread
+/// allocates meanwhile.
+pub fn reset_peak(memory: &Memory, session: &Session, own: &Slot) {
+    let gate = own.gate.swap(tls::CLOSED, Relaxed);
+    compiler_fence(SeqCst);
+    flush::<Own>(session, own);
+    let (blocks, bytes) = ledger::live(&Some(*memory), session);
+    session.peak_bytes.store(bytes as i64, Relaxed);
+    session.peak_blocks.store(blocks as i64, Relaxed);
+    session.max_blocks.store(blocks as i64, Relaxed);
+    session.at_peak.store(1, Relaxed);
+    session.peak_tick.store(control::tick(memory.header().pulse.load(Relaxed)), Relaxed);
+    (0..session.slot_count())
+        .filter_map(|index| memory.slot(session.slot_offset(index)?))
+        .for_each(forget_peak);
+    // The other threads take the new peak for their base at their next rise.
+    session.membership.fetch_add(1, AcqRel);
+    flush::<Own>(session, own);
+    if own.alone.load(Relaxed) != 0 {
+        // It is this thread's alone to notice when the peak is left.
+        session.at_peak.store(0, Relaxed);
+        own.peak_bytes.store(bytes as i64, Relaxed);
+        own.peak_blocks.store(blocks as i64, Relaxed);
+        own.at_peak.store(1, Relaxed);
+    }
+    compiler_fence(SeqCst);
+    own.gate.store(gate, Relaxed);
+}
+
+fn forget_peak(slot: &Slot) {
+    slot.peak_bytes.store(0, Relaxed);
+    slot.peak_blocks.store(0, Relaxed);
+    slot.at_peak.store(0, Relaxed);
+}
+
+/// Sets the first id of the slot's window, and with it and the slot's tick its stamp.
+pub fn set_window(slot: &Slot, id: u32) {
+    let tick = control::tick(slot.pulse.load(Relaxed)) as u32;
+    slot.floor.store(shadow::stamp(id, 0), Relaxed);
+    slot.stamp.store(shadow::stamp(id, tick), Relaxed);
+}
+
+/// The id of blocks without a known stack: the first of the window.
+pub fn window_id(slot: &Slot) -> u32 {
+    shadow::id_in(slot.floor.load(Relaxed))
+}
+
+/// Whether a word's id belongs to the window that the slot knows.
+pub fn is_of_window(slot: &Slot, id: u32) -> bool {
+    id >= window_id(slot)
+}
+
+/// Whether an id below the window's is one that the process inherited at its fork.
+pub fn is_inherited(id: u32) -> bool {
+    process::is_inherited(id)
+}
