@@ -2,6 +2,8 @@
 //! are counted as heaptrack counts. What is not installed is a failure that says what to install.
 
 mod end_to_end;
+#[path = "real_programs/others.rs"]
+mod others;
 
 use std::{
     env, fs,
@@ -77,6 +79,17 @@ impl Work {
     fn same(&self, home: &Home) -> Value {
         let plain = behaviour(self.command(home, &[]), &self.input);
         self.same_as(home, &plain)
+    }
+
+    /// The same, where the program's words tell the time it took.
+    fn same_but_for_time(&self, home: &Home) -> Value {
+        let told = |mut found: Behaviour| {
+            found.stdout.truncate(found.stdout.find("work_ns").expect("what it did"));
+            found
+        };
+        let plain = told(behaviour(self.command(home, &[]), &self.input));
+        assert_eq!(told(behaviour(self.command(home, &RECORD), &self.input)), plain);
+        home.report()
     }
 
     fn same_as(&self, home: &Home, plain: &Behaviour) -> Value {
