@@ -30,7 +30,7 @@ use super::{
     bootstrap,
     exports::{self, Pointer},
     next, relocations,
-    scope::Scope,
+    scope::{Name, Scope},
     start::ORIGIN,
 };
 use crate::{
@@ -217,7 +217,8 @@ static CALLS_ITSELF: AtomicBool = AtomicBool::new(false);
 /// Leads every entrance where it belongs. `others` are the names of C's functions.
 pub fn open(malloc: *mut c_void, others: &[&CStr], object_of: impl Fn(*mut c_void) -> usize) {
     let allocator = object_of(malloc);
-    let names: [&CStr; COUNT] = core::array::from_fn(|index| ENTRANCES[index].symbol);
+    let symbols: [&CStr; COUNT] = core::array::from_fn(|index| ENTRANCES[index].symbol);
+    let names = symbols.map(Name::new);
     let scope = Scope::look(&names);
     for (index, entrance) in ENTRANCES.iter().enumerate() {
         let found = if scope.has(index) { next::symbol(entrance.symbol) } else { next::NOTHING };
@@ -233,7 +234,7 @@ pub fn open(malloc: *mut c_void, others: &[&CStr], object_of: impl Fn(*mut c_voi
     }
     scope.hide_the_rest();
     if !next::is_glibc() {
-        let calls_itself = relocations::refers_to(malloc, &[&names, others]);
+        let calls_itself = relocations::refers_to(malloc, &[&symbols, others]);
         CALLS_ITSELF.store(calls_itself, Relaxed);
     }
 }

@@ -18,6 +18,7 @@ use super::{bootstrap, entrances};
 use crate::{
     hook,
     process::SHADOW,
+    stack,
     tls::{self, State},
 };
 
@@ -190,7 +191,13 @@ fn ask_for_a_size() {
 }
 
 /// Where the object that holds a function is loaded; 0 when that is unknown.
+///
+/// `dladdr` would search all symbols of the object for the nearest, which takes longer than all
+/// else that a process does here.
 fn object_of(function: *mut c_void) -> usize {
+    if let Some(start) = stack::start_of(function.addr()) {
+        return start;
+    }
     // SAFETY: Dl_info is plain data for dladdr to fill; it allocates nothing.
     unsafe {
         let mut info: libc::Dl_info = core::mem::zeroed();

@@ -77,6 +77,19 @@ pub struct Symbol {
     size: u64,
 }
 
+/// A name to look up, hashed once for all objects.
+#[derive(Clone, Copy)]
+pub struct Name<'a> {
+    text: &'a CStr,
+    hash: u32,
+}
+
+impl<'a> Name<'a> {
+    pub fn new(text: &'a CStr) -> Name<'a> {
+        Name { text, hash: gnu_hash(text) }
+    }
+}
+
 /// The symbols of a loaded object.
 #[derive(Clone, Copy)]
 pub struct Symbols {
@@ -106,7 +119,7 @@ impl Symbols {
     }
 
     /// The definition of a name, if there is one.
-    pub fn find(&self, name: &CStr) -> Option<&'static Symbol> {
+    pub fn find(&self, name: &Name<'_>) -> Option<&'static Symbol> {
         if !self.gnu_hash.is_null() {
             return self.find_by_gnu_hash(name);
         }
@@ -116,9 +129,9 @@ impl Symbols {
         // SAFETY: the table begins with the numbers of buckets and of symbols.
         unsafe {
             let buckets = (*self.hash).max(1);
-            let mut index = *self.hash.add(2 + (old_hash(name) % buckets) as usize);
+            let mut index = *self.hash.add(2 + (old_hash(name.text) % buckets) as usize);
             while index != 0 {
-                if let Some(found) = self.definition(index, name) {
+                if let Some(found) = self.definition(index, name.text) {
                     return Some(found);
                 }
                 index = *self.hash.add((2 + buckets + index) as usize);
@@ -129,8 +142,8 @@ impl Symbols {
 
     /// The table: four numbers, a Bloom filter, buckets, and the hashes of the symbols, whose
     /// lowest bit ends a bucket's chain.
-    fn find_by_gnu_hash(&self, name: &CStr) -> Option<&'static Symbol> {
-        let (table, hash) = (self.gnu_hash, gnu_hash(name));
+    fn find_by_gnu_hash(&self, name: &Name<'_>) -> Option<&'static Symbol> {
+        let (table, hash) = (self.gnu_hash, name.hash);
         // SAFETY: the layout above, which the loader relies on as well.
         unsafe {
             let (buckets, first, words) = (*table, *table.add(1), *table.add(2));
@@ -145,7 +158,7 @@ impl Symbols {
             while index >= first {
                 let other = *chain.add((index - first) as usize);
                 if (other ^ hash) >> 1 == 0
-                    && let Some(found) = self.definition(index, name)
+                    && let Some(found) = self.definition(index, name.text)
                 {
                     return Some(found);
                 }
@@ -202,13 +215,13 @@ fn old_hash(name: &CStr) -> u32 {
 pub struct Scope<'a> {
     /// With what was added to its file's addresses.
     own: Option<(Symbols, usize)>,
-    names: &'a [&'a CStr],
+    names: &'a [Name<'a>],
     found: u64,
 }
 
 impl<'a> Scope<'a> {
     /// Looks up to 64 names up in the objects that are loaded now.
-    pub fn look(names: &'a [&'a CStr]) -> Scope<'a> {
+    pub fn look(names: &'a [Name<'a>]) -> Scope<'a> {
         let mut scope = Scope { own: None, names, found: 0 };
         // SAFETY: `note` takes the scope it is given.
         unsafe { libc::dl_iterate_phdr(Some(note), (&raw mut scope).cast()) };
@@ -232,8 +245,13 @@ impl<'a> Scope<'a> {
     /// stay.
     pub fn hide_the_rest(&self) {
         let Some((own, bias)) = self.own else { return };
-        let missing = || (0..self.names.len()).filter(|index| !self.has(*index));
-        let symbols = || missing().filter_map(|index| own.find(self.names[index]));
+        // No symbol stands at address 0, so a null pointer is none.
+        let mut hidden = [null::<Symbol>(); 64];
+        let missing = (0..self.names.len()).filter(|index| !self.has(*index));
+        let symbols = missing.filter_map(|index| own.find(&self.names[index]));
+        hidden.iter_mut().zip(symbols).for_each(|(to, symbol)| *to = symbol);
+        // SAFETY: symbols of this library, which is never unloaded.
+        let symbols = || hidden.iter().map_while(|symbol| unsafe { symbol.as_ref() });
         let places = || symbols().map(|symbol| from_ref(symbol).addr());
         let (Some(first), Some(last)) = (places().min(), places().max()) else { return };
         let functions = || symbols().map(|symbol| bias + symbol.value.load(Relaxed) as usize);

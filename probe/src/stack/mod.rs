@@ -44,7 +44,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 pub use intern::{begin, reserve_window};
 pub use memo::Hit;
-pub use modules::{prepare, unloaded, verify};
+pub use modules::{prepare, start_of, unloaded, verify};
 pub use thread::{ThreadStacks, attach, refresh};
 
 use crate::{

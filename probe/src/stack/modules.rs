@@ -71,12 +71,25 @@ pub fn generation() -> u32 {
 
 /// Once a program, before anything is captured.
 pub fn prepare() {
+    look_up();
+    if FIND_OBJECT.load(Relaxed).is_null() {
+        listed::gather();
+    }
+}
+
+fn look_up() {
     // SAFETY: the name is a C string.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_dl_find_object".as_ptr()) };
     FIND_OBJECT.store(found, Release);
-    if found.is_null() {
-        listed::gather();
+}
+
+/// Where the object begins that holds an address, at any time in the life of a program; `None`
+/// for a libc without `_dl_find_object`.
+pub fn start_of(address: usize) -> Option<usize> {
+    if FIND_OBJECT.load(Relaxed).is_null() {
+        look_up();
     }
+    if FIND_OBJECT.load(Relaxed).is_null() { None } else { find(address).map(|found| found.start) }
 }
 
 /// The object that an address belongs to.
