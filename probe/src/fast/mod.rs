@@ -152,7 +152,7 @@ pub fn release_with_stack<const BITS: u32>(
 }
 
 /// Records that a block was moved, as far as that is usual: traced before and after, of a
-/// usual size, and without the feed.
+/// usual size.
 #[inline(always)]
 pub fn moved<const BITS: u32>(old: Old, new: Allocation, caller: Caller) -> Step {
     let slot = match enter_allocation() {
@@ -164,7 +164,7 @@ pub fn moved<const BITS: u32>(old: Old, new: Allocation, caller: Caller) -> Step
     let captures = slot.capture.load(Relaxed);
     let Block { id, size, .. } = old.block;
     let is_usual = shadow::is_usual(size) && window::is_of_window(slot, id);
-    if !is_usual || captures == capture::SHARED || pulse & flag::FEED != 0 {
+    if !is_usual || captures == capture::SHARED {
         return give_up(slot, pulse);
     }
     let captures = captures == capture::OWN;
@@ -175,8 +175,12 @@ pub fn moved<const BITS: u32>(old: Old, new: Allocation, caller: Caller) -> Step
         ledger::flush::<Own>(process::session(), slot);
     }
     let site = captures.then(|| site_of(slot, caller));
-    word.store(count_in(slot, class_of(slot, new.size), new, site), Relaxed);
+    let packed = count_in(slot, class_of(slot, new.size), new, site);
+    word.store(packed, Relaxed);
     add(&slot.reallocations, 1);
+    if pulse & flag::FEED != 0 && !settle::tell_move(slot, pulse, old, (new.address, packed)) {
+        return Step::Done;
+    }
     settle_or_open(slot, pulse, is_rising(slot))
 }
 

@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
-    class_of,
+    Old, class_of,
     gate::{close_gate, open_gate},
     is_rising, is_sinking, leave_peak,
 };
@@ -16,7 +16,8 @@ use crate::{
         control,
         layout::{Slot, flag, kind},
     },
-    shadow, tls,
+    shadow::{self, Block},
+    tls,
 };
 
 /// More is pending than ever since the last flush.
@@ -80,6 +81,22 @@ pub fn catch_up_release(slot: &'static Slot, size: u64) {
     leave_peak(slot);
     ledger::keep_peak(slot, class_of(slot, size));
     open_gate(slot, pulse);
+}
+
+/// Tells the feed of a move: of the old block, and of the new one by its address and word. False
+/// in a child that was forked meanwhile, by a signal handler: the slot is its parent's.
+#[inline(never)]
+pub fn tell_move(slot: &'static Slot, pulse: u64, old: Old, new: (usize, u64)) -> bool {
+    let Block { id, birth_tick, size } = old.block;
+    let released = shadow::stamp(id, birth_tick) | size;
+    for (kind, address, word) in
+        [(kind::RELEASE, old.address, released), (kind::REALLOCATE, new.0, new.1)]
+    {
+        if ring::is_told(&slot.ring, pulse) {
+            tell(slot, kind, address, word);
+        }
+    }
+    !process::header().is_null()
 }
 
 fn tell(slot: &'static Slot, kind: u64, address: usize, word: u64) {
