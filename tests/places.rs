@@ -170,6 +170,24 @@ fn a_thirty_two_bit_program_is_refused_with_the_reason() {
     assert!(refused.stderr.contains("32-bit x86"), "{refused:?}");
 }
 
+#[test]
+fn who_was_not_traced_is_named_at_the_end() {
+    let home = Home::new();
+    fs::write(home.path("still.c"), "#include <unistd.h>\nint main(void) { sleep(3); return 0; }")
+        .unwrap();
+    let mut compiler = Command::new("cc");
+    compiler.args(["-static", "-o", "still", "still.c"]).current_dir(home.path(""));
+    assert!(compiler.status().unwrap().success());
+    let mut command = home.memtop(["record", "-o", "recording.memtop", "--", "sh", "-c"]);
+    command.arg("./still & env -i sleep 3 & sleep 3; wait");
+    let found = behaviour(command, "");
+    assert_eq!((found.status, found.stdout.as_str()), (0, ""), "{found:?}");
+    let line = found.stderr.trim_end();
+    assert!(line.contains("; not traced: ") && line.lines().count() == 1, "{line}");
+    assert!(line.contains("still (static)"), "{line}");
+    assert!(line.contains("sleep (environment emptied)"), "{line}");
+}
+
 /// A control group for memory, gone with the test.
 struct Group(PathBuf);
 

@@ -83,17 +83,32 @@ pub struct Recorded {
     pub is_complete: bool,
     images: usize,
     highest_peak: u64,
+    untraced: Vec<String>,
 }
+
+/// So many processes that were not traced are named.
+const NAMED: usize = 4;
 
 impl Recorded {
     /// One sentence for stderr, where no status line was shown.
     pub fn closing_line(&self, path: &Path) -> String {
         format!(
-            "memtop: recorded {} into {}; highest peak {}",
+            "memtop: recorded {} into {}; highest peak {}{}",
             images(self.images),
             path.display(),
             bytes(self.highest_peak),
+            self.untraced_words(),
         )
+    }
+
+    /// `; not traced: busybox (static), sudo (gained privileges) and 3 more`.
+    fn untraced_words(&self) -> String {
+        let (named, more) = self.untraced.split_at(self.untraced.len().min(NAMED));
+        match (named, more.len()) {
+            ([], _) => String::new(),
+            (named, 0) => format!("; not traced: {}", named.join(", ")),
+            (named, more) => format!("; not traced: {} and {more} more", named.join(", ")),
+        }
     }
 }
 
@@ -120,6 +135,7 @@ pub fn run(options: &Options, output: &Output, quiet: bool) -> Result<Recorded, 
         outcome,
         images: watch.processes().images().len(),
         highest_peak: peaks.max().unwrap_or(0),
+        untraced: watch.untraced(),
         is_complete: sink.finish(&watch),
     })
 }
@@ -224,6 +240,7 @@ fn follow(
         if let Some(changes) = watch.advance() {
             if now >= names_at {
                 watch.name_threads();
+                watch.look_for_untraced(now);
                 names_at = now + NAMES_EVERY_NS;
             }
             sink.tick(watch, &changes);

@@ -6,10 +6,12 @@ use super::{
     clock::{Schedule, Ticker},
     events::{Collector, TickTimes},
     launch::{LaunchError, Options, Prepared},
+    preflight::Untraceable,
     processes::{Changes, Processes},
 };
 use crate::{
     model::{Exit, TreeState},
+    procfs::children::Children,
     recording::Look,
     sys::{clock, process},
 };
@@ -25,6 +27,7 @@ pub struct Watch {
     schedule: Schedule,
     ticker: Ticker,
     processes: Processes,
+    children: Children,
     command: Vec<Vec<u8>>,
     launched_at: Duration,
     root: u32,
@@ -44,6 +47,7 @@ impl Watch {
             schedule,
             ticker: Ticker::new(options.tick, clock::monotonic_ns()),
             processes: Processes::default(),
+            children: Children::default(),
             command: options.command_bytes(),
             launched_at: clock::wall(),
             root: 0,
@@ -157,6 +161,20 @@ impl Watch {
     /// Reads the names of threads.
     pub fn name_threads(&mut self) {
         self.processes.name_threads(&self.prepared.reader);
+    }
+
+    /// Looks for processes of the tree that are not traced; short ones pass unseen.
+    pub fn look_for_untraced(&mut self, now_ns: u64) {
+        let images = self.processes.images().iter();
+        let alive = images.filter(|image| image.end().is_none()).map(|image| image.pid).collect();
+        self.children.observe(&alive, now_ns);
+    }
+
+    /// Each process of the tree that was seen and not traced, as in `busybox (static)`.
+    pub fn untraced(&self) -> Vec<String> {
+        let vague = [Untraceable::Quiet, Untraceable::Hidden];
+        let certain = self.children.all().filter(|child| !vague.contains(&child.reason));
+        certain.map(|child| format!("{} ({})", child.name(), child.reason.words())).collect()
     }
 
     /// Time since the launch.

@@ -35,6 +35,16 @@ pub struct Untraced {
     incarnation: Option<Incarnation>,
 }
 
+impl Untraced {
+    /// The name of its program, without folders and whatever a terminal would take for an order.
+    pub fn name(&self) -> String {
+        let first = self.command.first().map(Vec::as_slice).unwrap_or_default();
+        let name = first.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        let text = String::from_utf8_lossy(name);
+        text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(40).collect()
+    }
+}
+
 /// Processes kept, and looked at in one go; a tree of more is cut.
 const MOST: usize = 1024;
 
