@@ -31,7 +31,7 @@ use ratatui::{Terminal, backend::CrosstermBackend};
 use crate::{
     Error,
     keeper::{output, protocol::FromKeeper},
-    model::{Exit, LocationId, Model},
+    model::{Exit, LocationId, Model, SiteThreads},
     query::{self, Session},
     source::{Controls, past::Source},
     symbols::Plumbing,
@@ -127,6 +127,7 @@ impl App {
                 program,
                 frozen: None,
                 sources: RefCell::default(),
+                memory: query::Memory::default(),
                 recording: None,
                 time: Time::default(),
             },
@@ -196,8 +197,21 @@ impl App {
             self.shown.model.learn(location, functions);
         }
         self.naming.tick(&mut self.shown.model, std::mem::take(&mut self.visible));
+        self.look_at_threads();
         self.shown.time = query::time(self.source.past(), &self.shown.state.marks);
         self.dirty = true;
+    }
+
+    /// Asks who allocated at the site that is open.
+    fn look_at_threads(&mut self) {
+        let Shown { model, state, .. } = &mut self.shown;
+        if !state.frozen {
+            let opened = query::opened(model, state);
+            let told = |(of, stacks): (_, Vec<_>)| {
+                Some(SiteThreads { of, threads: self.source.threads_of(&stacks)? })
+            };
+            model.site_threads = opened.and_then(told);
+        }
     }
 
     /// Lets the moment that is looked at go on, as long as it plays.

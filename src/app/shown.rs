@@ -34,6 +34,8 @@ pub(super) struct Shown {
     pub recording: Option<u64>,
     /// What there is to go through.
     pub time: Time,
+    /// Sums that the next frame may need again.
+    pub memory: query::Memory,
     /// Source files are read when a frame is to show their lines.
     pub sources: RefCell<SourceLines>,
 }
@@ -42,11 +44,15 @@ impl Shown {
     /// Holds the tables still from now on, or lets them go on.
     pub(super) fn freeze(&mut self, frozen: bool) {
         self.frozen = frozen.then(|| {
-            let data = query::data(&self.model, &self.state, &self.session, Output::Elsewhere);
+            let data = self.queried(Output::Elsewhere);
             let events = self.model.events.clone();
             Frozen { sizes: data.sizes, growth: data.growth, totals: data.totals, events }
         });
         self.model.hold_sites(frozen);
+    }
+
+    fn queried<'a>(&self, output: Output<'a>) -> Data<'a> {
+        query::data(&self.model, &self.state, &self.session, &self.memory, output)
     }
 
     /// What the screen shows.
@@ -56,7 +62,7 @@ impl Shown {
             None if self.session.origin == Origin::Joined => Output::Elsewhere,
             None => Output::Redirected,
         };
-        let mut data = query::data(&self.model, &self.state, &self.session, output);
+        let mut data = self.queried(output);
         data.header.recording = self.recording;
         data.time = self.time.clone();
         self.add_source(&mut data);

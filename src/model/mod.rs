@@ -44,8 +44,8 @@ pub use sites::{
 };
 pub use snapshots::{Snapshot, Snapshots};
 pub use state::{
-    Census, Entry, Exactness, Exit, Identity, Inherited, Interval, Point, ProcessState, SizeClass,
-    ThreadState, Totals, TreeState, Untracked, Window,
+    Census, Entry, Exactness, Exit, Identity, Inherited, Interval, Point, ProcessState,
+    SiteThreads, SizeClass, ThreadState, Totals, TreeState, Untracked, Window,
 };
 pub use tables::{Table, Tables, View};
 pub use tree::{Sums, Traced, TreeRow};
@@ -119,11 +119,14 @@ pub struct Model {
     pub loaded: Vec<Loaded>,
     /// How many locations are still being looked up.
     pub names_pending: u64,
+    /// Who asked at the site that is looked at, where that is known.
+    pub site_threads: Option<SiteThreads>,
     plumbing: Arc<dyn Plumbing + Send>,
     /// What is to be caught up with, while sites are held still.
     held: Option<held::Held>,
     names_found: u64,
     sites_epoch: u64,
+    sites_revision: u64,
     events_seen: u64,
 }
 
@@ -147,9 +150,11 @@ impl Model {
             marks: Snapshots::default(),
             loaded: Vec::new(),
             names_pending: 0,
+            site_threads: None,
             plumbing,
             held: None,
             sites_epoch: 1,
+            sites_revision: 0,
             names_found: 0,
             events_seen: 0,
         }
@@ -198,11 +203,22 @@ impl Model {
         self.sites_epoch
     }
 
+    /// Changes with the figures of any site.
+    pub fn sites_revision(&self) -> u64 {
+        self.sites_revision
+    }
+
+    /// How many names were found so far.
+    pub fn names_found(&self) -> u64 {
+        self.names_found
+    }
+
     fn apply_sites(&mut self, mut update: SitesUpdate) {
         if update.restart {
             self.forget_sites();
         }
         let changed = std::mem::take(&mut update.changed);
+        self.sites_revision += u64::from(!changed.is_empty());
         self.sites.apply(update);
         for (stack, new) in changed {
             let Some(place) = self.sites.figures.get_mut(stack.0 as usize) else {

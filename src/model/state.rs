@@ -237,6 +237,15 @@ pub struct ThreadState {
     pub allocated_bytes: u64,
 }
 
+/// What threads did at one site.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SiteThreads {
+    /// Which site, by the key that whoever asked has for it.
+    pub of: u64,
+    /// They, without names; what threads without a place of their own did is summed up.
+    pub threads: Vec<ThreadState>,
+}
+
 /// One sample of the timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Point {

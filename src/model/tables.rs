@@ -76,6 +76,11 @@ impl Table {
         &self.groups
     }
 
+    /// Changes when groups do: names make others of them, and stacks join them.
+    pub fn revision(&self) -> (u64, usize) {
+        (self.names[0], self.groups.covered())
+    }
+
     /// What it is of.
     pub fn view(&self) -> &View {
         &self.view

@@ -11,6 +11,7 @@ mod listing;
 mod moments;
 mod overview;
 mod processes;
+mod remembered;
 mod site;
 mod sites;
 mod snapshots;
@@ -18,6 +19,8 @@ mod time;
 
 pub use events::events_of;
 pub use header::{signal_name, title};
+pub use remembered::Memory;
+pub use site::opened;
 pub use time::time;
 
 use memtop_ui::{
@@ -56,7 +59,13 @@ pub fn prepare(model: &mut Model, state: &State) {
 }
 
 /// Everything a frame needs; [`prepare`] comes before.
-pub fn data<'a>(model: &Model, state: &State, session: &Session, output: Output<'a>) -> Data<'a> {
+pub fn data<'a>(
+    model: &Model,
+    state: &State,
+    session: &Session,
+    memory: &Memory,
+    output: Output<'a>,
+) -> Data<'a> {
     let mut data = Data {
         header: header::header(model, session),
         timeline: overview::timeline(model, state),
@@ -76,7 +85,7 @@ pub fn data<'a>(model: &Model, state: &State, session: &Session, output: Output<
         Screen::Sites => data.sites = sites::sites(model, state, session, room.sites),
         Screen::Site => data.site = site::site(model, state),
         Screen::Flame => data.flame = flame::flame(model, state, room.flame.0),
-        Screen::Snapshots => data.snapshots = snapshots::snapshots(model, state, room.diff),
+        Screen::Snapshots => data.snapshots = snapshots::snapshots(model, state, room.diff, memory),
         _ => {}
     }
     data

@@ -1,13 +1,15 @@
 //! One group of sites in full.
 
+use std::cmp::Reverse;
+
 use memtop_ui::{
-    State,
-    data::{self, Figures, Moment, Site, Stack, StackEntry},
+    Screen, State,
+    data::{self, Figures, Moment, Site, Stack, StackEntry, ThreadShare},
     format,
 };
 
 use super::{code, sites};
-use crate::model::{GroupId, Model, Place, Scope, StackId, Table, frame::base};
+use crate::model::{GroupId, Model, Place, Scope, StackId, Table, ThreadState, frame::base};
 
 /// What was opened; `None` when it is not there.
 pub(super) fn site(model: &Model, state: &State) -> Option<Box<Site>> {
@@ -30,15 +32,49 @@ pub(super) fn site(model: &Model, state: &State) -> Option<Box<Site>> {
         stack_index: index,
         stacks: stacks.len(),
         history,
+        threads: threads(model, state),
         ..Site::default()
     }))
+}
+
+/// The site that is open, and its stacks, of which threads are to be told; `None` on other
+/// screens. There may be too many to look at ten times a second: then those that hold most.
+pub fn opened(model: &Model, state: &State) -> Option<(u64, Vec<StackId>)> {
+    if state.screen != Screen::Site {
+        return None;
+    }
+    let table = model.tables.get(&code::unfiltered(state))?;
+    let group = code::group(table.groups(), state.site.key)?;
+    let mut stacks = heaviest_first(model, table, group);
+    stacks.truncate(MOST_STACKS);
+    Some((state.site.key.0, stacks))
+}
+
+/// Stacks of a site of which threads are told.
+const MOST_STACKS: usize = 1000;
+
+/// Who asked, the thread that asked for most first.
+fn threads(model: &Model, state: &State) -> Option<Vec<ThreadShare>> {
+    let known = model.site_threads.as_ref().filter(|known| known.of == state.site.key.0)?;
+    let all = model.state().map(|state| &state.threads[..]).unwrap_or_default();
+    let mut threads: Vec<&ThreadState> = known.threads.iter().collect();
+    threads.sort_by_key(|thread| (Reverse(thread.allocated_bytes), thread.tid));
+    let share = |thread: &ThreadState| {
+        let named = all.iter().find(|other| other.tid == thread.tid).unwrap_or(thread);
+        ThreadShare {
+            name: sites::thread_name(named).text,
+            net_bytes: thread.current_bytes,
+            allocations: thread.allocations,
+        }
+    };
+    Some(threads.into_iter().map(share).collect())
 }
 
 fn heaviest_first(model: &Model, table: &Table, group: GroupId) -> Vec<StackId> {
     let mut stacks: Vec<StackId> = table.groups().stacks_of(group).collect();
     let weight = |stack: &StackId| {
         let figures = model.sites.figures.get(stack.0 as usize).copied().unwrap_or_default();
-        std::cmp::Reverse((figures.current_bytes, figures.allocated_bytes))
+        Reverse((figures.current_bytes, figures.allocated_bytes))
     };
     stacks.sort_by_key(weight);
     stacks

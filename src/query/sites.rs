@@ -152,7 +152,7 @@ fn threads(model: &Model, state: &State, room: usize) -> memtop_ui::data::Listin
     )
 }
 
-fn thread_name(thread: &ThreadState) -> Name {
+pub(super) fn thread_name(thread: &ThreadState) -> Name {
     Name::plain(match (thread.tid, &thread.name) {
         (0, _) => "(ended threads)".to_owned(),
         (tid, Some(name)) => format!("{name} {tid}"),

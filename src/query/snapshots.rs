@@ -14,13 +14,14 @@ use super::{
     code::{self, Numbers},
     listing::listing,
     moments,
+    remembered::Memory,
 };
-use crate::model::{self, Frame, Groups, Model, Scope, Tally, View};
+use crate::model::{Frame, Model, Tally, View};
 
 /// The moments, and the rows of the difference that show in `room` rows.
-pub(super) fn snapshots(model: &Model, state: &State, room: usize) -> Snapshots {
+pub(super) fn snapshots(model: &Model, state: &State, room: usize, memory: &Memory) -> Snapshots {
     let rows = moments::rows(model, state);
-    let diff = match diff(model, state, room) {
+    let diff = match diff(model, state, room, memory) {
         Ok(diff) => diff,
         Err(problem) => Diff { problem: Some(problem), ..Diff::default() },
     };
@@ -34,7 +35,7 @@ struct Item<T> {
     what: T,
 }
 
-fn diff(model: &Model, state: &State, room: usize) -> Result<Diff, String> {
+fn diff(model: &Model, state: &State, room: usize, memory: &Memory) -> Result<Diff, String> {
     if state.code.grouping == Grouping::Thread {
         return Err("threads are not compared: m sums by something else".to_owned());
     }
@@ -42,31 +43,26 @@ fn diff(model: &Model, state: &State, room: usize) -> Result<Diff, String> {
     let exactness = model.state().map(|state| &state.exactness);
     let lower_bound = exactness.is_some_and(|exactness| exactness.unattributed_blocks != 0);
     let diff = match (pair.from, pair.to) {
-        (When::File(_), _) | (_, When::File(_)) => between_runs(model, state, room)?,
-        _ => within_run(model, state, room)?,
+        (When::File(_), _) | (_, When::File(_)) => between_runs(model, state, room, memory)?,
+        _ => within_run(model, state, room, memory)?,
     };
     Ok(Diff { lower_bound, ..diff })
 }
 
 /// Both moments are of the process shown: its groups are summed at both.
-fn within_run(model: &Model, state: &State, room: usize) -> Result<Diff, String> {
+fn within_run(model: &Model, state: &State, room: usize, memory: &Memory) -> Result<Diff, String> {
     let view = code::chosen(state);
     let table = model.tables.get(&view).ok_or("there are no sites yet")?;
     let (groups, scope) = (table.groups(), view.scope(model.scope()));
-    let sums = |groups: &Groups, when| {
-        let held = moments::held(model, when)?;
-        Ok::<_, String>(match state.diff.with_callees {
-            false => groups.at(held),
-            true => groups.at_with_callees(scope, held),
-        })
+    let sides = |view: &View| {
+        let sums = |when| memory.groups(model, view, when, state.diff.with_callees);
+        let (from, to) = (sums(state.diff.pair.from)?, sums(state.diff.pair.to)?);
+        let pairs = from.iter().copied().zip(to.iter().copied());
+        Ok::<Vec<Sides>, String>(pairs.map(both).collect())
     };
-    let sides = |groups: &Groups| {
-        let (from, to) = (sums(groups, state.diff.pair.from)?, sums(groups, state.diff.pair.to)?);
-        Ok::<Vec<Sides>, String>(from.into_iter().zip(to).map(both).collect())
-    };
-    let rows = sides(groups)?;
-    let whole = model.tables.get(&code::unfiltered(state)).map(|table| table.groups());
-    let totals = match whole.filter(|_| !view.filter.is_empty()) {
+    let rows = sides(&view)?;
+    let whole = code::unfiltered(state);
+    let totals = match Some(&whole).filter(|_| !view.filter.is_empty()) {
         Some(whole) => totals(sides(whole)?.iter()),
         None => totals(rows.iter()),
     };
@@ -80,46 +76,26 @@ fn within_run(model: &Model, state: &State, room: usize) -> Result<Diff, String>
 }
 
 /// One of the moments is of another run: groups are the same when they are called the same.
-fn between_runs(model: &Model, state: &State, room: usize) -> Result<Diff, String> {
+fn between_runs(
+    model: &Model,
+    state: &State,
+    room: usize,
+    memory: &Memory,
+) -> Result<Diff, String> {
     let pair = state.diff.pair;
     let view = code::chosen(state);
-    let (a, b) = (named(model, pair.from, &view)?, named(model, pair.to, &view)?);
+    let named = |view: &View, when| memory.labels(model, view, when);
+    let (a, b) = (named(&view, pair.from)?, named(&view, pair.to)?);
     let unfiltered = code::unfiltered(state);
     let totals = if view.filter.is_empty() {
         totals(joined(&a, &b).map(|(_, sides)| sides).collect::<Vec<_>>().iter())
     } else {
-        let (a, b) = (named(model, pair.from, &unfiltered)?, named(model, pair.to, &unfiltered)?);
+        let (a, b) = (named(&unfiltered, pair.from)?, named(&unfiltered, pair.to)?);
         totals(joined(&a, &b).map(|(_, sides)| sides).collect::<Vec<_>>().iter())
     };
     let items = joined(&a, &b).map(|(label, sides)| Item { key: key(label), sides, what: label });
     let name = |item: &Item<&Frame>| code::name_of(item.what, view.by);
     Ok(Diff { rows: shown(items, state, room, name), totals, ..Diff::default() })
-}
-
-/// What groups held at a moment, by what they are called.
-fn named(model: &Model, when: When, view: &View) -> Result<BTreeMap<Frame, Tally>, String> {
-    if let When::File(number) = when {
-        let loaded = model.loaded.iter().find(|loaded| loaded.number == number);
-        let process = &loaded.ok_or("that file is not loaded any more")?.process;
-        let scope = Scope { sites: &process.sites, names: &process.names, ..model.scope() };
-        let groups = Groups::of(view.scope(scope), view.by, view.filter.clone());
-        let held = |stack: model::StackId| {
-            let figures = process.sites.figures.get(stack.0 as usize).copied().unwrap_or_default();
-            Tally::new(figures.current_bytes, figures.current_blocks)
-        };
-        return Ok(by_label(&groups, view.scope(scope), groups.at(held)));
-    }
-    let table = model.tables.get(view).ok_or("there are no sites yet")?;
-    let held = moments::held(model, when)?;
-    Ok(by_label(table.groups(), view.scope(model.scope()), table.groups().at(held)))
-}
-
-fn by_label(groups: &Groups, scope: Scope<'_>, sums: Vec<Tally>) -> BTreeMap<Frame, Tally> {
-    let mut named = BTreeMap::<Frame, Tally>::new();
-    for (group, tally) in groups.ids().zip(sums).filter(|(_, tally)| !tally.is_empty()) {
-        named.entry(groups.label(scope, group)).or_default().add(tally);
-    }
-    named
 }
 
 fn joined<'a>(

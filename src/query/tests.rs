@@ -97,7 +97,7 @@ fn state(screen: Screen) -> State {
 
 fn shown<'a>(model: &mut Model, state: &State) -> Data<'a> {
     prepare(model, state);
-    data(model, state, &Session::default(), Output::Elsewhere)
+    data(model, state, &Session::default(), &Memory::default(), Output::Elsewhere)
 }
 
 fn by(grouping: Grouping, screen: Screen) -> State {
@@ -211,6 +211,40 @@ fn growth_is_measured_from_a_mark() {
     let data = shown(&mut model, &sites);
     assert_eq!(data.sites.sums.delta_bytes, Some(-100));
     assert_eq!(data.sites.rows.rows[0].figures.delta_bytes, Some(100));
+}
+
+#[test]
+fn what_is_remembered_is_as_true_as_what_is_summed_anew() {
+    let mut model = small();
+    let memory = Memory::default();
+    let agree = |model: &mut Model, words: &str| {
+        for (from, callees) in [(When::Mark(1), false), (When::Mark(1), true), (When::Start, true)]
+        {
+            let mut state = by(Grouping::Function, Screen::Snapshots);
+            (state.diff.pair, state.diff.with_callees) = (Pair { from, to: When::Now }, callees);
+            let anew = shown(model, &state).snapshots;
+            let session = Session::default();
+            let remembered = data(model, &state, &session, &memory, Output::Elsewhere).snapshots;
+            assert_eq!(remembered, anew, "{words} {from:?} {callees}");
+        }
+    };
+    agree(&mut model, "no mark");
+    model.mark(1);
+    agree(&mut model, "a mark");
+    agree(&mut model, "the same again");
+    let changed = vec![(StackId(0), figures(4000, 40))];
+    observe(&mut model, SitesUpdate { changed, ..SitesUpdate::default() }, 1.0);
+    agree(&mut model, "figures change");
+    let node = model.sites.stacks[1].node;
+    let stacks = vec![Stack { node, cut: false }];
+    let stack = StackId(model.sites.stacks.len() as u32);
+    let changed = vec![(stack, figures(70, 7))];
+    observe(&mut model, SitesUpdate { changed, stacks, ..SitesUpdate::default() }, 2.0);
+    agree(&mut model, "a stack comes");
+    let function = Function { name: "found".into(), ..Function::default() };
+    model.learn(LocationId(1), vec![function]);
+    observe(&mut model, SitesUpdate::default(), 3.0);
+    agree(&mut model, "a name comes");
 }
 
 #[test]

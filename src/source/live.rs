@@ -13,7 +13,7 @@ use std::{
 use memtop_probe::session::{
     control,
     layout::kind,
-    reader::{EventReading, Reader},
+    reader::{EventReading, Reader, SiteThreadReading},
 };
 
 use crate::{
@@ -22,7 +22,9 @@ use crate::{
         history::History,
         processes::{Image, Processes},
     },
-    model::{Event, EventKind, Exit, ImageName, Point, ProcessState, Reading},
+    model::{
+        Event, EventKind, Exit, ImageName, Point, ProcessState, Reading, StackId, ThreadState,
+    },
     source::{
         past::{Past, Source},
         sites::Follower,
@@ -59,6 +61,8 @@ pub struct Live {
     emptied: BTreeSet<usize>,
     surroundings: Surroundings,
     sites: Follower,
+    /// Session of the image that was shown last.
+    index: Option<usize>,
     past: Past,
 }
 
@@ -95,6 +99,7 @@ impl Live {
             emptied: BTreeSet::new(),
             surroundings: Surroundings::default(),
             sites: Follower::default(),
+            index: None,
             past: Past::default(),
         }
     }
@@ -153,6 +158,7 @@ impl Live {
         let gap = image.zip(state.as_ref());
         let gap = gap.and_then(|(image, state)| self.surroundings.gap(image, state));
         let index = image.map(|image| image.index);
+        self.index = index;
         let sites = index.map(|index| self.sites.look(&self.reader, index)).unwrap_or_default();
         let tree = self.surroundings.tree(&self.processes, &self.reader);
         Reading {
@@ -241,6 +247,22 @@ impl Source for Live {
 
     fn past(&self) -> &Past {
         &self.past
+    }
+
+    fn threads_of(&self, stacks: &[StackId]) -> Option<Vec<ThreadState>> {
+        let index = self.index.filter(|index| self.reader.has_stacks(*index))?;
+        let mut threads: BTreeMap<u32, ThreadState> = BTreeMap::new();
+        for SiteThreadReading { tid, figures } in
+            stacks.iter().flat_map(|stack| self.reader.site_threads(index, stack.0))
+        {
+            let thread = threads.entry(tid).or_default();
+            let net = figures.allocated_bytes.wrapping_sub(figures.freed_bytes) as i64;
+            thread.tid = tid;
+            thread.current_bytes = thread.current_bytes.saturating_add(net);
+            thread.allocations = thread.allocations.saturating_add(figures.allocations);
+            thread.allocated_bytes = thread.allocated_bytes.saturating_add(figures.allocated_bytes);
+        }
+        Some(threads.into_values().collect())
     }
 
     fn hear(&mut self, message: &FromKeeper) {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     keeper::protocol::FromKeeper,
-    model::{Function, Interval, LocationId, Point, Reading},
+    model::{Function, Interval, LocationId, Point, Reading, StackId, ThreadState},
 };
 
 /// Where readings come from: a session that lives, or a recording.
@@ -22,6 +22,12 @@ pub trait Source {
     /// Names of the shown image's locations that were not told yet.
     fn take_names(&mut self) -> Vec<(LocationId, Vec<Function>)> {
         Vec::new()
+    }
+
+    /// What each thread of the shown image did under these stacks, without names; `None` where
+    /// that is not known.
+    fn threads_of(&self, _stacks: &[StackId]) -> Option<Vec<ThreadState>> {
+        None
     }
 
     /// Takes over what the keeper says.

@@ -16,7 +16,7 @@ use memtop::{
         Function, Location, LocationId, Model, Module, ModuleId, Node, NodeId, ProcessState,
         Reading, SiteFigures, SitesUpdate, Stack, StackId,
     },
-    query::{self, Session},
+    query::{self, Memory, Session},
     symbols::Plumbing,
 };
 use memtop_ui::{
@@ -99,6 +99,14 @@ fn screens(model: &mut Model, random: &mut Random, grouping: Grouping) {
     let mut diff = state(Screen::Snapshots, grouping);
     diff.diff.pair = Pair { from: When::Mark(1), to: When::Now };
     report(&format!("by {word}: a diff"), || look(model, &diff));
+    let memory = Memory::default();
+    report(&format!("by {word}: a diff, once more"), || look_again(model, &diff, &memory));
+    if grouping.has_callees() {
+        diff.diff.with_callees = true;
+        report(&format!("by {word}: a diff with callees"), || look(model, &diff));
+        let words = format!("by {word}: a diff with callees, once more");
+        report(&words, || look_again(model, &diff, &memory));
+    }
 }
 
 /// Ticks while names come in, which move every group.
@@ -121,9 +129,14 @@ fn state(screen: Screen, grouping: Grouping) -> State {
     state
 }
 
+/// As for the first frame: nothing is remembered.
 fn look(model: &mut Model, state: &State) {
+    look_again(model, state, &Memory::default());
+}
+
+fn look_again(model: &mut Model, state: &State, memory: &Memory) {
     query::prepare(model, state);
-    black_box(query::data(model, state, &Session::default(), Output::Elsewhere));
+    black_box(query::data(model, state, &Session::default(), memory, Output::Elsewhere));
 }
 
 /// The median of some rounds, and the slowest of them.

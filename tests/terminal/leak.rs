@@ -99,6 +99,12 @@ fn a_leaking_line_is_found_with_five_keys() {
         assert!(leak.contains("auto session = std::make_"), "{leak}");
         insta::assert_snapshot!(format!("site_{}x{}", size.0, size.1), steady(&rows));
     }
+    // Each connection has a thread, and either asked for half of it.
+    for worker in ["worker-1", "worker-2"] {
+        let rows = server.terminal.wait_for(worker);
+        let row = rows.iter().find(|row| row.contains(worker)).unwrap();
+        assert!(row.contains("+460.5 KiB") && row.contains(" 225 "), "{row}");
+    }
 }
 
 /// The screen without what differs from run to run: the header, moments, rates and curves, and

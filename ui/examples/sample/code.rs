@@ -165,9 +165,9 @@ pub fn site() -> Site {
         bytes: blocks * max,
         allocations,
     };
-    let thread = |name: &str, live_bytes, allocations| ThreadShare {
+    let thread = |name: &str, net_bytes, allocations| ThreadShare {
         name: name.to_owned(),
-        live_bytes,
+        net_bytes,
         allocations,
     };
     let lived = |up_to_s, blocks| Lifetime { up_to_s, blocks };

@@ -25,7 +25,8 @@ pub struct Site {
     pub history: Vec<Moment>,
     /// Live blocks by size class; `None` where sizes are not known by site.
     pub sizes: Option<Vec<SizeRow>>,
-    /// Who asked, most live bytes first; `None` where threads are not known by site.
+    /// Who asked and who freed, the one that asked for most first; `None` where threads are not
+    /// known by site.
     pub threads: Option<Vec<ThreadShare>>,
     /// How long its blocks lived; `None` where nobody measured.
     pub lifetimes: Option<Lifetimes>,
@@ -119,8 +120,9 @@ pub struct Moment {
 pub struct ThreadShare {
     /// Its name, or its number.
     pub name: String,
-    /// Live bytes.
-    pub live_bytes: u64,
+    /// Allocated − freed by this thread: less than nothing for one that frees what others
+    /// allocate.
+    pub net_bytes: i64,
     /// Allocations.
     pub allocations: u64,
 }

@@ -5,8 +5,8 @@ use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::text::Line;
 
 use crate::data::{Lifetime, Point, Site, SizeRow, ThreadShare, Timeline};
-use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH};
-use crate::screen::Cx;
+use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, SIGNED_BYTES_WIDTH};
+use crate::screen::{Cx, tendency};
 use crate::theme::Role;
 use crate::widget::bar::bar;
 use crate::widget::table::{Column, Table, Width};
@@ -147,11 +147,11 @@ const THREADS: &[Column<ThreadShare, ()>] = &[
         cell: |row, (), _| (row.name.clone(), None),
     },
     Column {
-        title: "live",
-        width: Width::Fixed(BYTES_WIDTH),
+        title: "alloc−freed",
+        width: Width::Fixed(SIGNED_BYTES_WIDTH + 1),
         align: Alignment::Right,
         rank: 0,
-        cell: |row, (), _| (format::bytes(row.live_bytes), Some(Role::Live)),
+        cell: |row, (), _| (format::signed_bytes(row.net_bytes), Some(tendency(row.net_bytes))),
     },
     Column {
         title: "allocs",

@@ -133,9 +133,9 @@ fn gap(rows: u16) -> u16 {
 
 /// Round tenths of the unit in which the top is read, so that all labels have that unit and at
 /// most one decimal.
-const ROUND: [u64; 26] = [
-    1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 40, 50, 60, 80, 100, 150, 200, 250, 300, 400, 500, 600, 800,
-    1000, 1500, 2000,
+const ROUND: [u64; 32] = [
+    1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 150, 200, 250, 300, 400,
+    500, 600, 800, 1000, 1500, 2000, 3000, 5000,
 ];
 
 /// The smallest round number of bytes between two labels, so that `top` fits in `rows`.
@@ -145,7 +145,6 @@ fn step(top: u64, rows: u16, gap: u16) -> u64 {
     let whole = |step: &u64| unit > 1 || step.is_multiple_of(2);
     ROUND
         .into_iter()
-        .chain([3000, 5000, 10_000])
         .map(tenths)
         .filter(|step| *step > 0)
         .filter(whole)
