@@ -12,9 +12,10 @@ use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use memtop_ui::{
     Data, Effect, Screen, State,
     data::{ChooserRow, JoinKind},
-    draw,
+    draw_on,
     format::bytes,
     keymap,
+    mouse::{self, Targets},
     terminal::Guard,
     update,
 };
@@ -30,7 +31,8 @@ use crate::{
     recording::MAGIC,
     source::session::live_bytes,
     sys::clock,
-    terminal::{self, Look},
+    terminal,
+    view::View,
 };
 
 /// Between two looks at what runs.
@@ -54,31 +56,32 @@ pub enum Choice {
 ///
 /// # Errors
 /// When the terminal cannot be drawn on.
-pub fn choose(screen: &terminal::Screen) -> Result<Option<Choice>, Error> {
-    choose_on(screen).map_err(|source| Error::Failed {
+pub fn choose(screen: &terminal::Screen, view: &View) -> Result<Option<Choice>, Error> {
+    choose_on(screen, view).map_err(|source| Error::Failed {
         what: "draw on the terminal".to_owned(),
         source,
         remedy: "what runs goes on",
     })
 }
 
-fn choose_on(screen: &terminal::Screen) -> io::Result<Option<Choice>> {
-    let _guard = Guard::enter(screen.writer()?)?;
+fn choose_on(screen: &terminal::Screen, view: &View) -> io::Result<Option<Choice>> {
+    let _guard = Guard::enter(screen.writer()?, view.mouse)?;
     let mut terminal = Terminal::new(CrosstermBackend::new(BufWriter::new(screen.writer()?)))?;
-    let look = Look::of_environment();
     let mut state = State::new(Screen::Chooser, screen.size());
+    state.palette = view.look.palette;
+    let targets = Targets::default();
     let refresh = tick(REFRESH);
     let mut choices = list();
     loop {
         let mut data = Data::default();
         data.chooser.rows = choices.iter().map(row).collect();
         state.observe_lengths(&data);
-        let theme = look.theme(state.palette);
-        terminal.draw(|frame| draw(frame, &data, &state, &theme))?;
+        let theme = view.look.theme(state.palette);
+        terminal.draw(|frame| draw_on(frame, &data, &state, &theme, &targets))?;
         select! {
             recv(screen.events()) -> event => {
                 let Ok(terminal::Event::Terminal(event)) = event else { return Ok(None) };
-                match on_terminal(event, &mut state, &data) {
+                match on_terminal(event, &mut state, &data, &targets) {
                     Effect::Join(row) => return Ok(choices.get(row).cloned()),
                     Effect::Quit(_) => return Ok(None),
                     Effect::Repaint => terminal::wipe(&mut terminal)?,
@@ -90,17 +93,19 @@ fn choose_on(screen: &terminal::Screen) -> io::Result<Option<Choice>> {
     }
 }
 
-fn on_terminal(event: TerminalEvent, state: &mut State, data: &Data) -> Effect {
-    match event {
+fn on_terminal(event: TerminalEvent, state: &mut State, data: &Data, targets: &Targets) -> Effect {
+    let action = match event {
         TerminalEvent::Key(key) if key.kind != KeyEventKind::Release => {
-            keymap::dispatch(state, key).map_or(Effect::None, |action| update(state, action, data))
+            keymap::dispatch(state, key)
         }
+        TerminalEvent::Mouse(event) => mouse::dispatch(state, event, targets),
         TerminalEvent::Resize(columns, rows) => {
             state.observe_size(columns, rows);
-            Effect::Redraw
+            None
         }
-        _ => Effect::None,
-    }
+        _ => None,
+    };
+    action.map_or(Effect::None, |action| update(state, action, data))
 }
 
 fn list() -> Vec<Choice> {

@@ -1,21 +1,22 @@
 //! The command line. The doc comments are the help text; `MEMTOP_*` variables mirror the
 //! options of `run`, `record` and `attach`. What is parsed but hidden is not built yet.
 
+mod reading;
 mod value;
+mod view;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{
-    Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, builder::FalseyValueParser,
-};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, builder::FalseyValueParser};
 
-use crate::{
-    Error, config,
-    export::Figure,
-    model::{Term, diff},
+use crate::{Error, config};
+pub use reading::{
+    DiffOptions, DiffSort, ExportFormat, ExportOptions, FilterOptions, GroupBy, Moment,
+    ReportOptions,
 };
 pub use value::{ProcessChoice, StartAt, parse_duration, parse_size};
 pub(crate) use value::{parse_moment, split_unit, unit_bytes};
+pub use view::{MarkAt, ViewOptions};
 
 /// How often the dashboard and the recording look, unless `--tick` says otherwise.
 pub const DEFAULT_TICK: Duration = Duration::from_millis(100);
@@ -35,6 +36,13 @@ pub struct Cli {
     /// What to do; without it, choose among what is there.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// How the dashboard looks.
+    #[command(flatten)]
+    pub view: ViewOptions,
+    /// A table of functions that are not the reason why memory was allocated, added to memtop's
+    /// own (assets/plumbing.txt).
+    #[arg(long, global = true, value_name = "FILE", env = "MEMTOP_PLUMBING", hide_env = true)]
+    pub plumbing: Option<PathBuf>,
 }
 
 /// The commands.
@@ -149,6 +157,9 @@ pub struct RunOptions {
     /// How to trace.
     #[command(flatten)]
     pub trace: TraceOptions,
+    /// How the dashboard looks.
+    #[command(flatten)]
+    pub view: ViewOptions,
     /// Overwrite the recording if it exists.
     #[arg(long, env = "MEMTOP_FORCE", hide_env = true, value_parser = FalseyValueParser::new())]
     pub force: bool,
@@ -200,6 +211,9 @@ pub struct AttachOptions {
 pub struct ReplayOptions {
     /// The recording.
     pub file: PathBuf,
+    /// How the dashboard looks.
+    #[command(flatten)]
+    pub view: ViewOptions,
 }
 
 /// `memtop dump`.
@@ -209,168 +223,12 @@ pub struct DumpOptions {
     pub file: PathBuf,
 }
 
-/// `memtop report`.
-#[derive(Debug, Clone, Args)]
-pub struct ReportOptions {
-    /// The recording.
-    pub file: PathBuf,
-    /// Print one JSON object.
-    #[arg(long)]
-    pub json: bool,
-    /// The moment: `end`, `peak` (live figures, sizes and sites as they were at the peak), or
-    /// seconds since the program began.
-    #[arg(long, value_name = "WHEN", default_value = "end", value_parser = value::parse_moment)]
-    pub at: Moment,
-    /// Group by `site` (the line that asked, allocator functions left aside), `function`, `file`,
-    /// `module`, `stack`, `thread` or `size`, largest first.
-    #[arg(long, value_enum, value_name = "KEY", hide_possible_values = true)]
-    pub by: Option<GroupBy>,
-    /// Only the N largest rows of each table; in JSON, the N largest groups of --by.
-    #[arg(long, value_name = "N")]
-    pub top: Option<usize>,
-    /// Which sites to look at.
-    #[command(flatten)]
-    pub filter: FilterOptions,
-    /// The process: a PID (its last image), or `sum` of all [default: the launched program].
-    #[arg(long, value_name = "PID|sum", value_parser = value::parse_process)]
-    pub process: Option<ProcessChoice>,
-    /// Exit 3 when this holds, as in `totals.peak_bytes > 64MiB or totals.frees == 0`.
-    ///
-    /// FIELD OP VALUE, joined by `and` and `or` (`and` binds closer). FIELD is a number of
-    /// the JSON report, by its path. OP is one of > >= < <= ==. VALUE is a number, with or
-    /// without a unit: B; K, KiB, M, MiB, G, GiB (powers of 1024); KB, MB, GB (of 1000).
-    #[arg(long, value_name = "EXPR")]
-    pub fail_if: Option<String>,
-}
-
-/// Which sites to look at: shared by report and diff.
-#[derive(Debug, Clone, Default, Args)]
-pub struct FilterOptions {
-    /// Only sites like PATTERN; several: like any of them.
-    ///
-    /// A word is a part of a name; fn:, file:, module: and thread: say of which. With * or ? the
-    /// whole name must look like it, as in fn:parse_* or file:*/net/*.c; file:*/dict.c:312 is one
-    /// line.
-    #[arg(long, value_name = "PATTERN", value_parser = Term::parse)]
-    pub include: Vec<Term>,
-    /// No sites like PATTERN.
-    #[arg(long, value_name = "PATTERN", value_parser = Term::parse)]
-    pub exclude: Vec<Term>,
-    /// Try the patterns on every frame of a stack, and not only on its site.
-    #[arg(long)]
-    pub all_frames: bool,
-}
-
-/// `memtop diff`.
-#[derive(Debug, Clone, Args)]
-pub struct DiffOptions {
-    /// The recording to start from: FILE, FILE@peak, or FILE@SECONDS.
-    #[arg(value_name = "A[@WHEN]")]
-    pub a: OsString,
-    /// The recording to compare with it.
-    #[arg(value_name = "B[@WHEN]")]
-    pub b: OsString,
-    /// Print one JSON object.
-    #[arg(long)]
-    pub json: bool,
-    /// Compare by `site` (the line that asked), `function`, `file`, `module`, `stack`, `thread` or
-    /// `size` [default: site; size without stacks].
-    #[arg(long, value_enum, value_name = "KEY", hide_possible_values = true)]
-    pub by: Option<GroupBy>,
-    /// Let a function, file or module count what it called as its own.
-    #[arg(long)]
-    pub with_callees: bool,
-    /// Sort by growth in `bytes` or `blocks`.
-    #[arg(
-        long,
-        value_enum,
-        value_name = "WHAT",
-        default_value = "bytes",
-        hide_possible_values = true
-    )]
-    pub sort: DiffSort,
-    /// Only the N groups that changed most.
-    #[arg(long, value_name = "N")]
-    pub top: Option<usize>,
-    /// Which sites to look at.
-    #[command(flatten)]
-    pub filter: FilterOptions,
-    /// The process on both sides: a PID (its last image), or `sum` of all [default: the launched
-    /// program].
-    #[arg(long, value_name = "PID|sum", value_parser = value::parse_process)]
-    pub process: Option<ProcessChoice>,
-    /// Exit 3 when this holds, as in `totals.bytes_delta > 10%` or `states.new.groups > 0`.
-    ///
-    /// FIELD OP VALUE, joined by `and` and `or`, as for report. FIELD is a number of the JSON diff,
-    /// by its path; groups.0 is the one that grew most. VALUE may be a percentage: of the figure
-    /// at A.
-    #[arg(long, value_name = "EXPR")]
-    pub fail_if: Option<String>,
-}
-
-/// `memtop export`.
-#[derive(Debug, Clone, Args)]
-pub struct ExportOptions {
-    /// The recording.
-    pub file: PathBuf,
-    /// The format: `folded` stacks, a `flamegraph` (SVG), `pprof`, `heaptrack`, `csv` or
-    /// `parquet`.
-    #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
-    pub format: ExportFormat,
-    /// Where to write it.
-    #[arg(short, long, value_name = "OUT")]
-    pub output: PathBuf,
-    /// The moment: `end`, `peak` (live figures as they were at the peak), or seconds since
-    /// the start.
-    #[arg(long, value_name = "WHEN", default_value = "end", value_parser = value::parse_moment)]
-    pub at: Moment,
-    /// What `folded` and `flamegraph` show: live `bytes` or `blocks`, or `allocated` bytes,
-    /// `allocations` or `temporary` ones since the start [default: bytes].
-    #[arg(long, value_enum, value_name = "FIGURE", hide_possible_values = true)]
-    pub figure: Option<Figure>,
-    /// The process: a PID (its last image), or `sum` of all [default: the launched program].
-    #[arg(long, value_name = "PID|sum", value_parser = value::parse_process)]
-    pub process: Option<ProcessChoice>,
-    /// A row of `csv` or `parquet` is an event, and not a stack; of a recording made with --events.
-    #[arg(long)]
-    pub events: bool,
-    /// Overwrite OUT if it exists.
-    #[arg(long)]
-    pub force: bool,
-}
-
-/// A format of another tool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
-    /// A line a stack.
-    Folded,
-    /// A picture.
-    Flamegraph,
-    /// Go's profile.
-    Pprof,
-    /// heaptrack's text.
-    Heaptrack,
-    /// A table in text.
-    Csv,
-    /// A table in columns.
-    Parquet,
-}
-
-impl ExportFormat {
-    /// As it is written on the command line.
-    pub fn word(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-    }
-
-    /// Whether it has one number a stack, which must be chosen.
-    pub fn has_one_figure(self) -> bool {
-        matches!(self, Self::Folded | Self::Flamegraph)
-    }
-}
-
 /// `memtop demo`.
 #[derive(Debug, Clone, Args)]
 pub struct DemoOptions {
+    /// How the dashboard looks.
+    #[command(flatten)]
+    pub view: ViewOptions,
     /// Be the program that the demo traces.
     #[arg(long, hide = true)]
     pub child: bool,
@@ -382,69 +240,6 @@ pub struct KeeperOptions {
     /// Private to memtop.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub arguments: Vec<OsString>,
-}
-
-/// A moment of a recording.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Moment {
-    /// When the process, or the recording, ended.
-    End,
-    /// At the byte peak.
-    Peak,
-    /// So long after the session began.
-    At(Duration),
-}
-
-/// What a report is grouped by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum GroupBy {
-    /// The line that asked, allocator functions left aside.
-    Site,
-    /// Function.
-    Function,
-    /// Source file.
-    File,
-    /// Program or library.
-    Module,
-    /// Stack, as a whole.
-    Stack,
-    /// Thread.
-    Thread,
-    /// Size class.
-    Size,
-}
-
-impl GroupBy {
-    /// As it is written.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Site => "site",
-            Self::Function => "function",
-            Self::File => "file",
-            Self::Module => "module",
-            Self::Stack => "stack",
-            Self::Thread => "thread",
-            Self::Size => "size",
-        }
-    }
-}
-
-/// What a diff is sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DiffSort {
-    /// Bytes.
-    Bytes,
-    /// Blocks.
-    Blocks,
-}
-
-impl From<DiffSort> for diff::By {
-    fn from(sort: DiffSort) -> Self {
-        match sort {
-            DiffSort::Bytes => Self::Bytes,
-            DiffSort::Blocks => Self::Blocks,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::{
     doctor, export,
     keeper::server,
     launch, recording, report,
+    symbols::Plumbing,
 };
 
 /// Does what the command line asks for.
@@ -20,8 +21,11 @@ use crate::{
 /// # Errors
 /// Whatever the command met; [`Error::exit_code`] is then the status.
 pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
+    if let Some(path) = &cli.plumbing {
+        Plumbing::add_file(path).map_err(|error| Error::Usage(error.to_string()))?;
+    }
     match cli.command {
-        None => launch::choose(),
+        None => launch::choose(&cli.view),
         Some(Command::Run(options)) => launch::run(&options),
         Some(Command::Record(options)) => {
             if options.pid.is_some() {

@@ -4,6 +4,11 @@
 //! tick = "250ms"
 //! max-tracer-memory = "256M"
 //! no-stacks = true
+//! theme = "mine"
+//!
+//! [themes.mine]
+//! base = "light"
+//! live = { fg = "#207020", ansi = "green", bold = true }
 //! ```
 //!
 //! A flag comes before a variable `MEMTOP_…`, and that before the file. The file's values go
@@ -11,11 +16,17 @@
 //! one idea of what is right; what is wrong is told with its line.
 
 use std::{
+    collections::BTreeMap,
     env, fs, io,
     path::{Path, PathBuf},
 };
 
 use clap::{ArgAction, Command};
+use memtop_ui::{
+    Theme,
+    theme::{ColorDepth, Glyphs, Own},
+};
+use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
 /// A configuration file that cannot be used.
@@ -88,7 +99,7 @@ fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let table = DeTable::parse(text)
         .map_err(|error| failed(error.span().map(|span| span.start), error.message().to_owned()))?;
     let mut defaults = Vec::new();
-    for (key, value) in table.get_ref() {
+    for (key, value) in table.get_ref().iter().filter(|(key, _)| *key.get_ref() != THEMES) {
         let option = key.get_ref().to_string();
         let value = written(value.get_ref()).ok_or_else(|| {
             let reason = format!("'{option}' must be a text, a number, true or false");
@@ -98,6 +109,34 @@ fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     }
     defaults.sort_by_key(|default| default.line);
     Ok(Config { path: path.to_owned(), defaults })
+}
+
+/// The table of themes.
+const THEMES: &str = "themes";
+
+/// What of the file is no option.
+#[derive(Debug, Default, Deserialize)]
+struct Tables {
+    #[serde(default)]
+    themes: BTreeMap<String, Own>,
+}
+
+/// The themes of the file, by their names.
+///
+/// # Errors
+/// When the file cannot be read, or one of them cannot be used.
+pub fn themes() -> Result<BTreeMap<String, Own>, ConfigError> {
+    let Some(path) = path().filter(|path| path.exists()) else {
+        return Ok(BTreeMap::new());
+    };
+    let failed = |reason: String| ConfigError { path: path.clone(), line: None, reason };
+    let text = fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
+    let tables: Tables = toml::from_str(&text).map_err(|error| failed(error.to_string()))?;
+    for (name, own) in &tables.themes {
+        let tried = Theme::of(own, ColorDepth::True, Glyphs::Braille);
+        tried.map_err(|error| failed(format!("[themes.{name}]: {error}")))?;
+    }
+    Ok(tables.themes)
 }
 
 /// A value as it would be typed.

@@ -20,6 +20,7 @@ use crate::{
     chooser::{self, Choice},
     cli::{
         DEFAULT_TICK, DemoOptions, RecordOptions, ReplayOptions, RunOptions, StartAt, TraceOptions,
+        ViewOptions,
     },
     commands, demo,
     keeper::{
@@ -35,6 +36,7 @@ use crate::{
     source::{Controls, live::Live, replay::Replay},
     sys::pty::Size,
     terminal::{self, Screen},
+    view::View,
 };
 
 /// What to launch, from the command line.
@@ -97,17 +99,17 @@ pub fn run(options: &RunOptions) -> Result<ExitCode, Error> {
         .output
         .as_ref()
         .map(|path| Output { path: absolute(path), force: options.force });
-    show_launched(&launch)
+    show_launched(&launch, View::new(&options.view)?)
 }
 
-fn show_launched(launch: &Options) -> Result<ExitCode, Error> {
+fn show_launched(launch: &Options, view: View) -> Result<ExitCode, Error> {
     // Before anything else: every thread from here on leaves the viewer's signals to the screen.
     let screen = Screen::open()?;
     let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
     let (columns, rows) = memtop_ui::pane_size(columns, rows);
     let connection = Connection::spawn(launch, Size { columns, rows })?;
     release_program_descriptors();
-    app::run(kept(connection, Origin::Launched, launch.tick), &screen).map(exit_code)
+    app::run(kept(connection, Origin::Launched, launch.tick), &screen, view).map(exit_code)
 }
 
 /// What to show of a program that a keeper holds.
@@ -175,9 +177,9 @@ fn replayed(path: &Path) -> Result<Opened, Error> {
 /// When there is no terminal, or the recording cannot be read.
 pub fn replay(options: &ReplayOptions) -> Result<ExitCode, Error> {
     // What is wrong with the file is said on the screen the person typed on.
-    let opened = replayed(&options.file)?;
+    let (opened, view) = (replayed(&options.file)?, View::new(&options.view)?);
     let screen = Screen::open()?;
-    app::run(opened, &screen)?;
+    app::run(opened, &screen, view)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -194,9 +196,10 @@ fn exit_code(outcome: Outcome) -> ExitCode {
 ///
 /// # Errors
 /// When there is no terminal, or joining fails.
-pub fn choose() -> Result<ExitCode, Error> {
+pub fn choose(options: &ViewOptions) -> Result<ExitCode, Error> {
+    let view = View::new(options)?;
     let screen = Screen::open()?;
-    let opened = match chooser::choose(&screen)? {
+    let opened = match chooser::choose(&screen, &view)? {
         None => return Ok(ExitCode::SUCCESS),
         Some(Choice::Recording(path)) => replayed(&path)?,
         Some(Choice::Kept(running)) => {
@@ -204,7 +207,7 @@ pub fn choose() -> Result<ExitCode, Error> {
         }
         Some(Choice::Embedded(program)) => embedded(&program)?,
     };
-    app::run(opened, &screen).map(exit_code)
+    app::run(opened, &screen, view).map(exit_code)
 }
 
 /// `memtop demo`.
@@ -224,7 +227,7 @@ pub fn demo(options: &DemoOptions) -> Result<ExitCode, Error> {
     let command = [own.into_os_string(), "demo".into(), "--child".into()];
     let launch = Options { start: Start::After(demo::START), ..Options::new(command.to_vec()) };
     if terminal::is_there() {
-        return show_launched(&launch);
+        return show_launched(&launch, View::new(&options.view)?);
     }
     let tree = record::watch(&launch)?;
     let recording = tree.into();

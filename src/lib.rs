@@ -32,5 +32,6 @@ pub mod source;
 pub mod symbols;
 pub mod sys;
 pub mod terminal;
+pub mod view;
 
 pub use error::Error;

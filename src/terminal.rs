@@ -5,6 +5,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, IsTerminal},
     os::fd::AsFd,
+    sync::Arc,
     thread,
 };
 
@@ -13,7 +14,7 @@ use crossterm::event::{self, Event as TerminalEvent};
 use memtop_ui::{
     Theme,
     terminal::{farewell, restore_on_panic, tell},
-    theme::{ColorDepth, Glyphs, Palette},
+    theme::{ColorDepth, Glyphs, Own, Palette},
 };
 use ratatui::{
     Terminal,
@@ -181,24 +182,40 @@ pub fn stop_self() {
 }
 
 /// How things are drawn here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Look {
     /// Light or dark.
     pub palette: Palette,
     depth: ColorDepth,
     glyphs: Glyphs,
+    /// A theme of the person's own, on the palette it is made for.
+    own: Option<Arc<Own>>,
 }
 
 impl Look {
     /// What the environment says of the terminal: `NO_COLOR`, `COLORTERM`, `TERM`, the
     /// locale's character set, and `COLORFGBG` for a light background.
     pub fn of_environment() -> Self {
-        Self { palette: palette(), depth: depth(), glyphs: glyphs() }
+        Self { palette: palette(), depth: depth(), glyphs: glyphs(), own: None }
+    }
+
+    /// The same for this background.
+    #[must_use]
+    pub fn on(self, palette: Palette) -> Self {
+        Self { palette, ..self }
+    }
+
+    /// The same in these colours.
+    #[must_use]
+    pub fn with(self, own: Own) -> Self {
+        Self { palette: own.base, own: Some(Arc::new(own)), ..self }
     }
 
     /// The theme for a palette.
     pub fn theme(&self, palette: Palette) -> Theme {
-        Theme::new(palette, self.depth, self.glyphs)
+        let own = self.own.as_ref().filter(|own| own.base == palette);
+        let own = own.and_then(|own| Theme::of(own, self.depth, self.glyphs).ok());
+        own.unwrap_or_else(|| Theme::new(palette, self.depth, self.glyphs))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Keys, the source's messages, signals and ticks arrive through crossbeam channels; each one
 //! changes the state, and at most twenty times a second a dirty state becomes a frame.
 
+mod automatic;
 mod naming;
 mod shown;
 mod snapshots;
@@ -21,8 +22,10 @@ use crossbeam_channel::{Receiver, never, select, tick};
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use memtop_ui::{
     Action, Effect, Leave, Screen, State, Theme,
-    data::{Notice, Origin, Time},
-    draw, keymap, pane_size,
+    data::{Mark, Notice, Origin, Time},
+    draw_on, keymap,
+    mouse::{self, Targets},
+    pane_size,
     terminal::Guard,
     update,
 };
@@ -36,7 +39,9 @@ use crate::{
     source::{Controls, past::Source},
     symbols::Plumbing,
     terminal::{self, Look},
+    view::View,
 };
+use automatic::AutomaticMarks;
 use naming::Naming;
 use shown::Shown;
 
@@ -76,8 +81,8 @@ pub struct Opened {
 ///
 /// # Errors
 /// When the terminal cannot be used; the program is not touched by that.
-pub fn run(opened: Opened, screen: &terminal::Screen) -> Result<Outcome, Error> {
-    let mut app = App::new(opened, screen, Look::of_environment())?;
+pub fn run(opened: Opened, screen: &terminal::Screen, view: View) -> Result<Outcome, Error> {
+    let mut app = App::new(opened, screen, view)?;
     app.resize_program();
     app.run(screen)
 }
@@ -92,6 +97,9 @@ struct App {
     visible: Vec<LocationId>,
     updates: Receiver<FromKeeper>,
     controls: Controls,
+    /// What can be clicked in the last frame.
+    targets: Targets,
+    automatic: AutomaticMarks,
     /// The position that was shown without the person's choice.
     followed: usize,
     tick: Duration,
@@ -102,7 +110,8 @@ struct App {
 }
 
 impl App {
-    fn new(opened: Opened, screen: &terminal::Screen, look: Look) -> Result<Self, Error> {
+    fn new(opened: Opened, screen: &terminal::Screen, view: View) -> Result<Self, Error> {
+        let look = view.look;
         let size = screen.size();
         let mut state = State::new(Screen::Overview, size);
         state.palette = look.palette;
@@ -112,7 +121,7 @@ impl App {
             source,
             remedy: "use memtop record, which needs none",
         };
-        let guard = Guard::enter(screen.writer().map_err(failed)?).map_err(failed)?;
+        let guard = Guard::enter(screen.writer().map_err(failed)?, view.mouse).map_err(failed)?;
         let writer = BufWriter::new(screen.writer().map_err(failed)?);
         let terminal = Terminal::new(CrosstermBackend::new(writer)).map_err(failed)?;
         let (rows, columns) = pane(size);
@@ -121,7 +130,7 @@ impl App {
             source: opened.source,
             theme: look.theme(state.palette),
             shown: Shown {
-                model: Model::new(Arc::new(Plumbing::default())),
+                model: Model::new(Arc::new(Plumbing::in_use().clone())),
                 state,
                 session: opened.session,
                 program,
@@ -133,6 +142,8 @@ impl App {
             },
             naming: Naming::start(),
             visible: Vec::new(),
+            targets: Targets::default(),
+            automatic: AutomaticMarks::new(&view.mark_at),
             look,
             updates: opened.updates,
             controls: opened.controls,
@@ -188,6 +199,7 @@ impl App {
             self.followed = usize::MAX;
         }
         self.shown.model.observe(reading);
+        self.mark_by_itself();
         let names = self.source.take_names();
         if !names.is_empty() {
             // A recording knows better than the files of this machine.
@@ -200,6 +212,25 @@ impl App {
         self.look_at_threads();
         self.shown.time = query::time(self.source.past(), &self.shown.state.marks);
         self.dirty = true;
+    }
+
+    /// Marks this moment if it is one that the person wants marked. A recording has its own.
+    fn mark_by_itself(&mut self) {
+        let Shown { model, state, session, .. } = &mut self.shown;
+        let Some(totals) = model.state().map(|state| state.totals) else { return };
+        if session.origin == Origin::Replay {
+            return;
+        }
+        let now_s = model.reading.now_s;
+        let figures = (totals.current_bytes, totals.peak_bytes);
+        let observed = self.automatic.observe(model.reading.shown, figures, now_s);
+        if let Some(reason) = observed {
+            let number = state.marks.last().map_or(1, |mark| mark.number + 1);
+            state.notice = Some(Notice::info(format!("mark {number}: {reason}")));
+            let name = Some(reason);
+            state.marks.push(Mark { number, t_s: now_s, name, automatic: true });
+            self.shown.mark(number);
+        }
     }
 
     /// Asks who allocated at the site that is open.
@@ -259,6 +290,12 @@ impl App {
         match event {
             TerminalEvent::Key(key) if key.kind != KeyEventKind::Release => {
                 match keymap::dispatch(&self.shown.state, key) {
+                    Some(action) => self.act(action),
+                    None => Ok(None),
+                }
+            }
+            TerminalEvent::Mouse(event) => {
+                match mouse::dispatch(&self.shown.state, event, &self.targets) {
                     Some(action) => self.act(action),
                     None => Ok(None),
                 }
@@ -379,8 +416,9 @@ impl App {
         self.visible = query::visible(&self.shown.model, &data);
         state.observe_scale(&data);
         state.observe_lengths(&data);
-        let theme = &self.theme;
-        self.terminal.draw(|frame| draw(frame, &data, &state, theme)).map_err(Self::drawing)?;
+        let (theme, targets) = (&self.theme, &self.targets);
+        let drawn = self.terminal.draw(|frame| draw_on(frame, &data, &state, theme, targets));
+        drawn.map_err(Self::drawing)?;
         drop(data);
         self.shown.state = state;
         self.dirty = false;

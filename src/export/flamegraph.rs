@@ -176,7 +176,7 @@ fn note_kinds(
         let name = label(&frame).into_owned();
         kinds.entry(name).or_insert_with(|| {
             let (name, file) = (frame.function.clone().unwrap_or_default(), frame.file.clone());
-            Plumbing::built_in().kind(&Function { name, file, line: None }, None)
+            Plumbing::in_use().kind(&Function { name, file, line: None }, None)
         });
     }
 }

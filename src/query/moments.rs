@@ -47,6 +47,7 @@ fn marked(number: u32, mark: &Snapshot, state: &State) -> SnapshotRow {
         t_s: Some(mark.t_s),
         live_bytes: Some(mark.totals.current_bytes),
         live_blocks: Some(mark.totals.current_blocks),
+        automatic: named.is_some_and(|one| one.automatic),
         ..SnapshotRow::default()
     }
 }

@@ -41,7 +41,7 @@ pub struct Site<'a> {
 
 impl<'a> Source<'a> {
     fn new(process: &'a ProcessState, at_peak: bool) -> Self {
-        let plumbing = Plumbing::built_in();
+        let plumbing = Plumbing::in_use();
         let scope = Scope { sites: &process.sites, names: &process.names, plumbing };
         Self { scope, at_peak }
     }

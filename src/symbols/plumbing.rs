@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
-    sync::LazyLock,
+    sync::{LazyLock, OnceLock},
 };
 
 use crate::model::{self, Function, frame::base};
@@ -22,6 +22,9 @@ const TABLE: &str = include_str!("../../assets/plumbing.txt");
 const FILE: &str = "file:";
 /// Before a pattern that is one of programs and libraries, by their names without folders.
 const MODULE: &str = "module:";
+
+/// Set once, from the command line.
+static WITH_FILE: OnceLock<Plumbing> = OnceLock::new();
 
 /// Why a table cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +84,21 @@ impl Plumbing {
             Plumbing { tables: table.into_iter().collect() }
         });
         &BUILT_IN
+    }
+
+    /// What tells plumbing in this run of memtop: the built-in table, and the file that was added
+    /// to it.
+    pub fn in_use() -> &'static Self {
+        WITH_FILE.get().unwrap_or_else(|| Self::built_in())
+    }
+
+    /// Lets a user's file be in use from now on; to be called before anything is looked at.
+    ///
+    /// # Errors
+    /// As [`with_file`](Self::with_file).
+    pub fn add_file(path: &Path) -> Result<(), PlumbingError> {
+        let _ = WITH_FILE.set(Self::with_file(path)?);
+        Ok(())
     }
 
     /// The built-in table and a user's file, which wins where they differ.

@@ -126,7 +126,7 @@ fn helper_panics() {
         return;
     }
     let screen = memtop::terminal::Screen::open().unwrap();
-    let _guard = memtop_ui::terminal::Guard::enter(screen.writer().unwrap()).unwrap();
+    let _guard = memtop_ui::terminal::Guard::enter(screen.writer().unwrap(), true).unwrap();
     screen.writer().unwrap().write_all(b"drawn before").unwrap();
     panic!("as badly as can be");
 }

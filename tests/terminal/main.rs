@@ -12,6 +12,7 @@ mod killed;
 mod leak;
 mod leaving;
 mod looks;
+mod mouse;
 mod output;
 mod processes;
 mod recording;

@@ -26,7 +26,7 @@ fn main() -> std::io::Result<()> {
     state.observe_scale(&data);
 
     terminal::restore_on_panic(|| Ok(std::io::stdout()));
-    let _guard = terminal::Guard::enter(std::io::stdout())?;
+    let _guard = terminal::Guard::enter(std::io::stdout(), false)?;
     let mut screen = Terminal::new(CrosstermBackend::new(std::io::stdout()))?;
     screen.draw(|frame| draw(frame, &data, &state, &theme(&has)))?;
     while !matches!(event::read()?, Event::Key(_)) {}

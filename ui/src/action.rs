@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyEvent;
 
-use crate::data::{DiffSort, SortKey};
+use crate::data::{DiffSort, Key, SortKey};
 use crate::state::Screen;
 
 /// One wish, independent of the key that expressed it.
@@ -50,6 +50,10 @@ pub enum Action {
     Suspend,
     /// Move in a list or a text.
     Move(Motion),
+    /// Move some rows, as the wheel of a mouse does.
+    Wheel(Step),
+    /// Select a row or a frame; one that is selected already is taken.
+    Pick(Key),
     /// Take what is selected.
     Choose,
     /// Give an answer to the dialog that asks.

@@ -62,6 +62,14 @@ impl Cursor {
         self.key = there.map(key);
     }
 
+    /// Selects a thing that shows; whether it was selected before.
+    pub(crate) fn pick<R>(&mut self, key: Key, list: &Listing<R>, of: fn(&R) -> Key) -> bool {
+        let Some(at) = list.rows.iter().position(|row| of(row) == key) else { return false };
+        let row = list.first + at;
+        (self.key, self.row) = (Some(key), row);
+        row == list.selected
+    }
+
     /// Takes note of what shows.
     pub(crate) fn observe<R>(&mut self, list: &Listing<R>, key: fn(&R) -> Key) {
         let follows = self.key.is_some() || self.row > 0;

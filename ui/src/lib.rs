@@ -20,6 +20,7 @@
 //! | [`state`], [`choice`], [`cursor`], [`filter`] | what the person chose |
 //! | [`action`], [`keymap`], [`mod@update`] | what can be asked for, by which key, with what effect |
 //! | [`keys`] | keys as bytes, for the program's own terminal |
+//! | [`mouse`] | what a click asks for |
 //! | [`screen`] | one file a screen |
 //! | [`widget`] | reusable drawing: timeline, table, bar, popup, terminal |
 //! | [`theme`], [`glyphs`], [`format`](mod@format) | roles, shapes, numbers and words |
@@ -48,6 +49,7 @@ pub mod format;
 pub mod glyphs;
 pub mod keymap;
 pub mod keys;
+pub mod mouse;
 pub mod screen;
 pub mod state;
 pub mod symbol;
@@ -68,7 +70,19 @@ use ratatui::layout::Rect;
 
 /// Draws one frame.
 pub fn draw(frame: &mut Frame, data: &Data, state: &State, theme: &Theme) {
-    screen::draw(frame, screen::Cx { data, state, theme });
+    draw_on(frame, data, state, theme, &mouse::Targets::default());
+}
+
+/// Draws one frame, and takes down in `targets` what a click means where.
+pub fn draw_on(
+    frame: &mut Frame,
+    data: &Data,
+    state: &State,
+    theme: &Theme,
+    targets: &mouse::Targets,
+) {
+    targets.clear();
+    screen::draw(frame, screen::Cx { data, state, theme, targets });
     if theme.glyphs() == theme::Glyphs::Ascii {
         glyphs::to_ascii(frame.buffer_mut());
     }

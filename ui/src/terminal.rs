@@ -35,19 +35,26 @@ fn taken(yes: bool) {
     }
 }
 
+/// Lets the terminal report clicks and the wheel, with coordinates of any size. Movements are
+/// left out: nothing is dragged, and they would come by the hundred.
+const MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+/// The opposite.
+const NO_MOUSE: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+
 /// Holds the terminal in raw mode on its alternate screen until dropped.
 #[derive(Debug)]
 pub struct Guard<W: Write> {
     out: W,
+    mouse: bool,
 }
 
 impl<W: Write> Guard<W> {
-    /// Takes the terminal behind `out` over.
+    /// Takes the terminal behind `out` over, with its mouse or without.
     ///
     /// # Errors
     /// When the terminal cannot be put in raw mode or written to; it is left as it was.
-    pub fn enter(out: W) -> io::Result<Self> {
-        let mut guard = Self { out };
+    pub fn enter(out: W, mouse: bool) -> io::Result<Self> {
+        let mut guard = Self { out, mouse };
         guard.resume()?;
         Ok(guard)
     }
@@ -75,6 +82,9 @@ impl<W: Write> Guard<W> {
             EnableBracketedPaste,
             cursor::Hide
         );
+        let mouse: &[u8] = if self.mouse { MOUSE } else { &[] };
+        let entered =
+            entered.and_then(|()| self.out.write_all(mouse)).and_then(|()| self.out.flush());
         entered.inspect_err(|_| drop(restore(&mut self.out)))
     }
 }
@@ -102,7 +112,7 @@ pub fn restore(out: &mut impl Write) -> io::Result<()> {
 
 /// What makes the screen whole again, whatever of it was changed.
 pub fn farewell() -> Vec<u8> {
-    let mut bytes = Vec::new();
+    let mut bytes = NO_MOUSE.to_vec();
     // Writing to memory does not fail.
     let _ = execute!(
         bytes,
@@ -141,6 +151,7 @@ mod tests {
         assert!(text.contains("\x1b[?1049l"), "leaves the alternate screen");
         assert!(text.contains("\x1b[?25h"), "shows the cursor");
         assert!(text.contains("\x1b[?2004l"), "ends bracketed paste");
+        assert!(text.contains("\x1b[?1000l"), "leaves the mouse alone");
         let _ = restore(&mut written);
         assert_eq!(written.len(), text.len(), "a second call does nothing");
     }

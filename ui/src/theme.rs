@@ -27,7 +27,8 @@ pub enum ColorDepth {
 }
 
 /// The two palettes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Palette {
     /// For a dark background.
     #[default]
@@ -141,8 +142,18 @@ impl std::fmt::Display for ThemeError {
 
 impl std::error::Error for ThemeError {}
 
+/// A theme of somebody's own: the roles it names, over one of the palettes.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Own {
+    /// What the other roles look like, and for which background it is.
+    #[serde(default)]
+    pub base: Palette,
+    #[serde(flatten)]
+    roles: BTreeMap<String, Entry>,
+}
+
 /// A role as written in a theme file.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Entry {
     fg: Option<Written>,
@@ -182,14 +193,26 @@ impl Theme {
     pub fn from_toml(text: &str, depth: ColorDepth, glyphs: Glyphs) -> Result<Self, ThemeError> {
         let entries: BTreeMap<String, Entry> =
             toml::from_str(text).map_err(|error| ThemeError(error.to_string()))?;
-        let known = |name: &String| Role::ALL.iter().any(|(_, role)| role == name);
-        if let Some(name) = entries.keys().find(|name| !known(name)) {
-            return Err(ThemeError(format!("there is no role “{name}”")));
-        }
+        check(&entries)?;
         let style = |(_, name): &(Role, &str)| {
             entries.get(*name).map_or_else(Style::new, |entry| entry.style(depth))
         };
         Ok(Self { styles: Role::ALL.iter().map(style).collect(), depth, glyphs })
+    }
+
+    /// A theme of somebody's own.
+    ///
+    /// # Errors
+    /// When it names a role that does not exist.
+    pub fn of(own: &Own, depth: ColorDepth, glyphs: Glyphs) -> Result<Self, ThemeError> {
+        check(&own.roles)?;
+        let mut theme = Self::new(own.base, depth, glyphs);
+        for (role, name) in Role::ALL {
+            if let Some(entry) = own.roles.get(*name) {
+                theme.styles[*role as usize] = entry.style(depth);
+            }
+        }
+        Ok(theme)
     }
 
     /// How `role` looks.
@@ -216,6 +239,15 @@ impl Theme {
     /// A colour somebody else chose, as this terminal can show it.
     pub fn adapt(&self, color: Color) -> Color {
         self.depth.adapt(color)
+    }
+}
+
+/// Whether every role exists.
+fn check(entries: &BTreeMap<String, Entry>) -> Result<(), ThemeError> {
+    let known = |name: &&String| Role::ALL.iter().any(|(_, role)| role == name);
+    match entries.keys().find(|name| !known(name)) {
+        Some(name) => Err(ThemeError(format!("there is no role “{name}”"))),
+        None => Ok(()),
     }
 }
 
@@ -359,6 +391,21 @@ mod tests {
         assert_eq!(ColorDepth::Ansi16.adapt(Color::Rgb(250, 10, 10)), Color::LightRed);
         assert_eq!(ColorDepth::Ansi16.adapt(Color::Indexed(16)), Color::Black);
         assert_eq!(ColorDepth::True.adapt(Color::Rgb(1, 2, 3)), Color::Rgb(1, 2, 3));
+    }
+
+    #[test]
+    fn a_theme_of_ones_own_changes_what_it_names() {
+        let text = "base = 'light'\n[live]\nfg = '#010203'\n[peak]\nbold = true";
+        let own: Own = toml::from_str(text).unwrap();
+        let theme = |own| Theme::of(own, ColorDepth::True, Glyphs::Braille);
+        let (mine, light) =
+            (theme(&own).unwrap(), Theme::new(Palette::Light, ColorDepth::True, Glyphs::Braille));
+        assert_eq!(mine.style(Role::Live).fg, Some(Color::Rgb(1, 2, 3)));
+        assert_eq!(mine.style(Role::Peak).fg, None);
+        assert_eq!(mine.style(Role::Rss), light.style(Role::Rss));
+        let odd: Own = toml::from_str("[sparkle]\nbold = true").unwrap();
+        assert!(theme(&odd).is_err());
+        assert!(toml::from_str::<Own>("[live]\nfg = 'x'").is_err());
     }
 
     #[test]

@@ -130,7 +130,7 @@ fn timeline(now_s: f64) -> Timeline {
         intervals: vec![Interval { from_s: start, to_s: None }],
         now_s,
         marks: [(1, 96.0), (2, 140.0)]
-            .map(|(number, t_s)| Mark { number, t_s, name: None })
+            .map(|(number, t_s)| Mark { number, t_s, ..Mark::default() })
             .to_vec(),
         peak: Some(Peak { bytes: 54_421_094, t_s: 130.2 }),
     }

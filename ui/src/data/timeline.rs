@@ -48,8 +48,10 @@ pub struct Mark {
     pub number: u32,
     /// Its moment.
     pub t_s: f64,
-    /// What the person calls it.
+    /// What the person calls it, or why it marked itself.
     pub name: Option<String>,
+    /// It marked itself.
+    pub automatic: bool,
 }
 
 /// Where growth is measured from.

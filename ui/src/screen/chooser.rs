@@ -5,11 +5,11 @@ use ratatui::layout::{Alignment, Rect};
 use ratatui::text::Line;
 
 use super::Cx;
-use crate::data::{ChooserRow, JoinKind};
+use crate::data::{ChooserRow, JoinKind, Key};
 use crate::format::{self, BYTES_WIDTH};
 use crate::theme::Role;
 use crate::widget::table::{Column, Table, Width};
-use crate::widget::{airy, empty_words, panel};
+use crate::widget::{airy, below_heading, empty_words, panel};
 
 const COLUMNS: &[Column<ChooserRow, ()>] = &[
     Column {
@@ -98,6 +98,8 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     let visible = usize::from(inner.height.saturating_sub(1)).max(1);
     let first = (cx.state.selected + 1).saturating_sub(visible);
     let selected = Some(cx.state.selected - first);
+    let places = (first..rows.len()).map(|row| Key(row as u64));
+    cx.targets.add_rows(below_heading(inner), places);
     Table { columns: COLUMNS, context: &(), selected }.draw(
         frame,
         airy(inner),

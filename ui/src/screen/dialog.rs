@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::Cx;
+use crate::action::Action;
 use crate::format;
 use crate::state::{Dialog, Question};
 use crate::theme::Role;
@@ -31,5 +32,9 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx, asked: Dialog) {
             ]),
         });
     }
-    popup(frame, area, cx.theme, title, &lines);
+    let at = popup(frame, area, cx.theme, title, &lines);
+    let answers = asked.question.answers().iter().zip(at.top() + 2..at.bottom());
+    for ((answer, ..), y) in answers {
+        cx.targets.add(Rect { y, height: 1, ..at }, Action::Answer(*answer));
+    }
 }

@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 
 use super::sites::why_no_sites;
 use super::{Cx, beside, narrowed, rule, tendency};
+use crate::action::Action;
 use crate::data::{CodeOrigin, Flame, FlameNode, Measure};
 use crate::format;
 use crate::symbol;
@@ -62,6 +63,8 @@ fn draw_boxes(buffer: &mut Buffer, area: Rect, cx: Cx, selected: usize) -> usize
         };
         let (x, y) = (area.x + cell.x as u16, area.y + row as u16);
         let style = style(node, here, shaded[cell.depth], cx);
+        let place = Rect { x, y, width: cell.width as u16, height: 1 };
+        cx.targets.add(place, Action::Pick(node.key));
         match cell.width {
             1 if begin.is_empty() => _ = buffer[(x, y)].set_char(' ').set_style(style),
             1 => _ = buffer[(x, y)].set_symbol(begin).set_style(style),

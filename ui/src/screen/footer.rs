@@ -17,7 +17,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     let line = match (&cx.state.mode, notice) {
         (Mode::Prompt(input), _) => prompt(input, cx.theme),
         (_, Some(notice)) => words(notice, cx.theme),
-        _ => keys(cx, usize::from(area.width)),
+        _ => keys(cx, area),
     };
     frame.render_widget(line, area);
 }
@@ -57,7 +57,8 @@ fn purpose(purpose: Purpose) -> (String, &'static str) {
 }
 
 /// As many keys as fit; help and quit always do.
-fn keys(cx: Cx, room: usize) -> Line<'static> {
+fn keys(cx: Cx, area: Rect) -> Line<'static> {
+    let room = usize::from(area.width);
     let (last, first): (Vec<_>, Vec<_>) = advertised(cx.state)
         .filter(|b| works(b, cx))
         .partition(|b| matches!(b.action, Action::Help | Action::Quit));
@@ -71,9 +72,9 @@ fn keys(cx: Cx, room: usize) -> Line<'static> {
         if used > room {
             break;
         }
-        push(&mut line, binding, cx, brief);
+        push(&mut line, binding, cx, brief, area);
     }
-    last.into_iter().for_each(|binding| push(&mut line, binding, cx, brief));
+    last.into_iter().for_each(|binding| push(&mut line, binding, cx, brief, area));
     line
 }
 
@@ -107,7 +108,10 @@ fn width(binding: &Binding, cx: Cx, brief: bool) -> usize {
     }
 }
 
-fn push(line: &mut Line<'static>, binding: &Binding, cx: Cx, brief: bool) {
+fn push(line: &mut Line<'static>, binding: &Binding, cx: Cx, brief: bool, area: Rect) {
+    let (x, width) = (area.x + line.width() as u16, width(binding, cx, brief) as u16);
+    let place = Rect { x, width: width.saturating_sub(1), ..area };
+    cx.targets.add(place, binding.action.clone());
     let here = is_here(binding, cx);
     let role = if here { Role::Title } else { Role::Key };
     line.push_span(Span::styled(binding.keys[0].name(), cx.theme.style(role)));

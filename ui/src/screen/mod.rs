@@ -25,6 +25,7 @@ use ratatui::widgets::Clear;
 
 use crate::data::{Baseline, Data, Growth, RunState};
 use crate::format;
+use crate::mouse::Targets;
 use crate::state::{Mode, Screen, State};
 use crate::theme::{Role, Theme};
 
@@ -34,6 +35,7 @@ pub(crate) struct Cx<'a> {
     pub data: &'a Data<'a>,
     pub state: &'a State,
     pub theme: &'a Theme,
+    pub targets: &'a Targets,
 }
 
 /// Rows of the header.
@@ -66,6 +68,10 @@ pub(crate) fn draw(frame: &mut Frame, cx: Cx) {
         Screen::Output => output::draw(frame, body, cx),
         Screen::Time => time::draw(frame, body, cx),
         Screen::Events => events::draw(frame, body, cx),
+    }
+    if !matches!(cx.state.mode, Mode::Browse) {
+        // What lies below cannot be reached.
+        cx.targets.clear();
     }
     match &cx.state.mode {
         Mode::Help => {

@@ -9,7 +9,7 @@ use crate::data::{ProcessFate, ProcessFigures, ProcessRow, ThreadRow};
 use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::theme::Role;
 use crate::widget::table::{Column, Table, Width};
-use crate::widget::{airy, empty_words, panel};
+use crate::widget::{airy, below_heading, empty_words, panel};
 
 /// From this width on there is room for all sums.
 const WIDE: u16 = 100;
@@ -18,7 +18,7 @@ const COLUMNS: &[Column<ProcessRow, ()>] = &[
     figure("pid", 8, 0, |row, _, _| (row.pid.to_string(), Some(Role::Label))),
     Column {
         title: "process",
-        width: Width::Fill(18),
+        width: Width::Fill(28),
         align: Alignment::Left,
         rank: 0,
         cell: |row, (), width| {
@@ -171,6 +171,7 @@ fn draw_tree(frame: &mut Frame, area: Rect, cx: Cx) {
     let selected = processes.rows.selected.checked_sub(processes.rows.first);
     let inner = airy(inner);
     let [table, words] = Layout::vertical([Constraint::Min(0), Constraint::Length(1)]).areas(inner);
+    cx.targets.add_rows(below_heading(table), processes.rows.rows.iter().map(|row| row.key));
     Table { columns: COLUMNS, context: &(), selected }.draw(
         frame,
         table,

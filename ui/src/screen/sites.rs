@@ -5,6 +5,7 @@ use ratatui::layout::{Alignment, Rect};
 use ratatui::text::{Line, Span};
 
 use super::{Cx, baseline, beside, fate, narrowed, rule, tendency};
+use crate::action::Action;
 use crate::data::{Figures, Grouping, SiteRow, SitesKnown, SortKey};
 use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, RATE_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::state::State;
@@ -173,11 +174,13 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
             column,
             title: if column.title == NAME { code.grouping.word() } else { column.title },
             descending: (*sort == Some(choice.sort.by)).then_some(choice.sort.descending),
+            sort: sort.map(Action::SortSites),
         })
         .collect();
     let context = SitesCx { sums: sites.sums, sort: choice.sort.by };
     let selected = sites.rows.selected.checked_sub(sites.rows.first);
-    let table = SortedTable { columns: &columns, context: &context, selected };
+    let (targets, key) = (cx.targets, |row: &SiteRow| row.key);
+    let table = SortedTable { columns: &columns, context: &context, selected, targets, key };
     table.draw(frame, inner, cx.theme, &sites.rows.rows);
 }
 
@@ -251,7 +254,6 @@ pub(crate) fn why_no_sites(cx: Cx) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::Action;
     use crate::keymap::{BINDINGS, Scope};
     use crate::state::Screen;
 

@@ -11,7 +11,7 @@ use crate::state::Bars;
 use crate::theme::{Role, Theme};
 use crate::widget::bar::bar;
 use crate::widget::table::{Column, Table, Width};
-use crate::widget::{airy, empty_words, panel, wrap};
+use crate::widget::{airy, below_heading, empty_words, panel, wrap};
 
 /// From this height on every part of resident memory has a row of its own.
 const TALL: u16 = 30;
@@ -103,6 +103,7 @@ fn draw_classes(frame: &mut Frame, area: Rect, cx: Cx) {
     }
     let context = ClassCx { bars: cx.state.bars, sums: classes.sums, most: classes.most };
     let selected = classes.rows.selected.checked_sub(classes.rows.first);
+    cx.targets.add_rows(below_heading(inner), classes.rows.rows.iter().map(|row| row.key()));
     let table = Table { columns: COLUMNS, context: &context, selected };
     table.draw(frame, airy(inner), cx.theme, &classes.rows.rows);
 }

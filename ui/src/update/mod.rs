@@ -10,7 +10,7 @@ pub use time::advance;
 
 use crate::action::{Action, Answer, Motion, Step};
 use crate::cursor::moved;
-use crate::data::{Baseline, Data, Mark, Notice, Origin, Output, Pair, When};
+use crate::data::{Baseline, Data, Key, Mark, Notice, Origin, Output, Pair, When};
 use crate::keys;
 use crate::state::{Bars, Dialog, Mode, Question, SCREENS, Screen, State};
 use crate::widget::timeline::zoom;
@@ -90,7 +90,9 @@ pub fn update(state: &mut State, action: Action, data: &Data) -> Effect {
         Action::ToggleTheme => toggle_theme(state),
         Action::Repaint => Effect::Repaint,
         Action::Suspend => Effect::Suspend,
-        Action::Move(motion) => go(state, motion, data),
+        Action::Move(motion) => go(state, motion, data, state.page()),
+        Action::Wheel(step) => wheel(state, step, data),
+        Action::Pick(key) => pick(state, key, data),
         Action::Choose => choose(state, data),
         Action::Answer(answer) => answered(state, answer),
         Action::EditFilter | Action::NameMark | Action::SaveSnapshot | Action::LoadSnapshot => {
@@ -194,7 +196,7 @@ fn mark(state: &mut State, data: &Data) -> Effect {
     }
     let before = state.marks.last().map(|mark| mark.number);
     let number = before.unwrap_or(0) + 1;
-    state.marks.push(Mark { number, t_s: data.timeline.now_s, name: None });
+    state.marks.push(Mark { number, t_s: data.timeline.now_s, ..Mark::default() });
     measure_from(state, Baseline::Mark(number));
     if let Some(before) = before {
         // Whoever marks twice wants to know what happened in between.
@@ -289,8 +291,41 @@ fn process(state: &mut State, step: Step, data: &Data) -> Effect {
     Effect::Redraw
 }
 
-fn go(state: &mut State, motion: Motion, data: &Data) -> Effect {
-    let page = state.page();
+/// Rows that the wheel moves at a time.
+const NOTCH: usize = 3;
+
+fn wheel(state: &mut State, step: Step, data: &Data) -> Effect {
+    let motion = match (step, state.screen) {
+        // The flame goes from frame to frame.
+        (Step::Previous, Screen::Flame) => Motion::Up,
+        (Step::Next, Screen::Flame) => Motion::Down,
+        (Step::Previous, _) => Motion::PageUp,
+        (Step::Next, _) => Motion::PageDown,
+    };
+    go(state, motion, data, NOTCH)
+}
+
+fn pick(state: &mut State, key: Key, data: &Data) -> Effect {
+    let taken = match state.screen {
+        Screen::Sites => state.sites.cursor.pick(key, &data.sites.rows, |row| row.key),
+        Screen::Sizes => state.classes.pick(key, &data.classes.rows, |row| row.key()),
+        Screen::Processes => state.tree.pick(key, &data.processes.rows, |row| row.key),
+        Screen::Snapshots => state.diff.cursor.pick(key, &data.snapshots.diff.rows, |row| row.key),
+        Screen::Flame => state.flame.selected.replace(key) == Some(key),
+        Screen::Site => {
+            state.site.entry = usize::try_from(key.0).ok();
+            false
+        }
+        Screen::Chooser => {
+            let row = usize::try_from(key.0).unwrap_or(0);
+            std::mem::replace(&mut state.selected, row) == row
+        }
+        _ => false,
+    };
+    if taken { choose(state, data) } else { Effect::Redraw }
+}
+
+fn go(state: &mut State, motion: Motion, data: &Data, page: usize) -> Effect {
     if let Mode::Asking(dialog) = &mut state.mode {
         let last = dialog.question.answers().len() - 1;
         dialog.selected = moved(dialog.selected, motion, last, page);

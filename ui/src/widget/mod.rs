@@ -43,6 +43,11 @@ pub(crate) fn airy(area: Rect) -> Rect {
     Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area }
 }
 
+/// Where the rows of a table stand that is drawn in `area`.
+pub(crate) fn below_heading(area: Rect) -> Rect {
+    Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }
+}
+
 /// A sentence in the middle of an otherwise empty area.
 pub(crate) fn empty_words(frame: &mut Frame, area: Rect, theme: &Theme, words: &str) {
     if area.is_empty() {

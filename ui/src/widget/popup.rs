@@ -8,8 +8,15 @@ use ratatui::widgets::{Block, BorderType, Clear};
 
 use crate::theme::{Role, Theme};
 
-/// Draws `lines` in a titled box in the middle of `area`, as large as they need.
-pub fn popup(frame: &mut Frame, area: Rect, theme: &Theme, title: &str, lines: &[Line<'_>]) {
+/// Draws `lines` in a titled box in the middle of `area`, as large as they need, and returns
+/// where they stand.
+pub fn popup(
+    frame: &mut Frame,
+    area: Rect,
+    theme: &Theme,
+    title: &str,
+    lines: &[Line<'_>],
+) -> Rect {
     let widest = lines.iter().map(Line::width).max().unwrap_or(0).max(title.len() + 4);
     let width = (widest as u16 + 4).min(area.width);
     let height = (lines.len() as u16 + 2).min(area.height);
@@ -32,4 +39,5 @@ pub fn popup(frame: &mut Frame, area: Rect, theme: &Theme, title: &str, lines: &
         let row = Rect { x: inner.x + 1, y, width: inner.width.saturating_sub(2), height: 1 };
         frame.render_widget(line, row);
     }
+    inner
 }

@@ -4,9 +4,12 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::text::Line;
 
-use super::airy;
-use super::table::{Column, layout, line};
+use super::table::{Column, GAP, layout, line};
+use super::{airy, below_heading};
+use crate::action::Action;
+use crate::data::Key;
 use crate::format::{left, right};
+use crate::mouse::Targets;
 use crate::theme::{Role, Theme};
 
 /// A column that shows, and whether rows are sorted by it.
@@ -18,6 +21,8 @@ pub struct Shown<'a, R, C> {
     pub title: &'a str,
     /// Sorted by this one: largest first, or last.
     pub descending: Option<bool>,
+    /// What sorts by it.
+    pub sort: Option<Action>,
 }
 
 /// What is needed beside the rows.
@@ -29,6 +34,10 @@ pub struct SortedTable<'a, R, C> {
     pub context: &'a C,
     /// The selected row among those drawn.
     pub selected: Option<usize>,
+    /// Where what can be clicked is taken down.
+    pub targets: &'a Targets,
+    /// What a row is.
+    pub key: fn(&R) -> Key,
 }
 
 impl<R, C> SortedTable<'_, R, C> {
@@ -43,6 +52,7 @@ impl<R, C> SortedTable<'_, R, C> {
         let columns = layout(self.columns.iter().map(|shown| shown.column), width);
         let heading = line(theme, &columns, |column, width| self.heading(column, width));
         frame.render_widget(heading, Rect { height: 1, ..cells });
+        self.take_down(area, &columns, rows);
         for (i, (row, y)) in rows.iter().zip(area.top() + 1..area.bottom()).enumerate() {
             let line =
                 line(theme, &columns, |column, width| (column.cell)(row, self.context, width));
@@ -51,6 +61,19 @@ impl<R, C> SortedTable<'_, R, C> {
                 false => frame.render_widget(line, Rect { y, height: 1, ..cells }),
             }
         }
+    }
+
+    /// Headings sort, and rows are selected.
+    fn take_down(&self, area: Rect, columns: &[(&Column<R, C>, usize)], rows: &[R]) {
+        let mut x = airy(area).x;
+        for (column, width) in columns {
+            let shown = self.columns.iter().find(|shown| std::ptr::eq(shown.column, *column));
+            if let Some(sort) = shown.and_then(|shown| shown.sort.clone()) {
+                self.targets.add(Rect { x, y: area.y, width: *width as u16, height: 1 }, sort);
+            }
+            x = x.saturating_add((*width + GAP) as u16);
+        }
+        self.targets.add_rows(below_heading(area), rows.iter().map(self.key));
     }
 
     /// The title, with an arrow where rows are sorted by the column.

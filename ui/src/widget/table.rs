@@ -41,7 +41,7 @@ impl Width {
 }
 
 /// Columns between two columns.
-const GAP: usize = 1;
+pub(super) const GAP: usize = 1;
 
 /// What is needed beside the rows.
 #[derive(Debug)]

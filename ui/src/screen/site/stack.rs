@@ -4,7 +4,8 @@ use ratatui::Frame as Canvas;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::data::{Frame, Site, StackEntry};
+use crate::action::Action;
+use crate::data::{Frame, Key, Site, StackEntry};
 use crate::format::{self, left, right};
 use crate::screen::Cx;
 use crate::symbol;
@@ -30,6 +31,7 @@ pub(super) fn draw(canvas: &mut Canvas, area: Rect, cx: Cx, site: &Site) {
     for (i, entry) in entries.iter().enumerate().skip(first) {
         let Some(y) = rows.next() else { return };
         let line = line(entry, cx.theme, width);
+        cx.targets.add(Rect { y, height: 1, ..inner }, Action::Pick(Key(i as u64)));
         match i == selected {
             true => canvas.render_widget(chosen(line, cx.theme), Rect { y, height: 1, ..inner }),
             false => canvas.render_widget(line, Rect { y, height: 1, ..airy(inner) }),

@@ -5,6 +5,7 @@ use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::{moment, pair};
+use crate::action::Action;
 use crate::data::{Change, DiffRow, DiffSort, DiffTotals};
 use crate::format::{self, BYTES_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::screen::{Cx, narrowed, rule, tendency};
@@ -172,11 +173,13 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
                 title => title,
             },
             descending: (*by == Some(sort.by)).then_some(sort.descending),
+            sort: by.map(Action::SortDiff),
         })
         .collect();
     let selected = diff.rows.selected.checked_sub(diff.rows.first);
-    let table =
-        SortedTable { columns: &columns, context: &DiffCx { totals: diff.totals }, selected };
+    let context = DiffCx { totals: diff.totals };
+    let (targets, key) = (cx.targets, |row: &DiffRow| row.key);
+    let table = SortedTable { columns: &columns, context: &context, selected, targets, key };
     table.draw(frame, rest, cx.theme, &diff.rows.rows);
 }
 
