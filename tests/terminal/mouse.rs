@@ -27,7 +27,7 @@ fn clicks_choose_screens_rows_and_columns() {
     terminal.wait_for("▼allocs");
     click(terminal, "▼allocs", "allocs ");
     terminal.wait_for("▲allocs");
-    click(terminal, "100.0 %", "100.0 %");
+    click(terminal, "100 %", "100 %");
     terminal.wait_until("the site in full", |rows| rows.iter().any(|row| row.contains(" Stack ")));
     // The wheel goes through the entries of a long text.
     terminal.press("?");
