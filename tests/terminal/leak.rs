@@ -1,4 +1,4 @@
-//! From the start of a server that leaks to the line that does it, with the keys of the README:
+//! From the start of a server that leaks to the line that does it, in the steps of the README:
 //! `s`, wait, `s`, `d`, Enter.
 
 use std::{
@@ -71,7 +71,7 @@ impl Served {
 }
 
 #[test]
-fn a_leaking_line_is_found_with_five_keys() {
+fn a_leaking_line_is_found_in_five_steps() {
     let mut server = Served::start(LARGE);
     server.serve(50);
     server.wait_for_growth(50);

@@ -125,7 +125,12 @@ impl Canvas<'_> {
         let text = format!(" {} ", self.view.present);
         let last = self.present();
         let covered = last.saturating_sub(text.len())..=last;
-        if last > text.len() && !covered.into_iter().any(|column| self.starts_in(column)) {
+        let marked = |column| {
+            let marks = &self.view.timeline.marks;
+            marks.iter().any(|mark| self.axis.column(mark.t_s) == Some(column))
+        };
+        let taken = |column: usize| self.starts_in(column) || (column < last && marked(column));
+        if last > text.len() && !covered.into_iter().any(taken) {
             self.text(buffer, present + 1 - text.len() as u16, y, &text, Role::Label);
         }
         for mark in &self.view.timeline.marks {
