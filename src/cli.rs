@@ -149,6 +149,10 @@ pub struct TraceOptions {
     /// memtop where it must, while memtop is there.
     #[arg(long, env = "MEMTOP_EVENTS", hide_env = true, value_parser = FalseyValueParser::new())]
     pub events: bool,
+    /// Keep the recording to SIZE, as in `64M`; at least 1M. Beyond it the oldest detail is left
+    /// out: events first, then ticks.
+    #[arg(long, value_name = "SIZE", env = "MEMTOP_MAX_SIZE", hide_env = true, value_parser = value::parse_max_size)]
+    pub max_size: Option<u64>,
 }
 
 /// `memtop run`.

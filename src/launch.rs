@@ -53,6 +53,7 @@ fn launch_options(trace: &TraceOptions, program: &[OsString]) -> Options {
         tracer_limit: trace.max_tracer_memory,
         frames: frames(trace),
         events: trace.events,
+        max_size: trace.max_size,
         ..Options::new(program.to_vec())
     }
 }

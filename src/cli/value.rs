@@ -51,6 +51,19 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// With a message that says what a size looks like.
+pub(super) fn parse_max_size(text: &str) -> Result<u64, String> {
+    match parse_size(text)? {
+        size if size < LEAST_RECORDING => {
+            Err(format!("'{text}' has no room for a recording; give it 1M at least"))
+        }
+        size => Ok(size),
+    }
+}
+
+/// A recording that is to take less would hold next to nothing.
+const LEAST_RECORDING: u64 = 1 << 20;
+
+/// A number of bytes.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let explain = || {
         format!(

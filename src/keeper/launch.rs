@@ -52,6 +52,8 @@ pub struct Options {
     pub frames: u32,
     /// Whether every allocation and free is recorded.
     pub events: bool,
+    /// Most bytes that a recording is to take.
+    pub max_size: Option<u64>,
     /// Where the keeper records to from the start.
     pub output: Option<Output>,
     /// The preload library, where it is not to be the one that memtop carries.
@@ -69,6 +71,7 @@ impl Options {
             tracer_limit: None,
             frames: FRAMES,
             events: false,
+            max_size: None,
             output: None,
             library: std::env::var_os("MEMTOP_PRELOAD_SO").map(PathBuf::from),
         }

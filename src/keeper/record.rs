@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     model::{Exit, TreeState},
+    recording::Saved,
     sys::{
         clock, descriptor, poll,
         signal::{self, Signals},
@@ -84,6 +85,8 @@ pub struct Recorded {
     images: usize,
     highest_peak: u64,
     untraced: Vec<String>,
+    /// Bytes of old detail.
+    left_out: u64,
 }
 
 /// So many processes that were not traced are named.
@@ -92,8 +95,12 @@ const NAMED: usize = 4;
 impl Recorded {
     /// One sentence for stderr, where no status line was shown.
     pub fn closing_line(&self, path: &Path) -> String {
+        let left_out = match self.left_out {
+            0 => String::new(),
+            left_out => format!("; {} of the oldest detail are left out", bytes(left_out)),
+        };
         format!(
-            "memtop: recorded {} into {}; highest peak {}{}",
+            "memtop: recorded {} into {}; highest peak {}{}{left_out}",
             images(self.images),
             path.display(),
             bytes(self.highest_peak),
@@ -131,12 +138,14 @@ pub fn run(options: &Options, output: &Output, quiet: bool) -> Result<Recorded, 
     let status = Status::new(shows_status(quiet));
     let outcome = follow(&mut watch, &mut signals, status, &mut sink);
     let peaks = watch.tree().processes.into_iter().map(|one| one.totals.peak_bytes);
+    let saved = sink.finish(&watch);
     Ok(Recorded {
         outcome,
         images: watch.processes().images().len(),
         highest_peak: peaks.max().unwrap_or(0),
         untraced: watch.untraced(),
-        is_complete: sink.finish(&watch),
+        is_complete: saved.is_some(),
+        left_out: saved.map_or(0, |saved| saved.bytes()),
     })
 }
 
@@ -148,7 +157,7 @@ enum Sink<'a> {
 
 impl<'a> Sink<'a> {
     fn begin(file: File, path: &'a Path, watch: &Watch, events: Option<Collector>) -> Self {
-        match Recording::begin(file, watch, events) {
+        match Recording::begin(file, path, watch, events) {
             Ok(recording) => Self::File(Box::new(recording), path),
             Err(error) => {
                 complain(path, &error);
@@ -176,13 +185,13 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// Whether there is a complete recording.
-    fn finish(self, watch: &Watch) -> bool {
+    /// What was left out of a complete recording; `None` when it is not complete.
+    fn finish(self, watch: &Watch) -> Option<Saved> {
         let Self::File(recording, path) = self else {
-            return false;
+            return None;
         };
         let finished = recording.finish(watch);
-        finished.inspect_err(|error| complain(path, error)).is_ok()
+        finished.inspect_err(|error| complain(path, error)).ok()
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io,
+    path::Path,
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     model::Exit,
-    recording::{Gap, Look, Recorder},
+    recording::{Bounded, Gap, Look, Recorder, Saved},
     source::sites::Follower,
 };
 
@@ -29,6 +30,16 @@ const SITES: Duration = Duration::from_secs(1);
 /// Names that are not found so soon after the end of a program are left out, and sooner after
 /// that of a recording whose program goes on.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_millis(300));
+
+fn queue(file: File, path: &Path, most: Option<u64>) -> io::Result<(Queue, Saved)> {
+    match most {
+        None => Ok((Queue::new(file)?, Saved::default())),
+        Some(most) => {
+            let (bounded, saved) = Bounded::new(file, path, most);
+            Ok((Queue::new(bounded)?, saved))
+        }
+    }
+}
 
 /// A recording that is being written.
 #[derive(Debug)]
@@ -40,6 +51,7 @@ pub struct Recording {
     namer: Namer,
     collector: Option<Collector>,
     sites_at: Duration,
+    saved: Saved,
 }
 
 /// Who follows an image's stacks, and what of them was asked for.
@@ -55,11 +67,20 @@ impl Recording {
     ///
     /// # Errors
     /// When that cannot be done.
-    pub fn begin(file: File, watch: &Watch, collector: Option<Collector>) -> io::Result<Self> {
-        if file.metadata()?.is_file() {
+    pub fn begin(
+        file: File,
+        path: &Path,
+        watch: &Watch,
+        collector: Option<Collector>,
+    ) -> io::Result<Self> {
+        let is_file = file.metadata()?.is_file();
+        if is_file {
             file.set_len(0)?;
         }
-        let recorder = Recorder::new(Queue::new(file)?, watch.command(), watch.launched_at())?;
+        let most = watch.most_bytes().filter(|_| is_file);
+        let (queue, saved) = queue(file, path, most)?;
+        let mut recorder = Recorder::new(queue, watch.command(), watch.launched_at())?;
+        most.into_iter().for_each(|most| recorder.keep_to(most));
         let mut recording = Self {
             recorder,
             behind_since: None,
@@ -67,6 +88,7 @@ impl Recording {
             namer: Namer::new()?,
             collector,
             sites_at: watch.now(),
+            saved,
         };
         let mut looks = watch.looks_at_all();
         looks.iter_mut().for_each(|look| recording.add_sites(watch, look));
@@ -136,15 +158,21 @@ impl Recording {
 
     /// Bytes so far, those that still wait for the disk among them.
     pub fn bytes(&self) -> u64 {
-        self.recorder.bytes()
+        self.recorder.bytes().saturating_sub(self.saved.bytes())
+    }
+
+    /// Whether old detail was left out, to keep to a size.
+    pub fn is_thinned(&self) -> bool {
+        self.saved.bytes() > 0
     }
 
     /// Completes the recording, names and all, and waits for the disk.
     ///
     /// # Errors
     /// When writing has failed.
-    pub fn finish(self, watch: &Watch) -> io::Result<()> {
-        self.complete(watch.now(), watch.exit())
+    pub fn finish(self, watch: &Watch) -> io::Result<Saved> {
+        let saved = self.saved.clone();
+        self.complete(watch.now(), watch.exit()).map(|()| saved)
     }
 
     /// The same, waited for by a thread of its own.

@@ -35,6 +35,7 @@ pub struct Watch {
     ticks: Arc<TickTimes>,
     /// Every event is to be recorded.
     events: bool,
+    most_bytes: Option<u64>,
 }
 
 impl Watch {
@@ -54,6 +55,7 @@ impl Watch {
             exit: None,
             ticks: Arc::new(TickTimes::new(launched_ns)),
             events: options.events,
+            most_bytes: options.max_size,
             prepared,
         }
     }
@@ -61,6 +63,11 @@ impl Watch {
     /// What was prepared for the launch.
     pub fn prepared(&self) -> &Prepared {
         &self.prepared
+    }
+
+    /// Most bytes that a recording is to take.
+    pub fn most_bytes(&self) -> Option<u64> {
+        self.most_bytes
     }
 
     /// Begins to collect every event, where that was asked for.

@@ -217,6 +217,14 @@
 //! CRC is right and that starts where the one before ended, and then checks every frame
 //! behind the last of these.
 //!
+//! # A file that keeps to a size
+//!
+//! Where a size was asked for, the file is written anew now and then, without its oldest detail,
+//! and takes the old one's place when it is whole. Of the oldest segments first the events are
+//! left out, then ticks and changed cells (a segment then shows what it begins with, whatever the
+//! moment), and last of all a segment becomes part of the one before it. One gap frame says from
+//! when to when something was left out. The timeline, the first and the last segment stay.
+//!
 //! # Limits
 //!
 //! A file is hostile until read: lengths are checked before use, a frame's buffer grows only
@@ -226,6 +234,7 @@
 mod assembly;
 pub mod audit;
 mod block;
+mod bounded;
 mod cells;
 mod column;
 mod cursor;
@@ -243,6 +252,7 @@ mod reader;
 mod recorder;
 mod schema;
 mod tail;
+mod thin;
 mod timeline;
 mod value;
 mod wire;
@@ -251,6 +261,7 @@ mod writer;
 use std::{fs, io::BufReader, path::Path};
 
 pub use assembly::{Recording, read_tree};
+pub use bounded::{Bounded, Saved};
 pub use cells::Cells;
 pub use cursor::Cursor;
 pub use dump::dump;

@@ -32,6 +32,8 @@ const SEGMENT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_se
 const LEAST_BYTES: u64 = 256 << 10;
 /// A segment of so many bytes ends in any case.
 const MOST_BYTES: u64 = 16 << 20;
+/// Of a recording that keeps to a size, a segment takes no more than one part in so many.
+const SHARES: u64 = 16;
 /// Patches of one image that wait take at most so many bytes.
 const MOST_ROWS: usize = 1 << 20;
 /// So many points of an image are kept at one resolution before it is halved.
@@ -66,6 +68,8 @@ pub struct Recorder<W> {
     segment: Duration,
     /// Bytes of what the segment begins with.
     anchors: u64,
+    /// A segment of so many bytes ends in any case.
+    most_bytes: u64,
 }
 
 /// One process image that is being recorded.
@@ -134,16 +138,20 @@ impl<W: Write> Recorder<W> {
             celled: Duration::ZERO,
             segment: Duration::ZERO,
             anchors: 0,
+            most_bytes: MOST_BYTES,
         })
+    }
+
+    /// The recording is to take at most so many bytes: segments are what it can do without, so
+    /// there must be many.
+    pub fn keep_to(&mut self, most: u64) {
+        self.most_bytes = (most / SHARES).clamp(LEAST_BYTES / 4, MOST_BYTES);
     }
 
     /// Takes in what the tick at `now`, since the launch, shows.
     pub fn tick(&mut self, now: Duration, looks: Vec<Look>) -> io::Result<()> {
         self.now = now;
-        if self.segment_is_over() {
-            self.end_segment()?;
-            self.begin_segment()?;
-        }
+        self.begin_segment_if_due()?;
         for look in looks {
             self.take_in(look, true)?;
         }
@@ -178,10 +186,11 @@ impl<W: Write> Recorder<W> {
     /// Notes what a thread of an image did. False when the image was not looked at yet: its
     /// events come later, then.
     pub fn events(&mut self, image: usize, events: &Encoded) -> io::Result<bool> {
-        match self.named.get(&image) {
-            Some(named) => self.writer.events(named.image, events).map(|()| true),
-            None => Ok(false),
-        }
+        let Some(image) = self.named.get(&image).map(|named| named.image) else {
+            return Ok(false);
+        };
+        self.begin_segment_if_due()?;
+        self.writer.events(image, events).map(|()| true)
     }
 
     /// Notes a moment that somebody marked.
@@ -244,13 +253,21 @@ impl<W: Write> Recorder<W> {
         Ok(())
     }
 
+    fn begin_segment_if_due(&mut self) -> io::Result<()> {
+        if !self.segment_is_over() {
+            return Ok(());
+        }
+        self.end_segment()?;
+        self.begin_segment()
+    }
+
     fn segment_is_over(&self) -> bool {
         let age = self.now.saturating_sub(self.segment);
         let bytes = self.writer.segment_bytes();
         let has_grown = bytes.saturating_sub(self.anchors) >= self.anchors.max(LEAST_BYTES);
         age >= SEGMENT.1
             || age >= SEGMENT.0 && has_grown
-            || bytes.saturating_sub(self.anchors) >= MOST_BYTES
+            || bytes.saturating_sub(self.anchors) >= self.most_bytes
             || self.writer.segment_is_full()
     }
 

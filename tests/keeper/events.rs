@@ -6,18 +6,18 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use memtop::{
     recording::{
-        Events, File,
+        Events, File, Gap,
         audit::{Checkpoint, Sums, each_checkpoint},
     },
     source::{past::Source, replay::Replay},
 };
 
-use crate::launcher::{Folder, record, wait_until};
+use crate::launcher::{Folder, is_alive, record, wait_until};
 
 /// One of `tests/programs`, compiled.
 fn program(folder: &Folder, name: &str) -> PathBuf {
@@ -145,6 +145,75 @@ fn a_replay_shows_the_last_events_before_its_moment() {
     }
     replay.seek(Some(Duration::ZERO));
     assert_eq!(replay.read(None).events, []);
+}
+
+/// SIGKILL at any moment, 200 times with `MEMTOP_LONG`: what could be read before is still there,
+/// and the program goes on. Only then, on a machine that has nothing else to do, is it also held to
+/// losing no more than a second.
+#[test]
+fn a_killed_recorder_leaves_all_but_the_last_second() {
+    let is_long = std::env::var_os("MEMTOP_LONG").is_some();
+    let folder = Folder::new();
+    let program = program(&folder, "churn");
+    for round in 0..if is_long { 200 } else { 2 } {
+        let path = folder.path(&format!("out-{round}"));
+        let mut memtop = record(&path);
+        memtop.args(["--events", "--quiet", "--"]).arg(&program).arg("20000000");
+        let begun = Instant::now();
+        let mut memtop = memtop.stdout(Stdio::null()).spawn().unwrap();
+        let until = Duration::from_millis(700 + round * 37 % 1000);
+        wait_until(|| File::open(&path).is_ok_and(|file| file.end() > until));
+        let before = told(&File::open(&path).unwrap());
+        let lived = begun.elapsed();
+        memtop.kill().unwrap();
+        memtop.wait().unwrap();
+        let file = File::open(&path).unwrap();
+        let pid = file.images()[0].identity.pid;
+        assert!(is_alive(pid), "the program goes on");
+        // SAFETY: kill has no preconditions; the process is this test's own.
+        unsafe { libc::kill(pid as i32, libc::SIGKILL) };
+        assert!(file.is_cut());
+        let after = told(&file);
+        assert!(before.0 <= after.0 && before.1 <= after.1, "{before:?} {after:?}");
+        fs::remove_file(&path).unwrap();
+        assert!(!is_long || lived.saturating_sub(after.0) < Duration::from_secs(1), "{after:?}");
+    }
+}
+
+/// When the last tick was, and how many events there are.
+fn told(file: &File) -> (Duration, usize) {
+    let mut events = 0;
+    let mut count = |one: Events| events += one.events.len();
+    file.each_events(0, (Duration::ZERO, Duration::MAX), &mut count).unwrap();
+    (file.end(), events)
+}
+
+#[test]
+fn a_recording_keeps_to_its_size() {
+    let folder = Folder::new();
+    let path = folder.path("out");
+    let mut memtop = record(&path);
+    memtop.args(["--events", "--max-size", "1M", "--tick", "10ms", "--"]);
+    let said = memtop.arg(program(&folder, "churn")).arg("700000").output().unwrap();
+    let said = String::from_utf8_lossy(&said.stderr);
+    assert!(said.contains("of the oldest detail are left out"), "{said}");
+    assert!(fs::metadata(&path).unwrap().len() < 1_200_000);
+    assert!(!path.with_added_extension("thinned").exists());
+    let file = File::open(&path).unwrap();
+    assert!(!file.is_cut());
+    assert_eq!(file.gaps().len(), 1);
+    let gap = &file.gaps()[0];
+    assert_eq!(gap.reason, Gap::THINNED);
+    assert!(gap.from < gap.to && gap.to <= file.end());
+    // The figures are all there, and the newest events.
+    let all = checkpoints(&file, 0);
+    assert_eq!(all.last().unwrap().figures.allocations, 700_000);
+    assert!(all.last().unwrap().after.allocations > 100_000);
+    let mut replay = Replay::open(&path).unwrap();
+    for tenth in 1..=10 {
+        replay.seek(Some(file.end() * tenth / 10));
+        assert!(replay.read(None).state.is_some(), "{tenth}");
+    }
 }
 
 #[test]

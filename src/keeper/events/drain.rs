@@ -15,7 +15,7 @@ use crate::recording::MAX_EVENTS;
 /// Events wait so long for company: a recording that is cut lacks no more than a second.
 const FLUSH: Duration = Duration::from_millis(300);
 /// All that wait together are at most so many.
-const MOST_WAITING: usize = 1 << 20;
+const MOST_WAITING: usize = 1 << 18;
 /// With nothing to read it sleeps for so long, unless a journal is half full before.
 const SLEEP_NS: u64 = 10_000_000;
 /// The encoder is waited for in pieces of so long, so that writers know that they are read.

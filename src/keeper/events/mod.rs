@@ -31,7 +31,7 @@ pub use ticks::TickTimes;
 use super::launch::Prepared;
 
 /// Batches that wait for the encoder.
-const BATCHES: usize = 16;
+const BATCHES: usize = 4;
 
 /// Collects events until it is finished.
 #[derive(Debug)]

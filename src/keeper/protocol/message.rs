@@ -298,6 +298,7 @@ fn put_options(builder: Builder, options: &Options) -> Builder {
         .optional(options.tracer_limit)
         .u32(options.frames)
         .u8(options.events.into())
+        .optional(options.max_size)
         .words(&library)
         .words(&output)
         .u8(options.output.as_ref().is_some_and(|one| one.force).into())
@@ -318,6 +319,7 @@ fn options(parser: &mut Parser<'_>) -> Result<Options, Malformed> {
         tracer_limit: parser.optional()?,
         frames: parser.u32()?,
         events: parser.u8()? != 0,
+        max_size: parser.optional()?,
         library: parser.words()?.into_iter().next().map(Into::into),
         output: output(parser)?,
         command: parser.words()?,

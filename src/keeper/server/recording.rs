@@ -21,6 +21,7 @@ pub(super) struct Recorded {
     /// Ended recordings that are being written to their end.
     ending: Vec<JoinHandle<io::Result<()>>>,
     say_at_ns: u64,
+    said_thinned: bool,
 }
 
 impl Server {
@@ -37,8 +38,11 @@ impl Server {
 
     /// Begins a recording into a file that was opened for it.
     pub(super) fn record_into(&mut self, file: File, path: &Path, events: Option<Collector>) {
-        match Recording::begin(file, &self.watch, events) {
-            Ok(recording) => self.recorded.current = Some(recording),
+        match Recording::begin(file, path, &self.watch, events) {
+            Ok(recording) => {
+                self.recorded.current = Some(recording);
+                self.recorded.said_thinned = false;
+            }
             Err(error) => self.say_recording(None, &unwritten(path, &error)),
         }
     }
@@ -52,11 +56,16 @@ impl Server {
         if let Err(error) = recording.tick(&mut self.watch, changes) {
             return self.give_up(&error);
         }
+        let is_thinned = recording.is_thinned();
         let (now, bytes) = (clock::monotonic_ns(), recording.bytes());
         if now >= self.recorded.say_at_ns {
             self.recorded.say_at_ns = now + SAY_EVERY_NS;
             self.watch.name_threads();
-            self.say_recording(Some(bytes), "");
+            // Said once.
+            let news =
+                is_thinned && !std::mem::replace(&mut self.recorded.said_thinned, is_thinned);
+            let message = "the recording has reached its size: its oldest detail is left out";
+            self.say_recording(Some(bytes), if news { message } else { "" });
         }
     }
 

@@ -183,6 +183,11 @@ impl<B: Bytes> File<B> {
         (!self.segments.is_empty()).then(|| behind.saturating_sub(1))
     }
 
+    /// From when to when the segments go, nanoseconds since the launch.
+    pub(super) fn stretches(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.segments.iter().map(|segment| (segment.from, segment.to))
+    }
+
     /// The frames of a segment.
     pub(super) fn entries(&self, segment: usize) -> Result<Vec<Entry>, ReadError> {
         match self.segments.get(segment).map(|segment| &segment.place) {
@@ -200,6 +205,17 @@ impl<B: Bytes> File<B> {
         let raw = self.raw_frame(entry.offset)?;
         let right = raw.filter(|raw| raw.kind == entry.kind & !ANCHOR);
         Ok(right.and_then(|raw| decode(raw.kind, &raw.payload).ok()))
+    }
+
+    /// What the frame of an entry holds; `None` when it is damaged.
+    pub(super) fn payload(&self, entry: &Entry) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(self.raw_frame(entry.offset)?.map(|raw| raw.payload))
+    }
+
+    /// Bytes that the frame at `offset` takes.
+    pub(super) fn frame_bytes(&self, offset: u64) -> Result<u64, ReadError> {
+        let length = self.header(offset)?.map_or(0, |header| u64::from(header.length));
+        Ok(FRAME_HEADER_BYTES as u64 + length)
     }
 
     /// The frame at `offset`, if it is whole and its CRC is right.

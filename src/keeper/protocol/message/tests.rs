@@ -16,6 +16,7 @@ fn from_viewers() -> Vec<FromViewer> {
     options.tracer_limit = Some(7);
     options.frames = 40;
     options.events = true;
+    options.max_size = Some(1 << 33);
     options.library = Some("/tmp/lib.so".into());
     vec![
         FromViewer::Open { version: 3, purpose: Purpose::Ask },

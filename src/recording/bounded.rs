@@ -1,0 +1,175 @@
+//! The file of a recording that keeps to a size.
+//!
+//! Whoever records counts offsets as if nothing was ever left out; this end knows by how much
+//! the file is shorter, and puts the offsets in index and end frames right as they pass.
+
+use std::{
+    fs,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use super::{
+    FRAME_HEADER_BYTES, MAGIC, TRAILER_BYTES,
+    file::File,
+    frame_crc,
+    index::Index,
+    kind,
+    schema::{End, Record},
+    thin::{Thinned, thin},
+};
+
+/// Of the size that is allowed, so much is left after a thinning.
+const LEFT: (u64, u64) = (3, 4);
+
+/// How much shorter a file is than what was written into it.
+#[derive(Debug, Clone, Default)]
+pub struct Saved(Arc<AtomicU64>);
+
+impl Saved {
+    /// Bytes that were left out.
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// Takes whole frames, as a recorder writes them.
+#[derive(Debug)]
+pub struct Bounded {
+    file: fs::File,
+    path: PathBuf,
+    most: u64,
+    /// It is thinned beyond this; more than `most` where no more can be left out.
+    limit: u64,
+    /// Bytes that came, and bytes of the file.
+    received: u64,
+    length: u64,
+    saved: Saved,
+    last_index: Option<u64>,
+    /// Where the end frame is, once it has come.
+    end: Option<u64>,
+}
+
+impl Bounded {
+    /// The recording in this file, which is empty, is to take at most so many bytes.
+    pub fn new(file: fs::File, path: &Path, most: u64) -> (Self, Saved) {
+        let saved = Saved::default();
+        let bounded = Self {
+            file,
+            path: path.to_owned(),
+            most,
+            limit: most,
+            received: 0,
+            length: 0,
+            saved: saved.clone(),
+            last_index: None,
+            end: None,
+        };
+        (bounded, saved)
+    }
+
+    /// Bytes of the first frame of `bytes`, or of what stands before and behind all frames.
+    fn first_length(&self, bytes: &[u8]) -> usize {
+        let length = match (self.received, self.end, bytes) {
+            (0, ..) => MAGIC.len() + 4,
+            (_, None, [l0, l1, l2, l3, ..]) => {
+                FRAME_HEADER_BYTES + u32::from_le_bytes([*l0, *l1, *l2, *l3]) as usize
+            }
+            _ => bytes.len(),
+        };
+        length.min(bytes.len())
+    }
+
+    fn take(&mut self, frame: &[u8]) -> io::Result<()> {
+        let kind = frame.get(4).filter(|_| self.received > 0 && self.end.is_none()).copied();
+        let payload = frame.get(FRAME_HEADER_BYTES..).unwrap_or_default();
+        let ours = match (kind, self.end) {
+            (Some(kind::INDEX), _) => Some(frame_of(kind::INDEX, &self.index(payload)?)),
+            (Some(kind::END), _) => Some(frame_of(kind::END, &self.end(payload)?)),
+            (_, Some(end)) if frame.len() == TRAILER_BYTES => {
+                Some([end.to_le_bytes(), MAGIC].concat())
+            }
+            _ => None,
+        };
+        let bytes = ours.as_deref().unwrap_or(frame);
+        self.file.write_all(bytes)?;
+        self.received += frame.len() as u64;
+        self.length += bytes.len() as u64;
+        match kind == Some(kind::INDEX) && self.length > self.limit {
+            true => self.thin(),
+            false => Ok(()),
+        }
+    }
+
+    /// The payload of an index frame, which comes next, with offsets of this file.
+    fn index(&mut self, payload: &[u8]) -> io::Result<Vec<u8>> {
+        let mut index = Index::read(payload).map_err(|_| io::ErrorKind::InvalidData)?;
+        let ours = |offset: u64| offset.wrapping_sub(self.received).wrapping_add(self.length);
+        index.start = ours(index.start);
+        index.entries.iter_mut().for_each(|entry| entry.offset = ours(entry.offset));
+        index.previous = self.last_index.replace(self.length);
+        let mut payload = Vec::new();
+        index.put(&mut payload);
+        Ok(payload)
+    }
+
+    fn end(&mut self, payload: &[u8]) -> io::Result<Vec<u8>> {
+        let mut end = End::read_fields(payload).map_err(|_| io::ErrorKind::InvalidData)?;
+        end.index = self.last_index;
+        self.end = Some(self.length);
+        let mut payload = Vec::new();
+        end.put_fields(&mut payload);
+        Ok(payload)
+    }
+
+    /// Writes the file anew beside itself, and puts it in its place when it is whole.
+    fn thin(&mut self) -> io::Result<()> {
+        let beside = self.path.with_added_extension("thinned");
+        let mut options = fs::OpenOptions::new();
+        let thinned = options.write(true).create(true).truncate(true).open(&beside)?;
+        let copied = self.thin_into(&thinned);
+        let copied = copied.and_then(|copied| fs::rename(&beside, &self.path).map(|()| copied));
+        let copied = copied.inspect_err(|_| drop(fs::remove_file(&beside)))?;
+        self.file = thinned;
+        self.length = copied.bytes;
+        self.last_index = copied.last_index;
+        self.limit = self.most.max(copied.bytes.saturating_mul(LEFT.1) / LEFT.0);
+        self.saved.0.store(self.received.saturating_sub(self.length), Relaxed);
+        Ok(())
+    }
+
+    fn thin_into(&self, thinned: &fs::File) -> io::Result<Thinned> {
+        let old = fs::File::open(&self.path)?;
+        let old = File::new(old).map_err(io::Error::other)?;
+        let mut out = BufWriter::new(thinned);
+        let copied = thin(&old, self.most / LEFT.1 * LEFT.0, &mut out).map_err(io::Error::other)?;
+        out.flush()?;
+        Ok(copied)
+    }
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut left = bytes;
+        while !left.is_empty() {
+            let (frame, rest) = left.split_at(self.first_length(left));
+            self.take(frame)?;
+            left = rest;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn frame_of(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_le_bytes();
+    let crc = frame_crc(length, kind, payload).to_le_bytes();
+    [&length[..], &[kind], &crc, payload].concat()
+}
