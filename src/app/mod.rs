@@ -34,7 +34,7 @@ use ratatui::{Terminal, backend::CrosstermBackend};
 use crate::{
     Error,
     keeper::{output, protocol::FromKeeper},
-    model::{Exit, LocationId, Model, SiteThreads},
+    model::{Exit, LocationId, Model, SiteThreads, Totals},
     query::{self, Session},
     source::{Controls, past::Source},
     symbols::Plumbing,
@@ -47,6 +47,8 @@ use shown::Shown;
 
 /// Between two frames.
 const FRAME: Duration = Duration::from_millis(50);
+/// Between two frames of a program that does nothing: only clocks move.
+const QUIET_FRAME: Duration = Duration::from_millis(500);
 /// Lines the output pane can be scrolled back.
 const SCROLLBACK: usize = 5000;
 
@@ -104,6 +106,9 @@ struct App {
     followed: usize,
     tick: Duration,
     dirty: bool,
+    drawn: Instant,
+    /// What the last reading said.
+    pulse: Option<Pulse>,
     // Dropped last: the terminal is whole again when everything else is gone.
     terminal: Terminal<CrosstermBackend<BufWriter<File>>>,
     guard: Guard<File>,
@@ -150,6 +155,8 @@ impl App {
             followed: 0,
             tick: opened.tick,
             dirty: true,
+            drawn: Instant::now() - FRAME,
+            pulse: None,
             terminal,
             guard,
         })
@@ -158,7 +165,6 @@ impl App {
     fn run(&mut self, screen: &terminal::Screen) -> Result<Outcome, Error> {
         let ticks = tick(self.tick);
         let frames = tick(FRAME);
-        let mut drawn = Instant::now() - FRAME;
         let mut played = Instant::now();
         self.observe();
         loop {
@@ -180,8 +186,8 @@ impl App {
                     self.play(elapsed)?;
                 }
             }
-            if self.dirty && drawn.elapsed() >= FRAME {
-                drawn = Instant::now();
+            if self.dirty && self.drawn.elapsed() >= FRAME {
+                self.drawn = Instant::now();
                 self.draw()?;
             }
         }
@@ -211,7 +217,10 @@ impl App {
         self.naming.tick(&mut self.shown.model, std::mem::take(&mut self.visible));
         self.look_at_threads();
         self.shown.time = query::time(self.source.past(), &self.shown.state.marks);
-        self.dirty = true;
+        let pulse = Pulse::of(&self.shown.model);
+        let changed = self.pulse != Some(pulse);
+        self.pulse = Some(pulse);
+        self.dirty |= changed || self.drawn.elapsed() >= QUIET_FRAME;
     }
 
     /// Marks this moment if it is one that the person wants marked. A recording has its own.
@@ -253,11 +262,13 @@ impl App {
         let mut state = self.shown.state.clone();
         let effect = memtop_ui::advance(&mut state, elapsed.as_secs_f64(), &self.shown.data());
         self.shown.state = state;
+        self.dirty = true;
         self.carry_out(effect).map(|_| ())
     }
 
     fn on_update(&mut self, update: Option<FromKeeper>) {
-        self.dirty = true;
+        // What is told at every tick is seen with the reading of that tick.
+        self.dirty |= !matches!(update, Some(FromKeeper::History { .. }));
         update.iter().for_each(|message| self.source.hear(message));
         match update {
             Some(FromKeeper::Scrollback(bytes) | FromKeeper::Output(bytes)) => self.show(&bytes),
@@ -430,6 +441,29 @@ impl App {
             what: "draw on the terminal".to_owned(),
             source,
             remedy: "the program goes on; memtop joins it again",
+        }
+    }
+}
+
+/// What of a reading a person would want to see at once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Pulse {
+    totals: Totals,
+    untracked_frees: u64,
+    images: (usize, usize),
+    stands: (bool, bool, Option<Exit>),
+    sites: (u64, u64, u64),
+}
+
+impl Pulse {
+    fn of(model: &Model) -> Self {
+        let (reading, state) = (&model.reading, model.state());
+        Self {
+            totals: state.map(|state| state.totals).unwrap_or_default(),
+            untracked_frees: state.map_or(0, |state| state.untracked.frees),
+            images: (reading.images.len(), reading.shown),
+            stands: (reading.tracing, reading.connected, reading.exit),
+            sites: (model.sites_revision(), model.names_found(), model.names_pending),
         }
     }
 }
