@@ -120,8 +120,8 @@ fn frame(text: &str, file: &str, line: u32) -> StackEntry {
     })
 }
 
-/// The first site, opened.
-pub fn site() -> Site {
+/// The stack of the first site.
+fn stack() -> Stack {
     let entries = vec![
         StackEntry::Folded { frames: 3, what: "allocator" },
         frame("dictAdd", "src/dict.c", 312),
@@ -138,6 +138,11 @@ pub fn site() -> Site {
         frame("main", "src/server.c", 7001),
         StackEntry::Folded { frames: 2, what: "runtime" },
     ];
+    Stack { entries, cut: false }
+}
+
+/// Where it asks.
+fn source() -> Source {
     let lines = [
         "    /* Get the index of the new element, or -1 if",
         "     * the element already exists. */",
@@ -154,6 +159,16 @@ pub fn site() -> Site {
         "    dictSetKey(d, entry, key);",
         "    return entry;",
     ];
+    Source::Lines {
+        file: "/home/me/redis/src/dict.c".to_owned(),
+        first: 306,
+        lines: lines.map(str::to_owned).to_vec(),
+        at: 312,
+    }
+}
+
+/// The first site, opened.
+pub fn site() -> Site {
     let history = (0..192).map(|t| Moment {
         t_s: f64::from(t),
         live_bytes: (f64::from(t - 41).max(0.0) * 204_800.0) as u64,
@@ -176,15 +191,10 @@ pub fn site() -> Site {
         name: name(&ROWS[0], 0),
         figures: figures(&ROWS[0]),
         process_live_bytes: 50_541_363,
-        stack: Stack { entries, cut: false },
+        stack: stack(),
         stack_index: 0,
         stacks: 3,
-        source: Source::Lines {
-            file: "/home/me/redis/src/dict.c".to_owned(),
-            first: 306,
-            lines: lines.map(str::to_owned).to_vec(),
-            at: 312,
-        },
+        source: source(),
         history: history.collect(),
         sizes: Some(vec![size(257, 320, 90_012, 1_100_400), size(321, 384, 7_400, 103_712)]),
         threads: Some(vec![
