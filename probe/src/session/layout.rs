@@ -421,7 +421,7 @@ pub struct Ring {
 }
 
 /// A slot's events as they are recorded, none of which is to be lost; made with the first of
-/// them. [`crate::journal`] has the protocol.
+/// them. `journal` has the protocol.
 #[repr(C, align(64))]
 pub struct Journal {
     /// Next position to write.
