@@ -163,15 +163,15 @@ fn a_killed_recorder_leaves_all_but_the_last_second() {
         let mut memtop = memtop.stdout(Stdio::null()).spawn().unwrap();
         let until = Duration::from_millis(700 + round * 37 % 1000);
         wait_until(|| File::open(&path).is_ok_and(|file| file.end() > until));
-        let before = told(&File::open(&path).unwrap());
+        let file = File::open(&path).unwrap();
+        let (before, pid) = (told(&file), file.images()[0].identity.pid);
         let lived = begun.elapsed();
         memtop.kill().unwrap();
         memtop.wait().unwrap();
-        let file = File::open(&path).unwrap();
-        let pid = file.images()[0].identity.pid;
         assert!(is_alive(pid), "the program goes on");
         // SAFETY: kill has no preconditions; the process is this test's own.
         unsafe { libc::kill(pid as i32, libc::SIGKILL) };
+        let file = File::open(&path).unwrap();
         assert!(file.is_cut());
         let after = told(&file);
         assert!(before.0 <= after.0 && before.1 <= after.1, "{before:?} {after:?}");
