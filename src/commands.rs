@@ -1,6 +1,7 @@
 //! From a parsed command line to the part of memtop that does it.
 
 use std::{
+    fmt,
     io::{self, BufWriter, Write},
     process::ExitCode,
 };
@@ -83,6 +84,11 @@ pub(crate) fn print(text: &[u8]) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text).and_then(|()| out.flush());
     unless_nobody_reads(written.map_err(to_stdout))
+}
+
+/// Says something on stderr, if anybody can be told.
+pub fn complain(what: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "memtop: {what}");
 }
 
 /// Writes one JSON object and a line feed to stdout, as it is made: it may be long.

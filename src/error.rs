@@ -74,6 +74,17 @@ pub enum Error {
         /// The first field without a value.
         field: String,
     },
+    /// `--fail-if` is not met by figures that are lower bounds, which proves nothing.
+    #[error(
+        "cannot decide --fail-if '{expression}': {blocks} blocks were not followed, so the figures \
+         are lower bounds; record again with a larger --max-tracer-memory"
+    )]
+    LowerBounds {
+        /// The condition.
+        expression: String,
+        /// How many were not followed.
+        blocks: u64,
+    },
     /// The condition of `--fail-if` is met.
     #[error("--fail-if '{expression}' is met: {found}")]
     ConditionMet {
@@ -130,6 +141,7 @@ impl Error {
             | Self::NothingToShow { .. }
             | Self::Write { .. }
             | Self::Undecided { .. }
+            | Self::LowerBounds { .. }
             | Self::Join(_)
             | Self::Failed { .. } => exit_code::FAILED,
         }

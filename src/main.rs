@@ -8,7 +8,7 @@ fn main() -> ExitCode {
     match cli::parse().and_then(commands::dispatch) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("memtop: {error}");
+            commands::complain(format_args!("{error}"));
             ExitCode::from(error.exit_code())
         }
     }

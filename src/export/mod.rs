@@ -52,7 +52,7 @@ pub fn run(options: &ExportOptions) -> Result<(), Error> {
     write(options, &file, &processes, &mut out).and_then(|()| out.flush()).map_err(failed)?;
     if recording.cut {
         let file = options.file.display();
-        eprintln!("memtop: {file} was cut; exported what stands before");
+        crate::commands::complain(format_args!("{file} was cut; exported what stands before"));
     }
     Ok(())
 }

@@ -25,8 +25,6 @@ use crate::{
     source::sites::Follower,
 };
 
-/// Sites are looked at so often: comparing them costs more than the rest of a tick.
-const SITES: Duration = Duration::from_secs(1);
 /// Names that are not found so soon after the end of a program are left out, and sooner after
 /// that of a recording whose program goes on.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_millis(300));
@@ -50,7 +48,6 @@ pub struct Recording {
     places: BTreeMap<usize, Places>,
     namer: Namer,
     collector: Option<Collector>,
-    sites_at: Duration,
     saved: Saved,
 }
 
@@ -87,7 +84,6 @@ impl Recording {
             places: BTreeMap::new(),
             namer: Namer::new()?,
             collector,
-            sites_at: watch.now(),
             saved,
         };
         let mut looks = watch.looks_at_all();
@@ -103,10 +99,9 @@ impl Recording {
     pub fn tick(&mut self, watch: &mut Watch, changes: &Changes) -> io::Result<()> {
         let now = watch.now();
         let mut looks = watch.looks(changes);
-        let all = now >= self.sites_at + SITES;
-        if all {
-            self.sites_at = now;
-        }
+        // Comparing sites costs more than the rest of a tick, so only those that are kept are
+        // looked at.
+        let all = self.recorder.wants_sites(now);
         for look in &mut looks {
             let is_new = !self.places.contains_key(&look.image);
             if all || is_new || look.state.identity.ended.is_some() {

@@ -117,6 +117,8 @@ pub struct Sites {
     pub stacks: Vec<Stack>,
     /// Figures by [`StackId`].
     pub figures: Vec<SiteFigures>,
+    /// When the figures were read, where that is before the moment they are shown for.
+    pub as_of: Option<std::time::Duration>,
 }
 
 impl Sites {

@@ -16,6 +16,7 @@ pub(super) fn header(model: &Model, session: &Session) -> Header {
         title: title(command.unwrap_or(&session.command)),
         pid: shown.map(|image| image.pid),
         state: run_state,
+        still_runs: reading.connected && reading.exit.is_none(),
         origin: session.origin,
         uptime_s: state.map(|_| reading.now_s),
         tracing: tracing(model),

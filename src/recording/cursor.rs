@@ -187,12 +187,13 @@ impl Cursor {
                 self.snapshot = Some(Snapshot { state: *state, point });
             }
             Frame::Ticks { ticks, .. } => self.open = Some(ticks),
-            Frame::Cells { cells, .. } => self.take_cells(&cells),
+            Frame::Cells { at, cells, .. } => self.take_cells(at, &cells),
             _ => {}
         }
     }
 
-    fn take_cells(&mut self, cells: &Cells) {
+    fn take_cells(&mut self, at: Duration, cells: &Cells) {
+        self.sites.as_of = Some(at);
         cells.apply(&mut self.sites.figures);
         self.changed.extend(cells.stacks());
     }
@@ -215,7 +216,7 @@ impl Cursor {
         &self.window
     }
 
-    /// The sites at the moment.
+    /// The sites at the moment: of the last look at them before, about once a second.
     pub fn sites(&self) -> &Sites {
         &self.sites
     }
@@ -241,7 +242,7 @@ impl Cursor {
         let all = std::mem::take(&mut self.jumped);
         let changed = std::mem::take(&mut self.changed);
         let told = if all { Told::default() } else { self.told };
-        let Sites { modules, locations, nodes, stacks, figures } = &self.sites;
+        let Sites { modules, locations, nodes, stacks, figures, .. } = &self.sites;
         self.told = Told {
             modules: modules.len(),
             locations: locations.len(),

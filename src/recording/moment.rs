@@ -82,6 +82,8 @@ impl<B: Bytes> File<B> {
         process.timeline = self.timeline_at(&cursor)?;
         process.names = cursor.names(self)?.clone();
         process.sites = cursor.sites().clone();
+        let shown = process.timeline.last().map_or(Duration::ZERO, |point| point.at);
+        process.sites.as_of = process.sites.as_of.filter(|at| *at < shown);
         *held += process.timeline.len() * size_of::<crate::model::Point>();
         match *held > MAX_HELD_BYTES {
             true => Err(ReadError::TooLarge),

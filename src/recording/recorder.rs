@@ -83,6 +83,8 @@ struct Tracked {
     rows: Vec<u8>,
     /// When the first tick of `rows` was.
     rows_at: Duration,
+    /// None of its sites are written yet.
+    is_fresh: bool,
     news: SitesUpdate,
     changed: BTreeMap<StackId, SiteFigures>,
     figures: Vec<SiteFigures>,
@@ -155,14 +157,20 @@ impl<W: Write> Recorder<W> {
         for look in looks {
             self.take_in(look, true)?;
         }
-        if now >= self.celled + CELLS {
-            self.flush_cells()?;
+        match self.wants_sites(now) {
+            true => self.flush_cells()?,
+            false => self.flush_first_cells()?,
         }
         if now >= self.flushed + FLUSH {
             self.flush_rows()?;
             self.writer.flush()?;
         }
         Ok(())
+    }
+
+    /// Whether the tick at `now` is one whose sites are kept: its looks should have them.
+    pub fn wants_sites(&self, now: Duration) -> bool {
+        now >= self.celled + CELLS
     }
 
     /// Takes in a tick of which only the beginning and end of processes and what is said once
@@ -296,6 +304,16 @@ impl<W: Write> Recorder<W> {
         self.live.values_mut().try_for_each(|tracked| tracked.flush_rows(&mut self.writer))
     }
 
+    /// An image that was just met has its sites at once.
+    fn flush_first_cells(&mut self) -> io::Result<()> {
+        for tracked in self.live.values_mut() {
+            if take(&mut tracked.is_fresh) {
+                tracked.flush_cells(&mut self.writer)?;
+            }
+        }
+        Ok(())
+    }
+
     fn flush_cells(&mut self) -> io::Result<()> {
         self.celled = self.now;
         self.live.values_mut().try_for_each(|tracked| tracked.flush_cells(&mut self.writer))
@@ -318,6 +336,7 @@ impl Tracked {
             last,
             rows: Vec::new(),
             rows_at: point.at,
+            is_fresh: true,
             news: SitesUpdate::default(),
             changed: BTreeMap::new(),
             figures: Vec::new(),

@@ -41,7 +41,7 @@ impl<'a> Sections<'a> {
         let classes = process.size_classes.iter().map(SizeClass::from);
         Self {
             totals: Some(Totals::from(&process.totals)),
-            untracked: Some(Untracked::from(&process.untracked)),
+            untracked: Some(untracked(process)),
             inherited: Some(Inherited::from(&process.inherited)),
             exactness: Some(exactness(process)),
             sites: Sites::at_end(process, filter),
@@ -144,7 +144,7 @@ impl From<&model::Untracked> for Untracked {
         Self {
             frees: untracked.frees,
             freed_bytes: untracked.freed_bytes,
-            net_bytes: untracked.net_bytes,
+            net_bytes: Some(untracked.net_bytes),
             census: untracked.census.map(|census| Census {
                 blocks: census.blocks,
                 bytes: census.bytes,
@@ -175,10 +175,18 @@ impl From<&model::Exactness> for Exactness {
             unattributed_blocks: exactness.unattributed_blocks,
             frames_unresolved: exactness.frames_unresolved,
             stacks_cut: exactness.stacks_cut,
+            sites_at_s: None,
             tracer_bytes: exactness.tracer_bytes,
             ns_per_event: exactness.ns_per_event,
         }
     }
+}
+
+/// Frees of blocks that were not followed look untracked: the net is unknown then.
+fn untracked(process: &ProcessState) -> Untracked {
+    let untracked = Untracked::from(&process.untracked);
+    let is_known = process.exactness.unattributed_blocks == 0;
+    Untracked { net_bytes: untracked.net_bytes.filter(|_| is_known), ..untracked }
 }
 
 /// How far off the figures may be; about stacks, what they themselves say.
@@ -188,6 +196,7 @@ fn exactness(process: &ProcessState) -> Exactness {
     Exactness {
         frames_unresolved: exactness.frames_unresolved.or(counted.map(|counted| counted.0)),
         stacks_cut: exactness.stacks_cut.or(counted.map(|counted| counted.1)),
+        sites_at_s: process.sites.as_of.map(seconds),
         ..exactness
     }
 }

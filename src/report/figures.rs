@@ -101,7 +101,7 @@ fn untracked_rows(page: &mut Page, untracked: &Untracked, bound: &Exactness) {
         row(page, Role::Freed, "untracked freed", &freed, &details);
     }
     let details = ["allocated − freed − untracked freed".to_owned(), "usable bytes".to_owned()];
-    let net = or_unknown(is_known.then_some(untracked.net_bytes), signed_bytes);
+    let net = or_unknown(untracked.net_bytes, signed_bytes);
     row(page, Role::Plain, "net", &net, &details);
     if let Some(census) = &untracked.census {
         census_row(page, census);
@@ -164,6 +164,12 @@ fn about_stacks(exactness: &Exactness) -> Vec<String> {
 /// What is not exact, in words.
 fn limits(exactness: &Exactness) -> Vec<String> {
     let mut limits = Vec::new();
+    if let Some(at) = exactness.sites_at_s {
+        limits.push(format!(
+            "Sites: as they were {} before; they are kept about once a second.",
+            after(at)
+        ));
+    }
     match exactness.peak_error_bytes {
         Some(0) => {}
         Some(error) => {

@@ -180,7 +180,7 @@ pub struct Untracked {
     /// Their bytes.
     pub freed_bytes: u64,
     /// Allocated − freed − freed untracked.
-    pub net_bytes: i64,
+    pub net_bytes: Option<i64>,
     /// Null where the older heap was not counted.
     pub census: Option<Census>,
 }
@@ -226,6 +226,8 @@ pub struct Exactness {
     pub frames_unresolved: Option<u64>,
     /// Stacks whose outer frames are missing; null without stacks.
     pub stacks_cut: Option<u64>,
+    /// When sites were looked at, where that is before the moment; null: with the rest.
+    pub sites_at_s: Option<f64>,
     /// The tracer's own memory in the program.
     pub tracer_bytes: u64,
     /// Null where it was not measured, and in a sum.

@@ -96,7 +96,7 @@ pub fn run(options: &ReportOptions) -> Result<(), Error> {
     }
     if options.json && recording.cut {
         let file = options.file.display();
-        eprintln!("memtop: {file} was cut; showing what stands before");
+        commands::complain(format_args!("{file} was cut; showing what stands before"));
     }
     decided
 }
@@ -177,7 +177,13 @@ fn wrong_condition(text: &str, why: &str) -> Error {
 }
 
 fn check(condition: &Expression, text: &str, report: &Report<'_>) -> Result<(), Error> {
-    verdict(condition.evaluate(&facts(condition, report), |_| None), text)
+    verdict(condition.evaluate(&facts(condition, report), |_| None), text)?;
+    // Lower bounds that stay below a limit prove nothing.
+    let exactness = report.sections.exactness.unwrap_or_default();
+    match exactness.unattributed_blocks {
+        0 => Ok(()),
+        blocks => Err(Error::LowerBounds { expression: text.to_owned(), blocks }),
+    }
 }
 
 /// What a condition, written as `text`, comes to.

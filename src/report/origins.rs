@@ -31,7 +31,10 @@ pub(super) fn origins(page: &mut Page, report: &Report<'_>, choice: &Choice) {
     };
     let mut groups = code::groups(&report.sections.sites, by, &choice.filter);
     // A line that only called is no row, where there is no column for what it called.
-    groups.retain(|group| group.stacks > 0 || shows_callees(by));
+    groups.retain(|group| {
+        let counts = group.figures != Default::default() || group.with_callees != 0;
+        counts && (group.stacks > 0 || shows_callees(by))
+    });
     let moment = if choice.at_peak { "live at the peak" } else { "live" };
     page.title("Where it comes from", &format!("{moment}, by {}", words(by)));
     head(page, by);

@@ -32,7 +32,8 @@ pub(super) fn sum<'a>(tree: &TreeState, parts: &[Sections<'a>]) -> Sections<'a> 
         },
         window: Window::default(),
         totals: fold(totals, add_totals),
-        untracked: fold(untracked, add_untracked).map(|sum| with_census(sum, parts)),
+        untracked: fold_from(NONE_UNTRACKED, untracked, add_untracked)
+            .map(|sum| with_census(sum, parts)),
         inherited: fold(inherited, add_inherited),
         exactness: fold(exactness, add_exactness),
         size_classes: add_size_classes(parts),
@@ -43,11 +44,23 @@ pub(super) fn sum<'a>(tree: &TreeState, parts: &[Sections<'a>]) -> Sections<'a> 
     }
 }
 
+/// The net of nothing is known.
+const NONE_UNTRACKED: Untracked =
+    Untracked { frees: 0, freed_bytes: 0, net_bytes: Some(0), census: None };
+
 fn fold<'a, T: Default + 'a>(
+    parts: impl Iterator<Item = Option<&'a T>>,
+    add: impl Fn(&mut T, &T),
+) -> Option<T> {
+    fold_from(T::default(), parts, add)
+}
+
+fn fold_from<'a, T: 'a>(
+    first: T,
     mut parts: impl Iterator<Item = Option<&'a T>>,
     add: impl Fn(&mut T, &T),
 ) -> Option<T> {
-    parts.try_fold(T::default(), |mut sum, part| {
+    parts.try_fold(first, |mut sum, part| {
         add(&mut sum, part?);
         Some(sum)
     })
@@ -77,7 +90,7 @@ fn add_totals(sum: &mut Totals, part: &Totals) {
 fn add_untracked(sum: &mut Untracked, part: &Untracked) {
     add(&mut sum.frees, part.frees);
     add(&mut sum.freed_bytes, part.freed_bytes);
-    sum.net_bytes = sum.net_bytes.saturating_add(part.net_bytes);
+    sum.net_bytes = sum.net_bytes.zip(part.net_bytes).map(|(sum, part)| sum.saturating_add(part));
 }
 
 /// The older heaps together, if each of them was counted.

@@ -176,7 +176,13 @@ mod tests {
             .stdin(std::process::Stdio::piped())
             .spawn()
             .unwrap();
-        let before = incarnation(shell.id()).unwrap();
+        // Until it reads, it may still be on its way through the first exec.
+        let mut before = incarnation(shell.id());
+        for _ in 0..20 {
+            std::thread::sleep(Duration::from_millis(20));
+            before = incarnation(shell.id());
+        }
+        let before = before.unwrap();
         assert_eq!(incarnation(shell.id()), Some(before));
         io::Write::write_all(shell.stdin.as_mut().unwrap(), b"\n").unwrap();
         let after = loop {

@@ -161,10 +161,10 @@ fn a_killed_recorder_leaves_all_but_the_last_second() {
         memtop.args(["--events", "--quiet", "--"]).arg(&program).arg("20000000");
         let begun = Instant::now();
         let mut memtop = memtop.stdout(Stdio::null()).spawn().unwrap();
-        let until = Duration::from_millis(700 + round * 37 % 1000);
+        let until = Duration::from_millis(400 + round * 37 % 1000);
         wait_until(|| File::open(&path).is_ok_and(|file| file.end() > until));
-        let file = File::open(&path).unwrap();
-        let (before, pid) = (told(&file), file.images()[0].identity.pid);
+        let earlier = File::open(&path).unwrap();
+        let pid = earlier.images()[0].identity.pid;
         let lived = begun.elapsed();
         memtop.kill().unwrap();
         memtop.wait().unwrap();
@@ -173,7 +173,7 @@ fn a_killed_recorder_leaves_all_but_the_last_second() {
         unsafe { libc::kill(pid as i32, libc::SIGKILL) };
         let file = File::open(&path).unwrap();
         assert!(file.is_cut());
-        let after = told(&file);
+        let (before, after) = (told(&earlier), told(&file));
         assert!(before.0 <= after.0 && before.1 <= after.1, "{before:?} {after:?}");
         fs::remove_file(&path).unwrap();
         assert!(!is_long || lived.saturating_sub(after.0) < Duration::from_secs(1), "{after:?}");

@@ -162,7 +162,7 @@ pub fn sites() -> impl Strategy<Value = Sites> {
     (vec(module, 0..3), vec(location, 0..6), vec(node, 0..6), stacks).prop_map(
         |(modules, locations, nodes, stacks)| {
             let (stacks, figures) = stacks.into_iter().unzip();
-            Sites { modules, locations, nodes, stacks, figures }
+            Sites { modules, locations, nodes, stacks, figures, as_of: None }
         },
     )
 }

@@ -55,7 +55,11 @@ pub fn bytes(bytes: u64) -> String {
 /// `60 MiB`, `0.4 MiB`: a multiple of a round `step`, without decimals unless the step has some.
 /// Where the step is a tenth of a unit, that unit is used.
 pub(crate) fn multiple(bytes: u64, step: u64) -> String {
-    let unit = (0..UNITS.len()).rev().find(|unit| scaled(step, *unit) >= 0.09).unwrap_or(0);
+    let is_told = |unit: &usize| {
+        let tenths = scaled(step, *unit) * 10.0;
+        tenths > 0.9 && (tenths - tenths.round()).abs() < 0.01
+    };
+    let unit = (0..UNITS.len()).rev().find(is_told).unwrap_or(0);
     let whole = (scaled(step, unit) - scaled(step, unit).round()).abs() < 0.01;
     format!("{:.*} {}", usize::from(!whole), scaled(bytes, unit), UNITS[unit])
 }

@@ -99,13 +99,15 @@ mod tests {
             .env("MEMTOP_SESSION", "x")
             .spawn()
             .unwrap();
-        assert_eq!(why_untraced(sleep.id()), Untraceable::Environment);
         // The kernel shows the environment of a fresh image a moment after it runs.
-        let shown = (0..200).any(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-            why_untraced(prepared.id()) == Untraceable::Quiet
-        });
-        assert!(shown, "{:?}", why_untraced(prepared.id()));
+        let shows = |pid, what| {
+            (0..1000).any(|_| {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+                why_untraced(pid) == what
+            })
+        };
+        assert!(shows(sleep.id(), Untraceable::Environment), "{:?}", why_untraced(sleep.id()));
+        assert!(shows(prepared.id(), Untraceable::Quiet), "{:?}", why_untraced(prepared.id()));
         for child in [&mut sleep, &mut prepared] {
             child.kill().unwrap();
             child.wait().unwrap();

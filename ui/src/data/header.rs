@@ -9,6 +9,8 @@ pub struct Header {
     pub pid: Option<u32>,
     /// What the program is doing.
     pub state: RunState,
+    /// The launched program runs, whatever became of the process that is shown.
+    pub still_runs: bool,
     /// How memtop came to the program, which decides what leaving means.
     pub origin: Origin,
     /// How long the program has run.

@@ -138,7 +138,8 @@ fn tell(state: &mut State, notice: Notice) -> Effect {
 }
 
 fn quit(state: &mut State, data: &Data) -> Effect {
-    if state.screen == Screen::Chooser || !data.header.state.is_alive() {
+    let runs = data.header.still_runs || data.header.state.is_alive();
+    if state.screen == Screen::Chooser || !runs {
         return Effect::Quit(Leave::Leave);
     }
     match data.header.origin {
