@@ -31,6 +31,8 @@ pub struct Cursor {
     snapshot: Option<Snapshot>,
     window: Window,
     sites: Sites,
+    /// When those were looked at.
+    sites_at: Option<Duration>,
     names: Names,
     names_read: bool,
     /// How many frames of the dictionary were read.
@@ -105,6 +107,7 @@ impl Cursor {
             self.learnt = 0;
         }
         self.sites.figures.fill(Default::default());
+        self.sites_at = None;
         match forward {
             // Whoever follows hears of every figure anew, and forgets nothing.
             true => self.changed = (0..self.sites.stacks.len() as u32).map(StackId).collect(),
@@ -193,7 +196,7 @@ impl Cursor {
     }
 
     fn take_cells(&mut self, at: Duration, cells: &Cells) {
-        self.sites.as_of = Some(at);
+        self.sites_at = Some(at);
         cells.apply(&mut self.sites.figures);
         self.changed.extend(cells.stacks());
     }
@@ -219,6 +222,11 @@ impl Cursor {
     /// The sites at the moment: of the last look at them before, about once a second.
     pub fn sites(&self) -> &Sites {
         &self.sites
+    }
+
+    /// When they were looked at.
+    pub fn sites_at(&self) -> Option<Duration> {
+        self.sites_at
     }
 
     /// Ticks from the segment's beginning up to the moment.

@@ -83,7 +83,8 @@ impl<B: Bytes> File<B> {
         process.names = cursor.names(self)?.clone();
         process.sites = cursor.sites().clone();
         let shown = process.timeline.last().map_or(Duration::ZERO, |point| point.at);
-        process.sites.as_of = process.sites.as_of.filter(|at| *at < shown);
+        let is_earlier = |at: &Duration| *at < shown && when != When::End;
+        process.sites.as_of = cursor.sites_at().filter(is_earlier);
         *held += process.timeline.len() * size_of::<crate::model::Point>();
         match *held > MAX_HELD_BYTES {
             true => Err(ReadError::TooLarge),

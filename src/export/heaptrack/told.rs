@@ -10,7 +10,7 @@ use super::{Twin, Writer};
 use crate::{
     export::Process,
     model::StackId,
-    recording::{Events, File, Moment, audit::Sums, each_in_order},
+    recording::{Events, File, Kind, Moment, audit::Sums, each_in_order},
 };
 
 /// Whether the events of a process come to its figures at the moment: none is missing.
@@ -32,15 +32,18 @@ pub(super) fn write(
     mut writer: Writer<'_, impl Write>,
 ) -> io::Result<()> {
     let Some(image) = process.image_in(file) else { return Ok(()) };
-    let (mut traces, mut live) = (HashMap::new(), HashMap::new());
+    let (mut traces, mut blocks) = (HashMap::new(), Blocks::default());
     let mut now = None;
     each_in_order(file, image, |Moment { at, event, .. }| {
         let millis = at.as_millis();
         if now.replace(millis) != Some(millis) {
             writeln!(writer.out, "c {millis:x}")?;
         }
+        if event.kind == Kind::FreeUntracked {
+            return Ok(());
+        }
         if event.kind.is_free() {
-            return match live.remove(&event.address) {
+            return match blocks.free(event.address) {
                 Some(kind) => writeln!(writer.out, "- {kind:x}"),
                 None => Ok(()),
             };
@@ -55,12 +58,58 @@ pub(super) fn write(
         };
         let kind = writer.kind(event.size, trace, Twin::First)?;
         writeln!(writer.out, "+ {kind:x}")?;
-        // One that was never seen to be freed has made way.
-        match live.insert(event.address, kind) {
-            Some(old) => writeln!(writer.out, "- {old:x}"),
+        match blocks.allocate(event.address, kind) {
+            Some(freed) => writeln!(writer.out, "- {freed:x}"),
             None => Ok(()),
         }
     })?;
     let end = process.time().unwrap_or_default();
     writeln!(writer.out, "c {:x}", end.as_millis())
+}
+
+/// What lives where. Threads are told of one after the other within a tick, so a block may be
+/// freed, or its place be taken, before the same is told of the thread that came first: every
+/// free is written once all the same.
+#[derive(Default)]
+struct Blocks {
+    live: HashMap<u64, u64>,
+    /// Frees that were told before their allocation.
+    early: HashMap<u64, u32>,
+    /// Frees that are written already, since another block has the place.
+    owed: HashMap<u64, u32>,
+}
+
+impl Blocks {
+    /// The kind to write a free of.
+    fn free(&mut self, address: u64) -> Option<u64> {
+        if take_one(&mut self.owed, address) {
+            return None;
+        }
+        let freed = self.live.remove(&address);
+        if freed.is_none() {
+            *self.early.entry(address).or_default() += 1;
+        }
+        freed
+    }
+
+    /// The kind to write a free of, behind that of the allocation.
+    fn allocate(&mut self, address: u64, kind: u64) -> Option<u64> {
+        if take_one(&mut self.early, address) {
+            return Some(kind);
+        }
+        let old = self.live.insert(address, kind);
+        if old.is_some() {
+            *self.owed.entry(address).or_default() += 1;
+        }
+        old
+    }
+}
+
+fn take_one(counts: &mut HashMap<u64, u32>, address: u64) -> bool {
+    match counts.get_mut(&address) {
+        Some(count) if *count > 1 => *count -= 1,
+        Some(_) => _ = counts.remove(&address),
+        None => return false,
+    }
+    true
 }

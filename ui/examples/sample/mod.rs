@@ -45,6 +45,7 @@ pub fn empty() -> Data<'static> {
         title: "/usr/bin/redis-server *:6379".to_owned(),
         pid: Some(4242),
         state: RunState::Running,
+        still_runs: false,
         uptime_s: Some(2.0),
         tracing: Tracing { since_s: Some(0.0), on: true, was_paused: false },
         ..Header::default()
@@ -103,6 +104,7 @@ fn header(now_s: f64) -> Header {
         title: "/usr/bin/redis-server *:6379".to_owned(),
         pid: Some(4242),
         state: RunState::Running,
+        still_runs: false,
         origin: Origin::Launched,
         uptime_s: Some(now_s),
         tracing: Tracing { since_s: Some(41.3), on: true, was_paused: false },
