@@ -48,6 +48,8 @@ pub struct Bounded {
     /// Bytes that came, and bytes of the file.
     received: u64,
     length: u64,
+    /// Frames of the file.
+    frames: u64,
     saved: Saved,
     last_index: Option<u64>,
     /// Where the end frame is, once it has come.
@@ -65,6 +67,7 @@ impl Bounded {
             limit: most,
             received: 0,
             length: 0,
+            frames: 0,
             saved: saved.clone(),
             last_index: None,
             end: None,
@@ -99,6 +102,7 @@ impl Bounded {
         self.file.write_all(bytes)?;
         self.received += frame.len() as u64;
         self.length += bytes.len() as u64;
+        self.frames += u64::from(kind.is_some());
         match kind == Some(kind::INDEX) && self.length > self.limit {
             true => self.thin(),
             false => Ok(()),
@@ -119,7 +123,7 @@ impl Bounded {
 
     fn end(&mut self, payload: &[u8]) -> io::Result<Vec<u8>> {
         let mut end = End::read_fields(payload).map_err(|_| io::ErrorKind::InvalidData)?;
-        end.index = self.last_index;
+        (end.frames, end.index) = (self.frames, self.last_index);
         self.end = Some(self.length);
         let mut payload = Vec::new();
         end.put_fields(&mut payload);
@@ -136,6 +140,7 @@ impl Bounded {
         let copied = copied.inspect_err(|_| drop(fs::remove_file(&beside)))?;
         self.file = thinned;
         self.length = copied.bytes;
+        self.frames = count_frames(&self.path)?;
         self.last_index = copied.last_index;
         self.limit = self.most.max(copied.bytes.saturating_mul(LEFT.1) / LEFT.0);
         self.saved.0.store(self.received.saturating_sub(self.length), Relaxed);
@@ -166,6 +171,17 @@ impl Write for Bounded {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
+}
+
+/// Frames of a file that ends with a whole one.
+fn count_frames(path: &Path) -> io::Result<u64> {
+    let bytes = fs::read(path)?;
+    let (mut at, mut count) = (MAGIC.len() + 4, 0);
+    while let Some(length) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        at += FRAME_HEADER_BYTES + u32::from_le_bytes(*length) as usize;
+        count += 1;
+    }
+    Ok(count)
 }
 
 fn frame_of(kind: u8, payload: &[u8]) -> Vec<u8> {

@@ -178,7 +178,9 @@ impl<W: Write> Recorder<W> {
     pub fn skip(&mut self, now: Duration, looks: Vec<Look>) -> io::Result<()> {
         self.now = now;
         for look in looks {
-            self.take_in(look, false)?;
+            // The last figures of a process are kept in any case.
+            let has_ended = look.state.identity.ended.is_some();
+            self.take_in(look, has_ended)?;
         }
         Ok(())
     }
