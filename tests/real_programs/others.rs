@@ -158,7 +158,11 @@ fn nginx_under_load() {
             UnixStream::connect(&socket).ok().map(|_| pid.trim().to_owned())
         });
         load(&socket);
-        let face = face(&pid);
+        let face = end_to_end::wait_for("nginx has noticed that its clients left", || {
+            let face = face(&pid);
+            let is_socket = |one: &&String| one.starts_with("socket");
+            (face.0.iter().filter(is_socket).count() == 1).then_some(face)
+        });
         signal(pid.parse().unwrap(), libc::SIGQUIT);
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
