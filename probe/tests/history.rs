@@ -1,5 +1,6 @@
 //! Random histories through the preload library, step by step against the naive model: all
-//! the C functions in all their corners, frees from another thread, stop, start and clear.
+//! the C functions in all their corners, frees from another thread, stop, start and clear, with
+//! stacks and without.
 
 mod support;
 
@@ -8,6 +9,7 @@ use std::{
     process::{ChildStdin, ChildStdout},
 };
 
+use memtop_probe::session::layout::FRAMES;
 use proptest::prelude::*;
 use support::{Guarded, Session, model::Model, program};
 
@@ -78,8 +80,8 @@ struct Answer {
 }
 
 impl Harness {
-    fn start() -> Harness {
-        let session = Session::paused();
+    fn start(frames: u32) -> Harness {
+        let session = Session::paused_with(frames);
         let mut child = Guarded::start(&mut session.command(program("history")));
         let input = child.0.stdin.take().unwrap();
         let answers = BufReader::new(child.0.stdout.take().unwrap()).lines();
@@ -186,9 +188,11 @@ fn cases() -> u32 {
 }
 
 fn play(steps: &[Step]) {
-    let mut harness = Harness::start();
-    steps.iter().for_each(|step| harness.step(step));
-    harness.finish();
+    for frames in [FRAMES, 0] {
+        let mut harness = Harness::start(frames);
+        steps.iter().for_each(|step| harness.step(step));
+        harness.finish();
+    }
 }
 
 proptest! {

@@ -170,12 +170,12 @@ pub fn moved<const BITS: u32>(old: Old, new: Allocation, caller: Caller) -> Step
     let captures = captures == capture::OWN;
     leave_peak(slot);
     let site = captures.then(|| site_of_release(slot, id));
-    count_out(slot, class_of(slot, size), (old.address, size, old.usable), site);
+    count_out(slot, up_to_date(slot, size), (old.address, size, old.usable), site);
     if is_sinking(slot) {
         ledger::flush::<Own>(process::session(), slot);
     }
     let site = captures.then(|| site_of(slot, caller));
-    let packed = count_in(slot, class_of(slot, new.size), new, site);
+    let packed = count_in(slot, up_to_date(slot, new.size), new, site);
     word.store(packed, Relaxed);
     add(&slot.reallocations, 1);
     if pulse & flag::FEED != 0 && !settle::tell_move(slot, pulse, old, (new.address, packed)) {
@@ -226,6 +226,14 @@ fn free_word<const BITS: u32>(new: Allocation) -> Option<&'static AtomicU64> {
 #[inline(always)]
 fn class_of(slot: &'static Slot, size: u64) -> &'static Cell {
     &slot.classes[size_class::of_usual(size) % 32]
+}
+
+/// The class of a size, with its copy of the peak.
+#[inline(always)]
+fn up_to_date(slot: &'static Slot, size: u64) -> &'static Cell {
+    let class = class_of(slot, size);
+    ledger::keep_peak(slot, class);
+    class
 }
 
 /// `site` is where the block counts beside its class; with none, the class must have its copy

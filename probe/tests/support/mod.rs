@@ -146,7 +146,12 @@ impl Session {
 
     /// Paused; a tick every 10 ms.
     pub fn paused() -> Session {
-        Session::new(Duration::from_millis(10), false, FRAMES)
+        Session::paused_with(FRAMES)
+    }
+
+    /// Paused, to keep so many frames of each stack; 0 = no stacks.
+    pub fn paused_with(frames: u32) -> Session {
+        Session::new(Duration::from_millis(10), false, frames)
     }
 
     /// Tracing, and the events are drained as they come.
