@@ -164,8 +164,9 @@ fn without_folder(row: &str) -> String {
     let Some(file) = row.find("/sessions.cpp") else {
         // A narrow title may show a part of the folder, or nothing of it.
         let is_title = row.starts_with("╭ sessions::");
-        let title = row.split_once(" /").map_or(row, |(before, _)| before);
-        return if is_title { title.trim_end_matches(['─', ' ']) } else { row }.to_owned();
+        let folder = [" /", " …"].iter().filter_map(|start| row.find(start)).min();
+        let title = &row[..folder.unwrap_or(row.len())];
+        return if is_title { title.trim_end_matches(['─', ' ', '╮']) } else { row }.to_owned();
     };
     let start = row[..file].rfind(' ').map_or(0, |at| at + 1);
     let before = row[..start].trim_end_matches([' ', '─']);
