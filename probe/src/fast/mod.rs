@@ -236,8 +236,8 @@ fn up_to_date(slot: &'static Slot, size: u64) -> &'static Cell {
     class
 }
 
-/// `site` is where the block counts beside its class; with none, the class must have its copy
-/// of the peak already.
+/// `site` is where the block counts beside its class. With none, nothing is called on this line:
+/// the class must have its copy of the peak already.
 #[inline(always)]
 fn allocate<const BITS: u32>(
     new: Allocation,
@@ -247,7 +247,9 @@ fn allocate<const BITS: u32>(
 ) -> Step {
     let Some(word) = free_word::<BITS>(new) else { return give_up(slot, pulse) };
     let class = class_of(slot, new.size);
-    if site.is_none() && is_behind(slot, class) {
+    if site.is_some() {
+        ledger::keep_peak(slot, class);
+    } else if is_behind(slot, class) {
         return fall_behind(slot, pulse, new.size);
     }
     let packed = count_in(slot, class, new, site);
@@ -258,8 +260,8 @@ fn allocate<const BITS: u32>(
     settle_or_open(slot, pulse, is_rising(slot))
 }
 
-/// With `STACKS`, the block counts at its site too; without, its class must have its copy of
-/// the peak already.
+/// With `STACKS`, the block counts at its site too. Without, nothing is called on this line: its
+/// class must have its copy of the peak already.
 #[inline(always)]
 fn release<const BITS: u32, const STACKS: bool>(
     (address, usable): (usize, u64),
@@ -276,11 +278,11 @@ fn release<const BITS: u32, const STACKS: bool>(
         return give_up(slot, pulse);
     }
     let class = class_of(slot, size);
-    if !STACKS && (slot.at_peak.load(Relaxed) != 0 || is_behind(slot, class)) {
-        return fall_behind(slot, pulse, size);
-    }
     if STACKS {
         leave_peak(slot);
+        ledger::keep_peak(slot, class);
+    } else if slot.at_peak.load(Relaxed) != 0 || is_behind(slot, class) {
+        return fall_behind(slot, pulse, size);
     }
     let site = STACKS.then(|| site_of_release(slot, shadow::id_in(packed)));
     word.store(0, Relaxed);
@@ -296,12 +298,11 @@ fn is_behind(slot: &Slot, cell: &Cell) -> bool {
     cell.epoch.load(Relaxed) != slot.epoch.load(Relaxed)
 }
 
-/// Counts a new block, and returns its word.
+/// Counts a new block in a class that has its copy of the peak, and returns its word.
 #[inline(always)]
 fn count_in(slot: &Slot, class: &Cell, new: Allocation, site: Option<Hit>) -> u64 {
     let mut stamp = slot.stamp.load(Relaxed);
     if let Some(Hit { id, cell }) = site {
-        ledger::keep_peak(slot, class);
         ledger::keep_peak(slot, cell);
         add(&cell.allocations, 1);
         add(&cell.allocated_bytes, new.size);
@@ -316,7 +317,8 @@ fn count_in(slot: &Slot, class: &Cell, new: Allocation, site: Option<Hit>) -> u6
     stamp | new.size
 }
 
-/// Counts a block freed: its address, requested and usable bytes, and the cell of its site.
+/// Counts a block freed in a class that has its copy of the peak: its address, requested and
+/// usable bytes, and the cell of its site.
 #[inline(always)]
 fn count_out(
     slot: &Slot,
@@ -325,7 +327,6 @@ fn count_out(
     site: Option<&Cell>,
 ) {
     if let Some(cell) = site {
-        ledger::keep_peak(slot, class);
         ledger::keep_peak(slot, cell);
         add(&cell.frees, 1);
         add(&cell.freed_bytes, size);

@@ -5,10 +5,14 @@
 //! one thread with a plain load and store (`Relaxed`): on x86-64 those are ordinary moves.
 //! Publication is by `Release`/`Acquire` on the offset that leads to a structure.
 
+mod events;
+
 use core::sync::atomic::{
     AtomicI64, AtomicU8, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed},
 };
+
+pub use events::{Event, JOURNAL, Journal, RING, Ring, kind};
 
 use super::size_class;
 
@@ -22,10 +26,6 @@ pub const PAGE: u64 = 4096;
 pub const SESSIONS: usize = 65_536;
 /// How many threads of a process can have a slot of their own; later ones share slot 0.
 pub const SLOTS: usize = 1024;
-/// Events a thread's ring holds; a power of two.
-pub const RING: usize = 512;
-/// Events a [`Journal`] holds; a power of two.
-pub const JOURNAL: usize = 2048;
 /// How many stretches of tracing are remembered; later ones extend the last.
 pub const INTERVALS: usize = 128;
 /// Tick maxima are kept for this many ticks.
@@ -399,74 +399,6 @@ pub struct ClearedCell {
     pub freed_bytes: AtomicU64,
 }
 
-/// A thread's events as they are shown: one producer (the owner), one consumer (the viewer that holds the feed).
-///
-/// Positions only rise; an event is at `position % RING`. The producer alone writes `head`
-/// (`Release`, after the event), the consumer alone writes `tail` (`Release`, after reading).
-/// A full ring drops and counts: the program never waits.
-#[repr(C, align(64))]
-pub struct Ring {
-    /// Next position to write.
-    pub head: AtomicU64,
-    /// Events that found the ring full, or came from a nested call.
-    pub dropped: AtomicU64,
-    /// Distance from the slot to its [`Journal`], bytes; 0 = none yet.
-    pub journal: AtomicU64,
-    _producer: [u64; 5],
-    /// Next position to read.
-    pub tail: AtomicU64,
-    _consumer: [u64; 7],
-    /// The events.
-    pub events: [Event; RING],
-}
-
-/// A slot's events as they are recorded, none of which is to be lost; made with the first of
-/// them. `journal` has the protocol.
-#[repr(C, align(64))]
-pub struct Journal {
-    /// Next position to write.
-    pub head: AtomicU64,
-    /// One more than the `tail` at which a writer gave up waiting; 0 = none did.
-    pub given_up: AtomicU64,
-    _producer: [u64; 6],
-    /// Next position to read. Its low half is the futex that writers wait on.
-    pub tail: AtomicU64,
-    /// Thread of the events up to `tail`; the reader's own note.
-    pub tid: AtomicU32,
-    /// 1 when a writer waits.
-    pub waited_for: AtomicU32,
-    _consumer: [u64; 6],
-    /// The events.
-    pub events: [Event; JOURNAL],
-}
-
-/// One allocation or free.
-#[repr(C, align(32))]
-pub struct Event {
-    /// `kind << 56 | address`.
-    pub what: AtomicU64,
-    /// Requested bytes; usable bytes when untracked.
-    pub size: AtomicU64,
-    /// `birth tick << 32 | tick`; the birth is that of the block, on a free.
-    pub ticks: AtomicU64,
-    /// Id of the block's shadow word; 0 = untracked.
-    pub id: AtomicU64,
-}
-
-/// Kinds of [`Event::what`].
-pub mod kind {
-    /// A new block.
-    pub const ALLOCATE: u64 = 1;
-    /// A block freed.
-    pub const RELEASE: u64 = 2;
-    /// The new block of a realloc; the release of the old one stands before it.
-    pub const REALLOCATE: u64 = 3;
-    /// A block freed whose allocation was not seen.
-    pub const RELEASE_UNTRACKED: u64 = 4;
-    /// In a journal: what follows is of the thread whose id is in `size`.
-    pub const OWNER: u64 = 5;
-}
-
 /// Offset of the session table.
 pub const TABLE: u64 = size_of::<Header>() as u64;
 /// Offset of the first piece.
@@ -485,7 +417,6 @@ const _: () = {
     assert!(offset_of!(Session, slots) == 256 + 8 * TICK_PEAKS + COMMAND);
     assert!(size_of::<Session>() == 12288);
     assert!(size_of::<Cell>() == 64);
-    assert!(size_of::<Event>() == 32);
     // What every call touches lies in the first two lines, the cells apart.
     assert!(offset_of!(Slot, gate) == 0);
     assert!(offset_of!(Slot, high_blocks) == 64);
@@ -495,8 +426,6 @@ const _: () = {
     // All that a small process touches lies in the first page.
     assert!(offset_of!(Slot, cleared_classes) <= 4096);
     assert!(size_of::<Slot>() <= 28 * 1024);
-    assert!(RING.is_power_of_two() && JOURNAL.is_power_of_two());
-    assert!(offset_of!(Journal, tail) == 64 && offset_of!(Journal, events) == 128);
 };
 
 impl Session {
