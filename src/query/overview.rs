@@ -29,7 +29,7 @@ pub(super) fn timeline(model: &Model, state: &State) -> Timeline {
     }
 }
 
-fn point(point: &model::Point) -> Point {
+pub(super) fn point(point: &model::Point) -> Point {
     Point {
         t_s: point.at.as_secs_f64(),
         live: point.current_bytes,

@@ -1,8 +1,9 @@
 //! The time screen: what there is to go through, and where jumps lead.
 
-use memtop_ui::data::{Point, Stop, StopKind, Time, TimeSource};
+use memtop_ui::data::{Stop, StopKind, Time, TimeSource};
 
-use crate::{model, source::past::Past};
+use super::overview::point;
+use crate::source::past::Past;
 
 /// What the time screen shows of a past.
 pub fn time(past: &Past, marks: &[memtop_ui::data::Mark]) -> Time {
@@ -22,16 +23,6 @@ pub fn time(past: &Past, marks: &[memtop_ui::data::Mark]) -> Time {
         sites_from_s: None,
         gaps: past.gaps.iter().map(|(from, to)| (from.as_secs_f64(), to.as_secs_f64())).collect(),
         seeking: false,
-    }
-}
-
-fn point(point: &model::Point) -> Point {
-    Point {
-        t_s: point.at.as_secs_f64(),
-        live: point.current_bytes,
-        max: point.max_bytes,
-        rss: point.rss_bytes,
-        untracked_freed: point.untracked_freed_bytes,
     }
 }
 

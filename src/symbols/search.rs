@@ -185,7 +185,8 @@ mod tests {
     fn a_process_is_asked_before_the_file_system() {
         let path = Path::new("/opt/prog");
         let candidates = Search::of_process(77).candidates(b"/opt/prog (deleted)");
-        assert_eq!(candidates.first(), Some(&PathBuf::from("/proc/77/root/opt/prog")));
+        let inside = candidates.first().and_then(|first| first.strip_prefix("/proc/77/root").ok());
+        assert_eq!(inside, path.strip_prefix("/").ok());
         assert_eq!(candidates.last().map(PathBuf::as_path), Some(path));
         assert!(Search::default().candidates(b"[vdso]").is_empty());
     }

@@ -29,23 +29,7 @@ pub fn server() -> ProcessState {
             ..Identity::default()
         },
         window: Window { intervals: vec![Interval { from: s(41.0), to: None }] },
-        totals: Totals {
-            current_bytes: 49_000_000,
-            current_blocks: 1_053_091,
-            peak_bytes: 54_421_094,
-            peak_blocks: 1_100_000,
-            peak_at: Some(s(130.25)),
-            max_blocks: 1_200_001,
-            allocated_bytes: 80_000_000,
-            allocations: 2_000_000,
-            freed_bytes: 31_000_000,
-            frees: 946_909,
-            reallocations: 1_234,
-            temporary: 20_000,
-            usable_current_bytes: 50_541_363,
-            usable_allocated_bytes: 90_541_363,
-            usable_freed_bytes: 40_000_000,
-        },
+        totals: totals(),
         untracked: Untracked {
             frees: 4_004,
             freed_bytes: 13_002_342,
@@ -64,16 +48,8 @@ pub fn server() -> ProcessState {
             ns_per_event: Some(19.25),
             ..Exactness::default()
         },
-        size_classes: vec![
-            size_class(1, 16, 12_345, 192_000, 600_000),
-            size_class(17, 32, 999_743, 31_981_568, 1_300_000),
-            size_class(33, 64, 41_002, 2_300_000, 99_999),
-            size_class((4 << 20) + 1, 8 << 20, 1, 7_990_000, 1),
-        ],
-        size_classes_at_peak: vec![
-            size_class(1, 16, 12_000, 190_000, 500_000),
-            size_class(17, 32, 1_088_000, 54_231_094, 1_200_000),
-        ],
+        size_classes: classes(),
+        size_classes_at_peak: classes_at_peak(),
         threads: vec![
             thread(4242, Some("redis-server"), 60_000_000, 1_500_000),
             thread(4245, Some("bio_lazy_free"), -11_000_000, 12),
@@ -83,6 +59,42 @@ pub fn server() -> ProcessState {
         names: Default::default(),
         timeline: (410..430).map(point).collect(),
     }
+}
+
+fn totals() -> Totals {
+    Totals {
+        current_bytes: 49_000_000,
+        current_blocks: 1_053_091,
+        peak_bytes: 54_421_094,
+        peak_blocks: 1_100_000,
+        peak_at: Some(s(130.25)),
+        max_blocks: 1_200_001,
+        allocated_bytes: 80_000_000,
+        allocations: 2_000_000,
+        freed_bytes: 31_000_000,
+        frees: 946_909,
+        reallocations: 1_234,
+        temporary: 20_000,
+        usable_current_bytes: 50_541_363,
+        usable_allocated_bytes: 90_541_363,
+        usable_freed_bytes: 40_000_000,
+    }
+}
+
+fn classes() -> Vec<SizeClass> {
+    vec![
+        size_class(1, 16, 12_345, 192_000, 600_000),
+        size_class(17, 32, 999_743, 31_981_568, 1_300_000),
+        size_class(33, 64, 41_002, 2_300_000, 99_999),
+        size_class((4 << 20) + 1, 8 << 20, 1, 7_990_000, 1),
+    ]
+}
+
+fn classes_at_peak() -> Vec<SizeClass> {
+    vec![
+        size_class(1, 16, 12_000, 190_000, 500_000),
+        size_class(17, 32, 1_088_000, 54_231_094, 1_200_000),
+    ]
 }
 
 fn size_class(min: u64, max: u64, blocks: u64, bytes: u64, allocations: u64) -> SizeClass {
