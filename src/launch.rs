@@ -34,6 +34,7 @@ use crate::{
     query::Session,
     report,
     source::{Controls, live::Live, replay::Replay},
+    symbols::Resolver,
     sys::pty::Size,
     terminal::{self, Screen},
     view::View,
@@ -230,7 +231,8 @@ pub fn demo(options: &DemoOptions) -> Result<ExitCode, Error> {
     if terminal::is_there() {
         return show_launched(&launch, View::new(&options.view)?);
     }
-    let tree = record::watch(&launch)?;
+    let mut tree = record::watch(&launch)?;
+    Resolver::default().resolve_tree(&mut tree);
     let recording = tree.into();
     let report = report::build(&recording, &report::Choice::default());
     let report = report.map_err(|missing| Error::Usage(missing.to_string()))?;

@@ -350,6 +350,8 @@ fn the_demo_without_a_terminal_prints_its_report() {
     let report = text(&output.stdout);
     assert!(report.contains("from before the start were freed"), "{report}");
     assert!(report.contains("The end.") && report.contains("more than at 0:03"), "{report}");
+    // What leaks is named.
+    assert!(report.contains("leak") && report.contains("demo.rs:"), "{report}");
     assert!(!report.contains('\x1b'), "no colours into a pipe");
     home.wait_until_empty();
 }

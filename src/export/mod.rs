@@ -29,7 +29,6 @@ pub use stacks::{Figure, Process};
 use crate::{
     Error,
     cli::{ExportFormat, ExportOptions, Moment, ProcessChoice},
-    model::TreeState,
     recording::{self, Recording, When},
     report,
     symbols::Resolver,
@@ -43,7 +42,7 @@ use crate::{
 pub fn run(options: &ExportOptions) -> Result<(), Error> {
     refuse_nonsense(options)?;
     let mut recording = read(options)?;
-    resolve(&mut recording.tree);
+    Resolver::default().resolve_tree(&mut recording.tree);
     let processes = processes(&recording, options)?;
     let file = recording::File::open(&options.file)?;
     refuse_empty(options, &file, &processes)?;
@@ -146,14 +145,6 @@ fn refuse_empty(
             Err(Error::NothingToShow { path: options.file.clone(), why })
         }
         false => Ok(()),
-    }
-}
-
-/// Looks up what has no name yet, where the recorded builds are still here.
-fn resolve(tree: &mut TreeState) {
-    let mut resolver = Resolver::default();
-    for process in &mut tree.processes {
-        resolver.resolve_all(&process.sites, &mut process.names);
     }
 }
 

@@ -140,10 +140,7 @@ fn open(file: &Path, moment: Moment) -> Result<Recording, Error> {
         Moment::At(at) => recording::open_at(file, recording::When::At(at))?,
         Moment::End | Moment::Peak => recording::open(file)?,
     };
-    let mut resolver = Resolver::default();
-    for process in &mut recording.tree.processes {
-        resolver.resolve_all(&process.sites, &mut process.names);
-    }
+    Resolver::default().resolve_tree(&mut recording.tree);
     Ok(recording)
 }
 

@@ -8,6 +8,8 @@ use super::{
     paint::{Page, Role, date, printable},
     tables,
 };
+use memtop_ui::format::counted;
+
 use crate::model::window::moment;
 
 /// The text of `report`; `choice` is what it was made with.
@@ -39,7 +41,7 @@ fn headline(page: &mut Page, report: &Report<'_>, choice: &Choice) {
     let program = page.paint(Role::Title, &command_line(&target.command));
     let who = match target.pid {
         Some(pid) => format!("pid {pid}"),
-        None => format!("sum of {} process images", report.processes.len()),
+        None => format!("sum of {}", counted(report.processes.len() as u64, "process image")),
     };
     page.line(&format!("{program} · {who} · {}", ending(target.exit, process)));
     let launched = date(report.recording.launched_at_s as u64);

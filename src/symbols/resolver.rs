@@ -9,7 +9,7 @@ use super::{
     debug_info::Question,
     module::{ModuleNames, Modules},
 };
-use crate::model::{Function, Location, LocationId, Module, ModuleId, Names, Sites};
+use crate::model::{Function, Location, LocationId, Module, ModuleId, Names, Sites, TreeState};
 
 /// Looks names up, and keeps the files open for the next time.
 #[derive(Debug, Default)]
@@ -37,6 +37,13 @@ impl Resolver {
         let mut fine = fine.into_iter();
         let whole = |address| names.fine(address, fine.next().unwrap_or_default());
         calls.into_iter().map(whole).collect()
+    }
+
+    /// Looks up what has no name yet in all processes, where the files they ran are still there.
+    pub fn resolve_tree(&mut self, tree: &mut TreeState) {
+        for process in &mut tree.processes {
+            self.resolve_all(&process.sites, &mut process.names);
+        }
     }
 
     /// Looks up what has no name yet of all that a process's stacks refer to.

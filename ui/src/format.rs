@@ -99,6 +99,16 @@ pub fn count(value: u64) -> String {
     if value < 10_000_000 { thousands(value) } else { metric(value as f64) }
 }
 
+/// `1 name`, `3 names`.
+///
+/// ```
+/// assert_eq!(memtop_ui::format::counted(1, "name"), "1 name");
+/// assert_eq!(memtop_ui::format::counted(1_200, "name"), "1,200 names");
+/// ```
+pub fn counted(value: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(value), if value == 1 { "" } else { "s" })
+}
+
 /// All digits, in groups of three.
 pub fn thousands(value: u64) -> String {
     let digits = value.to_string();

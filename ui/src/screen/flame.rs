@@ -103,7 +103,7 @@ fn sums(cx: Cx) -> Vec<(String, Role)> {
     let flame = &cx.data.flame;
     let mut words = Vec::new();
     if flame.names_pending > 0 {
-        let text = format!("{} names to come", format::count(flame.names_pending));
+        let text = format!("{} to come", format::counted(flame.names_pending, "name"));
         words.push((text, Role::Muted));
     }
     if flame.shrunk_bytes > 0 {

@@ -203,7 +203,7 @@ fn counts(cx: Cx) -> Vec<(String, Role)> {
     let sites = &cx.data.sites;
     let mut counts = Vec::new();
     if sites.names_pending > 0 {
-        let text = format!("{} names to come", format::count(sites.names_pending));
+        let text = format!("{} to come", format::counted(sites.names_pending, "name"));
         counts.push((text, Role::Muted));
     }
     if sites.lower_bound || sites.unattributed_bytes > 0 {

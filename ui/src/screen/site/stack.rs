@@ -62,8 +62,8 @@ fn line(entry: &StackEntry, theme: &Theme, width: usize) -> Line<'static> {
     match entry {
         StackEntry::Frame(frame) => call(frame, theme, width),
         StackEntry::Folded { frames, what } => {
-            let plural = if *frames == 1 { "frame" } else { "frames" };
-            let text = left(&format!("· {frames} {what} {plural}"), width);
+            let frames = format::counted(*frames as u64, &format!("{what} frame"));
+            let text = left(&format!("· {frames}"), width);
             Line::styled(format::shorten(&text, width), theme.style(Role::Muted))
         }
     }
