@@ -72,6 +72,7 @@ fn the_second_viewer_looks_on_until_the_first_leaves() {
 #[test]
 fn an_ended_program_is_not_older_for_who_joins_later() {
     let late = Late::built(USUAL, &["1000", "100", "6"]);
+    let pid = late.program().to_string();
     late.goes_on();
     let age = |rows: &[String]| {
         let at = rows[0].find("ended: exit 6")?;
@@ -85,7 +86,7 @@ fn an_ended_program_is_not_older_for_who_joins_later() {
     std::thread::sleep(std::time::Duration::from_millis(2500));
     let second = Terminal::start(USUAL, late.home.memtop([]));
     second.wait_for(" ended ");
-    second.press("\r");
+    choose(&second, &pid);
     let joined = second.wait_for("ended: exit 6");
     assert_eq!(age(&joined), age(&first));
     assert!(shown(&first).is_some_and(|words| words.contains(" shown")));
