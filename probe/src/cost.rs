@@ -7,7 +7,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use crate::{
-    fast::Step,
+    fast::{Step, open_value},
     ledger::{Mode, Own},
     session::layout::Slot,
     sys,
@@ -40,7 +40,7 @@ pub fn timed(slot: &Slot, call: impl FnOnce() -> Step) -> Option<Step> {
     if due != 0 {
         return None;
     }
-    slot.gate.store(slot.pulse.load(Relaxed), Relaxed);
+    slot.gate.store(open_value(slot.pulse.load(Relaxed)), Relaxed);
     let before = sys::cycles();
     // Reading the counter takes as long as the call; that is told apart.
     let begun = sys::cycles();

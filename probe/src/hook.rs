@@ -22,7 +22,7 @@ use crate::{
         layout::{Session, Slot, flag, kind},
     },
     shadow::{Block, COARSE, FINE, Noted},
-    stack::{self, Caller},
+    stack::{self, Caller, Known},
     thread::{self, Place},
     tls, window,
 };
@@ -80,8 +80,48 @@ fn allocated_behind(origin: &Origin, new: Allocation, caller: Caller, slot: &'st
 
 #[inline(never)]
 fn allocated_with_stack(origin: &Origin, new: Allocation, slot: &'static Slot, caller: Caller) {
+    match fast::recognise(slot, caller) {
+        Some(known) => allocated_at(origin, new, slot, known),
+        None => allocated_searching(origin, new, slot, caller),
+    }
+}
+
+#[inline(always)]
+fn allocated_at(origin: &Origin, new: Allocation, slot: &'static Slot, known: &'static Known) {
+    match fast::allocation_at::<FINE>(new, slot, known) {
+        Step::Done => {}
+        Step::Unsettled => fast::settle_allocation(),
+        Step::Untold(word) => fast::tell_allocation(new.address, word),
+        Step::Behind(_) => allocated_behind_at(origin, new, slot, known),
+        Step::Unusual => allocated_unusual_at(origin, new, slot, known),
+    }
+}
+
+/// The stack is not what the memo has at hand.
+#[inline(never)]
+fn allocated_searching(origin: &Origin, new: Allocation, slot: &'static Slot, caller: Caller) {
     let step = fast::allocation_with_stack::<FINE>(new, slot, caller);
     complete_allocation(origin, step, new, caller);
+}
+
+#[inline(never)]
+fn allocated_behind_at(
+    origin: &Origin,
+    new: Allocation,
+    slot: &'static Slot,
+    known: &'static Known,
+) {
+    let caller = known.caller();
+    fast::catch_up_at(slot, new.size, known);
+    fast::leave(slot);
+    allocated(origin, new, caller);
+}
+
+#[inline(never)]
+fn allocated_unusual_at(origin: &Origin, new: Allocation, slot: &'static Slot, known: &Known) {
+    let caller = known.caller();
+    fast::leave(slot);
+    allocated_carefully(origin, new, caller);
 }
 
 #[inline(always)]
@@ -100,7 +140,7 @@ pub fn released(origin: &Origin, address: usize, usable: u64) {
     match fast::enter_release::<FINE>(address) {
         Entry::Idle => {}
         Entry::Counted(slot) => match fast::count_release::<FINE>(address, usable, slot) {
-            Step::Behind(size) => released_behind(origin, (address, usable), slot, size),
+            Step::Behind(word) => released_behind(origin, (address, usable), slot, word),
             step => complete_release(origin, step, address, usable),
         },
         Entry::Captured(slot) => released_with_stack(origin, address, usable, slot),
@@ -113,16 +153,20 @@ fn released_behind(
     origin: &Origin,
     (address, usable): (usize, u64),
     slot: &'static Slot,
-    size: u64,
+    word: u64,
 ) {
-    fast::catch_up_release(slot, size);
-    released(origin, address, usable);
+    match fast::catch_up_release(slot, word) {
+        true => released(origin, address, usable),
+        false => released_carefully(origin, address, usable),
+    }
 }
 
 #[inline(never)]
 fn released_with_stack(origin: &Origin, address: usize, usable: u64, slot: &'static Slot) {
-    let step = fast::release_with_stack::<FINE>(address, usable, slot);
-    complete_release(origin, step, address, usable);
+    match fast::release_with_stack::<FINE>(address, usable, slot) {
+        Step::Behind(word) => released_behind(origin, (address, usable), slot, word),
+        step => complete_release(origin, step, address, usable),
+    }
 }
 
 #[inline(always)]

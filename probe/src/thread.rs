@@ -18,7 +18,9 @@ use core::sync::atomic::{
 };
 
 use crate::{
-    cost, journal,
+    cost,
+    fast::open_value,
+    journal,
     ledger::{self, Own},
     process::{self, Origin},
     session::layout::{SLOTS, Session, Slot, flag},
@@ -83,18 +85,17 @@ fn own_slot() -> Option<&'static Slot> {
     }
     // SAFETY: what is no marker is a slot of this process, in memory that is never unmapped.
     let slot = unsafe { &*tls::get() };
-    let pulse = slot.gate.load(Relaxed);
-    if pulse == tls::CLOSED {
+    if slot.gate.load(Relaxed) == tls::CLOSED {
         return None;
     }
     let now = process::pulse();
-    let is_fresh = pulse == now || pulse == tls::ARMED && slot.pulse.load(Relaxed) == now;
-    if !is_fresh {
+    if slot.pulse.load(Relaxed) != now {
         slot.gate.store(tls::CLOSED, Relaxed);
         compiler_fence(SeqCst);
         window::refresh::<Own>(process::session(), slot, now);
         compiler_fence(SeqCst);
-        slot.gate.store(if cost::is_due(slot) { tls::ARMED } else { now }, Relaxed);
+        let is_timed = cost::is_due(slot);
+        slot.gate.store(if is_timed { tls::UNUSUAL } else { open_value(now) }, Relaxed);
     }
     Some(slot)
 }
@@ -111,7 +112,7 @@ fn claim_slot() {
     settle(slot);
     stack::attach(slot, index);
     // An adopted slot may have missed a clear; its gate then leads to a refresh.
-    slot.gate.store(slot.pulse.load(Relaxed), Relaxed);
+    slot.gate.store(open_value(slot.pulse.load(Relaxed)), Relaxed);
     tls::set(slot);
 }
 

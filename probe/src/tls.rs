@@ -22,9 +22,9 @@ pub struct Marker {
 /// What a closed gate holds: no pulse has this value.
 pub const CLOSED: u64 = u64::MAX - 1;
 
-/// What the gate of a slot holds while a call of its owner is about to be timed: no pulse has
-/// this value, so every call comes the careful way. See [`crate::cost`].
-pub const ARMED: u64 = u64::MAX - 2;
+/// What the gate of a slot holds while its owner's calls are to come the careful way: tracing is
+/// off, or one of them is about to be timed (see [`crate::cost`]). No pulse has this value.
+pub const UNUSUAL: u64 = u64::MAX - 2;
 
 const fn marker() -> Marker {
     Marker { gate: AtomicU64::new(CLOSED) }

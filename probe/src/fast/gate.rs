@@ -7,7 +7,20 @@ use core::sync::atomic::{
 };
 
 use super::Step;
-use crate::{session::layout::Slot, tls};
+use crate::{
+    session::layout::{Slot, flag},
+    tls,
+};
+
+/// What of the flags decides; the feed is asked about on the way.
+const FLAGS: u64 = 0xFFFF & !(flag::FEED | flag::LOSSLESS | flag::UNLOADED);
+
+/// What the gate of a slot holds while its owner, who has seen this pulse, is outside of the
+/// hooks: the pulse itself, if nothing is asked of its next call but to be recorded.
+#[inline(always)]
+pub fn open_value(pulse: u64) -> u64 {
+    if pulse & FLAGS == flag::TRACING { pulse } else { tls::UNUSUAL }
+}
 
 /// The thread's slot, unless its gate is not open at the pulse.
 #[inline(always)]

@@ -11,10 +11,11 @@ mod settle;
 
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
+pub use gate::open_value;
 use gate::{close_gate, fall_behind, give_up, open_slot, settle_or_open};
 pub use settle::{
-    catch_up_allocation, catch_up_release, settle_allocation, settle_release, tell_allocation,
-    tell_release,
+    catch_up_allocation, catch_up_at, catch_up_release, leave, settle_allocation, settle_release,
+    tell_allocation, tell_release,
 };
 
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
         size_class,
     },
     shadow::{self, Block},
-    stack::{self, Caller, Hit},
+    stack::{self, Caller, Hit, Known},
     window,
 };
 
@@ -38,7 +39,8 @@ pub enum Entry {
     Idle,
     /// Recorded in this slot: [`count_allocation`], [`count_release`].
     Counted(&'static Slot),
-    /// Recorded in this slot under a stack: [`allocation_with_stack`], [`release_with_stack`].
+    /// Recorded in this slot under a stack, in cells of its own: [`allocation_with_stack`],
+    /// [`release_with_stack`].
     Captured(&'static Slot),
     /// The careful path must do it.
     Unusual,
@@ -54,8 +56,9 @@ pub enum Step {
     /// Recorded, and there is room to tell the feed of it; [`tell_allocation`] or
     /// [`tell_release`] must follow at once, with this shadow word.
     Untold(u64),
-    /// Not recorded: a peak was left since the class of this size changed last. After
-    /// [`catch_up_allocation`] or [`catch_up_release`] another attempt succeeds.
+    /// Not recorded: a peak was left since the class or the cell of this block, of which this is
+    /// the shadow word or the size, changed last. [`catch_up_allocation`] or [`catch_up_release`]
+    /// must follow.
     Behind(u64),
     /// Not recorded: the careful path must do it.
     Unusual,
@@ -72,18 +75,16 @@ pub struct Old {
     pub block: Block,
 }
 
-/// What of the flags decides; the feed is asked about on the way.
-const FLAGS: u64 = 0xFFFF & !(flag::FEED | flag::LOSSLESS | flag::UNLOADED);
-
 /// Begins to record a new block.
 #[inline(always)]
 pub fn enter_allocation() -> Entry {
     let pulse = process::pulse();
-    if pulse & FLAGS != flag::TRACING {
+    match open_slot(pulse) {
+        Some(slot) => enter(slot),
         // While nothing is traced there is nothing to record.
-        return if pulse & flag::TRACING == 0 { Entry::Idle } else { Entry::Unusual };
+        None if pulse & flag::TRACING == 0 => Entry::Idle,
+        None => Entry::Unusual,
     }
-    enter(pulse)
 }
 
 /// Begins to record that a block is about to be released. `BITS` are those of the shadow's
@@ -91,20 +92,23 @@ pub fn enter_allocation() -> Entry {
 #[inline(always)]
 pub fn enter_release<const BITS: u32>(address: usize) -> Entry {
     let pulse = process::pulse();
-    if pulse & FLAGS != flag::TRACING {
-        let idle =
-            pulse & flag::TRACING == 0 && (pulse & flag::ASIDE != 0 || holds_none::<BITS>(address));
-        return if idle { Entry::Idle } else { Entry::Unusual };
+    match open_slot(pulse) {
+        Some(slot) => enter(slot),
+        None if pulse & flag::TRACING == 0
+            && (pulse & flag::ASIDE != 0 || holds_none::<BITS>(address)) =>
+        {
+            Entry::Idle
+        }
+        None => Entry::Unusual,
     }
-    enter(pulse)
 }
 
 #[inline(always)]
-fn enter(pulse: u64) -> Entry {
-    match open_slot(pulse) {
-        None => Entry::Unusual,
-        Some(slot) if slot.capture.load(Relaxed) == capture::OFF => Entry::Counted(slot),
-        Some(slot) => Entry::Captured(slot),
+fn enter(slot: &'static Slot) -> Entry {
+    match slot.capture.load(Relaxed) {
+        capture::OFF => Entry::Counted(slot),
+        capture::OWN => Entry::Captured(slot),
+        _ => Entry::Unusual,
     }
 }
 
@@ -123,11 +127,39 @@ pub fn allocation_with_stack<const BITS: u32>(
     caller: Caller,
 ) -> Step {
     let pulse = close_gate(slot);
-    if slot.capture.load(Relaxed) != capture::OWN {
-        return give_up(slot, pulse);
+    allocate::<BITS>(new, slot, pulse, Some(site_of(slot, caller)))
+}
+
+/// The first half of [`allocation_with_stack`], for a stack that is recognised at once: the
+/// gate is closed, and [`allocation_at`] must follow; or with `None` the whole.
+#[inline(always)]
+pub fn recognise(slot: &'static Slot, caller: Caller) -> Option<&'static Known> {
+    close_gate(slot);
+    // SAFETY: the thread's own slot with its gate closed, and cells of its own mean that its
+    // `stacks` are not 0.
+    unsafe { stack::recognise(slot, caller) }
+}
+
+/// The second half. Nothing is called on this line; where the block is not recorded the gate
+/// stays closed, for [`catch_up_at`] or [`leave`] to follow.
+#[inline(always)]
+pub fn allocation_at<const BITS: u32>(
+    new: Allocation,
+    slot: &'static Slot,
+    known: &'static Known,
+) -> Step {
+    let Some(word) = free_word::<BITS>(new) else { return Step::Unusual };
+    let (class, hit) = (class_of(slot, new.size), known.hit());
+    if is_behind(slot, class) || is_behind(slot, hit.cell) {
+        return Step::Behind(new.size);
     }
-    let site = site_of(slot, caller);
-    allocate::<BITS>(new, slot, pulse, Some(site))
+    let packed = count_in(slot, class, new, Some(hit));
+    word.store(packed, Relaxed);
+    let pulse = slot.pulse.load(Relaxed);
+    if pulse & flag::FEED != 0 && ring::is_told(&slot.ring, pulse) {
+        return Step::Untold(packed);
+    }
+    settle_or_open(slot, pulse, is_rising(slot))
 }
 
 /// Records that a block is about to be released.
@@ -145,9 +177,6 @@ pub fn release_with_stack<const BITS: u32>(
     slot: &'static Slot,
 ) -> Step {
     let pulse = close_gate(slot);
-    if slot.capture.load(Relaxed) != capture::OWN {
-        return give_up(slot, pulse);
-    }
     release::<BITS, true>((address, usable), slot, pulse)
 }
 
@@ -155,19 +184,17 @@ pub fn release_with_stack<const BITS: u32>(
 /// usual size.
 #[inline(always)]
 pub fn moved<const BITS: u32>(old: Old, new: Allocation, caller: Caller) -> Step {
-    let slot = match enter_allocation() {
-        Entry::Counted(slot) | Entry::Captured(slot) => slot,
+    let (slot, captures) = match enter_allocation() {
+        Entry::Counted(slot) => (slot, false),
+        Entry::Captured(slot) => (slot, true),
         Entry::Idle | Entry::Unusual => return Step::Unusual,
     };
     let pulse = close_gate(slot);
     let Some(word) = free_word::<BITS>(new) else { return give_up(slot, pulse) };
-    let captures = slot.capture.load(Relaxed);
     let Block { id, size, .. } = old.block;
-    let is_usual = shadow::is_usual(size) && window::is_of_window(slot, id);
-    if !is_usual || captures == capture::SHARED {
+    if !shadow::is_usual(size) || !window::is_of_window(slot, id) {
         return give_up(slot, pulse);
     }
-    let captures = captures == capture::OWN;
     leave_peak(slot);
     let site = captures.then(|| site_of_release(slot, id));
     count_out(slot, up_to_date(slot, size), (old.address, size, old.usable), site);
@@ -260,8 +287,8 @@ fn allocate<const BITS: u32>(
     settle_or_open(slot, pulse, is_rising(slot))
 }
 
-/// With `STACKS`, the block counts at its site too. Without, nothing is called on this line: its
-/// class must have its copy of the peak already.
+/// With `STACKS`, the block counts at its site too. Nothing is called on this line: class and
+/// cell must have their copies of the peak already.
 #[inline(always)]
 fn release<const BITS: u32, const STACKS: bool>(
     (address, usable): (usize, u64),
@@ -278,13 +305,16 @@ fn release<const BITS: u32, const STACKS: bool>(
         return give_up(slot, pulse);
     }
     let class = class_of(slot, size);
-    if STACKS {
-        leave_peak(slot);
-        ledger::keep_peak(slot, class);
-    } else if slot.at_peak.load(Relaxed) != 0 || is_behind(slot, class) {
-        return fall_behind(slot, pulse, size);
+    if slot.at_peak.load(Relaxed) != 0 || is_behind(slot, class) {
+        return fall_behind(slot, pulse, packed);
     }
-    let site = STACKS.then(|| site_of_release(slot, shadow::id_in(packed)));
+    let mut site = None;
+    if STACKS {
+        site = known_cell(slot, shadow::id_in(packed)).filter(|cell| !is_behind(slot, cell));
+        if site.is_none() {
+            return fall_behind(slot, pulse, packed);
+        }
+    }
     word.store(0, Relaxed);
     count_out(slot, class, (address, size, usable), site);
     if pulse & flag::FEED != 0 && ring::is_told(&slot.ring, pulse) {
@@ -298,12 +328,12 @@ fn is_behind(slot: &Slot, cell: &Cell) -> bool {
     cell.epoch.load(Relaxed) != slot.epoch.load(Relaxed)
 }
 
-/// Counts a new block in a class that has its copy of the peak, and returns its word.
+/// Counts a new block in a class and a cell that have their copies of the peak, and returns its
+/// word.
 #[inline(always)]
 fn count_in(slot: &Slot, class: &Cell, new: Allocation, site: Option<Hit>) -> u64 {
     let mut stamp = slot.stamp.load(Relaxed);
     if let Some(Hit { id, cell }) = site {
-        ledger::keep_peak(slot, cell);
         add(&cell.allocations, 1);
         add(&cell.allocated_bytes, new.size);
         stamp = shadow::with_id(stamp, id);
@@ -317,8 +347,8 @@ fn count_in(slot: &Slot, class: &Cell, new: Allocation, site: Option<Hit>) -> u6
     stamp | new.size
 }
 
-/// Counts a block freed in a class that has its copy of the peak: its address, requested and
-/// usable bytes, and the cell of its site.
+/// Counts a block freed in a class and a cell that have their copies of the peak: its address,
+/// requested and usable bytes, and the cell of its site.
 #[inline(always)]
 fn count_out(
     slot: &Slot,
@@ -327,7 +357,6 @@ fn count_out(
     site: Option<&Cell>,
 ) {
     if let Some(cell) = site {
-        ledger::keep_peak(slot, cell);
         add(&cell.frees, 1);
         add(&cell.freed_bytes, size);
     }
@@ -343,25 +372,34 @@ fn count_out(
     add_signed(&slot.pending_blocks, -1);
 }
 
-/// The stack that asks for a block, and its cell of this slot, whose gate is closed and which
-/// captures into cells of its own.
+/// The stack that asks for a block, and its cell of this slot, with its copy of the peak. The
+/// slot's gate is closed, and it captures into cells of its own.
 #[inline(always)]
 fn site_of(slot: &'static Slot, caller: Caller) -> Hit {
     // SAFETY: the thread's own slot with its gate closed, and cells of its own mean that its
     // `stacks` are not 0.
-    match unsafe { stack::recall(slot, caller) } {
+    let hit = match unsafe { stack::recall(slot, caller) } {
         Some(hit) => hit,
         None => stack::walk(slot, caller),
-    }
+    };
+    ledger::keep_peak(slot, hit.cell);
+    hit
 }
 
-/// The cell of a block's stack in such a slot.
+/// The cell of a block's stack in such a slot, with its copy of the peak.
 #[inline(always)]
 fn site_of_release(slot: &'static Slot, id: u32) -> &'static Cell {
-    let known = if id == window::window_id(slot) { None } else { stack::cells::find(slot, id) };
-    match known {
-        Some(cell) => cell,
-        None => stack::own_cell_of_release(slot, id),
+    let cell = known_cell(slot, id).unwrap_or_else(|| stack::own_cell_of_release(slot, id));
+    ledger::keep_peak(slot, cell);
+    cell
+}
+
+/// The same, if there is one, and without the copy.
+#[inline(always)]
+fn known_cell(slot: &'static Slot, id: u32) -> Option<&'static Cell> {
+    match id == window::window_id(slot) {
+        true => Some(&slot.loose),
+        false => stack::cells::find(slot, id),
     }
 }
 

@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::{
     Old, class_of,
     gate::{close_gate, open_gate},
-    is_rising, is_sinking, leave_peak,
+    is_rising, is_sinking, known_cell, leave_peak, site_of_release,
 };
 use crate::{
     journal,
@@ -14,9 +14,10 @@ use crate::{
     ring::{self, Push},
     session::{
         control,
-        layout::{Slot, flag, kind},
+        layout::{Slot, capture, flag, kind},
     },
     shadow::{self, Block},
+    stack::Known,
     tls,
 };
 
@@ -74,13 +75,36 @@ pub fn catch_up_allocation(slot: &'static Slot, size: u64) {
     open_gate(slot, pulse);
 }
 
-/// Leaves the peak and gives the class of a size its copy of it, before a release changes it.
+/// Gives the class of a size and the cell of a stack their copies of the peak, before
+/// [`allocation_at`](super::allocation_at) is tried again.
 #[inline(never)]
-pub fn catch_up_release(slot: &'static Slot, size: u64) {
+pub fn catch_up_at(slot: &'static Slot, size: u64, known: &Known) {
+    ledger::keep_peak(slot, class_of(slot, size));
+    ledger::keep_peak(slot, known.hit().cell);
+}
+
+/// Opens the gate after an [`allocation_at`](super::allocation_at) that did not record.
+#[inline(never)]
+pub fn leave(slot: &Slot) {
+    open_gate(slot, slot.pulse.load(Relaxed));
+}
+
+/// Leaves the peak and gives the class and the cell of a block their copies of it, before its
+/// release changes them. False when there is no memory for its cell, so that the careful path
+/// must count it.
+#[inline(never)]
+pub fn catch_up_release(slot: &'static Slot, word: u64) -> bool {
     let pulse = close_gate(slot);
     leave_peak(slot);
-    ledger::keep_peak(slot, class_of(slot, size));
+    ledger::keep_peak(slot, class_of(slot, shadow::size_in(word)));
+    let mut has_cell = true;
+    if slot.capture.load(Relaxed) != capture::OFF {
+        let id = shadow::id_in(word);
+        site_of_release(slot, id);
+        has_cell = known_cell(slot, id).is_some();
+    }
     open_gate(slot, pulse);
+    has_cell
 }
 
 /// Tells the feed of a move: of the old block, and of the new one by its address and word. False

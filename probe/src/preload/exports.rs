@@ -12,7 +12,7 @@ use crate::{
     hook::{self, Allocation},
     session::layout::Slot,
     shadow::COARSE,
-    stack::Caller,
+    stack::{Caller, Known},
 };
 
 pub type Pointer = *mut c_void;
@@ -80,6 +80,22 @@ extern "C" fn record_with_stack(
     bp: usize,
     slot: &'static Slot,
 ) -> Pointer {
+    match fast::recognise(slot, Caller { sp, bp }) {
+        Some(known) => record_at(block, size, usable, known, slot),
+        None => record_searching(block, size, usable, sp, bp, slot),
+    }
+}
+
+/// The stack is not what the memo has at hand.
+#[inline(never)]
+extern "C" fn record_searching(
+    block: Pointer,
+    size: usize,
+    usable: u64,
+    sp: usize,
+    bp: usize,
+    slot: &'static Slot,
+) -> Pointer {
     let caller = Caller { sp, bp };
     let new = Allocation { address: block.addr(), size: size as u64, usable };
     match fast::allocation_with_stack::<COARSE>(new, slot, caller) {
@@ -88,6 +104,43 @@ extern "C" fn record_with_stack(
         Step::Untold(word) => tell(block, word),
         Step::Behind(_) | Step::Unusual => record_carefully(block, size, caller),
     }
+}
+
+#[inline(never)]
+extern "C" fn record_at(
+    block: Pointer,
+    size: usize,
+    usable: u64,
+    known: &'static Known,
+    slot: &'static Slot,
+) -> Pointer {
+    let new = Allocation { address: block.addr(), size: size as u64, usable };
+    match fast::allocation_at::<COARSE>(new, slot, known) {
+        Step::Done => block,
+        Step::Unsettled => settle(block),
+        Step::Untold(word) => tell(block, word),
+        Step::Behind(_) => record_behind_at(block, size, usable, known, slot),
+        Step::Unusual => record_unusual_at(block, size, known, slot),
+    }
+}
+
+#[inline(never)]
+extern "C" fn record_behind_at(
+    block: Pointer,
+    size: usize,
+    usable: u64,
+    known: &'static Known,
+    slot: &'static Slot,
+) -> Pointer {
+    fast::catch_up_at(slot, size as u64, known);
+    record_at(block, size, usable, known, slot)
+}
+
+#[inline(never)]
+fn record_unusual_at(block: Pointer, size: usize, known: &Known, slot: &'static Slot) -> Pointer {
+    let caller = known.caller();
+    fast::leave(slot);
+    record_carefully(block, size, caller)
 }
 
 /// For an allocator of another kind, and whatever else is not usual.
@@ -207,14 +260,14 @@ fn free_counted(block: Pointer, usable: u64, slot: &'static Slot) {
         Step::Done => next::free(block),
         Step::Unsettled => settle_and_free(block),
         Step::Untold(word) => tell_and_free(block, word),
-        Step::Behind(size) => free_behind(block, usable, slot, size),
+        Step::Behind(word) => free_behind(block, usable, slot, word),
         Step::Unusual => free_carefully(block),
     }
 }
 
 #[inline(never)]
-fn free_behind(block: Pointer, usable: u64, slot: &'static Slot, size: u64) {
-    fast::catch_up_release(slot, size);
+fn free_behind(block: Pointer, usable: u64, slot: &'static Slot, word: u64) {
+    fast::catch_up_release(slot, word);
     free_counted(block, usable, slot);
 }
 
@@ -224,7 +277,16 @@ fn free_with_stack(block: Pointer, usable: u64, slot: &'static Slot) {
         Step::Done => next::free(block),
         Step::Unsettled => settle_and_free(block),
         Step::Untold(word) => tell_and_free(block, word),
-        Step::Behind(_) | Step::Unusual => free_carefully(block),
+        Step::Behind(word) => free_behind_with_stack(block, usable, slot, word),
+        Step::Unusual => free_carefully(block),
+    }
+}
+
+#[inline(never)]
+fn free_behind_with_stack(block: Pointer, usable: u64, slot: &'static Slot, word: u64) {
+    match fast::catch_up_release(slot, word) {
+        true => free_with_stack(block, usable, slot),
+        false => free_carefully(block),
     }
 }
 

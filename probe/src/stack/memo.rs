@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  hints   tag of a return address | distance of the next one
-//!  index   2048 sets of 8: tag | position          recent: the way of a set that was right last
+//!  index   2048 sets of 8: tag | position          the first of a set is what was right last
 //!  arena   ┌ address ┬ sp ┬ rbp ┬ mask ┬ end ┬ id, words ┬ cell ┬ values: n ┬ distances: n / 4 ┐ …
 //! ```
 //!
@@ -26,7 +26,7 @@ const POSITION_BITS: u32 = 19;
 /// Words of the arena: 4 MiB, of which what is used takes memory.
 pub const ARENA: usize = 1 << POSITION_BITS;
 /// Words before the values of an entry.
-const HEAD: usize = 7;
+const HEAD: usize = size_of::<Known>() / 8;
 const HINTS: usize = 1024;
 /// Stacks with more words are walked each time.
 const MOST_WORDS: usize = 512;
@@ -40,12 +40,41 @@ pub struct Hit {
     pub cell: &'static Cell,
 }
 
+/// A stack of the memo: the registers of the caller and what goes with it. Behind it are the
+/// words that prove it.
+#[repr(C)]
+pub struct Known {
+    address: u64,
+    sp: usize,
+    bp: usize,
+    /// All ones, if the walk read the base pointer.
+    bp_mask: usize,
+    /// End of the farthest word.
+    end: usize,
+    id: u32,
+    words: u32,
+    cell: *const Cell,
+}
+
+impl Known {
+    /// Its id and its cell.
+    #[inline(always)]
+    pub fn hit(&self) -> Hit {
+        // SAFETY: set by `keep` from a reference that lives for ever.
+        Hit { id: self.id, cell: unsafe { &*self.cell } }
+    }
+
+    /// Registers that lead to the same stack as those of the caller that was recognised.
+    pub fn caller(&self) -> Caller {
+        Caller { sp: self.sp, bp: self.bp }
+    }
+}
+
 /// The memo of a thread. Zero-filled memory is an empty one.
 #[repr(C)]
 pub struct Memo {
     hints: [Place<u32>; HINTS],
     index: [Place<u32>; SETS * WAYS],
-    recent: [Place<u8>; SETS],
     used: usize,
     /// Words that may be used; 0 until [`limit`](Memo::limit) says.
     most: usize,
@@ -57,10 +86,10 @@ fn spread_out(value: u64) -> u64 {
     value.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
-/// What tells the return addresses of one place among the hints apart.
+/// What tells the return addresses of one place among the hints apart, above the distance.
 #[inline(always)]
 fn hint_tag(first: u64) -> u32 {
-    (first >> 38) as u32 & 0xFFFF
+    (first >> 22) as u32 & 0xFFFF_0000
 }
 
 /// Set, and what stands before the position in the index.
@@ -77,45 +106,49 @@ impl Memo {
     /// # Safety
     /// The registers are those of the calling thread, whose stack is readable within `bounds`.
     #[inline(never)]
-    pub unsafe fn find(&self, caller: Caller, bounds: &Stretch) -> Option<Hit> {
-        // SAFETY: at the stack pointer stands the return address.
-        let address = unsafe { with_exposed_provenance::<u64>(caller.sp).read() };
+    pub unsafe fn find(&self, caller: Caller, bounds: &Stretch) -> Option<&Known> {
         // SAFETY: upheld by the caller.
-        let (set, tag) = unsafe { self.set_of(address, caller.sp, bounds) };
-        let way = usize::from(self.recent[set].get()) % WAYS;
-        let at = self.index[set * WAYS + way].get() ^ tag;
-        if at < ARENA as u32 {
-            // SAFETY: positions lead to entries of this arena, 0 to a zero that no return
-            // address equals; the rest is upheld by the caller.
-            let hit = unsafe { self.compare(at as usize, address, caller, bounds) };
-            if hit.is_some() {
-                return hit;
-            }
-        }
-        // SAFETY: as above.
-        unsafe { self.find_in(caller, bounds) }
+        unsafe { self.find_first(caller, bounds).or_else(|| self.find_in_set(caller, bounds)) }
     }
 
-    /// Looks at all entries of a set. Takes what [`find`](Self::find) takes, so that it is
-    /// reached by a jump, and `find` keeps nothing for it.
+    /// The same, if it is what was right last of its set.
     ///
     /// # Safety
-    /// As for `find`.
-    #[inline(never)]
-    unsafe fn find_in(&self, caller: Caller, bounds: &Stretch) -> Option<Hit> {
-        // SAFETY: at the stack pointer stands the return address; the rest is upheld by the
-        // caller.
-        let (address, (set, tag)) = unsafe {
-            let address = with_exposed_provenance::<u64>(caller.sp).read();
-            (address, self.set_of(address, caller.sp, bounds))
-        };
+    /// As for [`find`](Self::find).
+    #[inline(always)]
+    pub unsafe fn find_first(&self, caller: Caller, bounds: &Stretch) -> Option<&Known> {
+        if caller.sp < bounds.low {
+            return None;
+        }
+        // SAFETY: positions lead to entries of this arena, 0 to a zero that no return address
+        // equals; the rest is upheld by the caller.
+        unsafe {
+            let (set, tag) = self.set_of(caller.sp, bounds);
+            let at = self.index[set * WAYS].get() ^ tag;
+            if at >= ARENA as u32 {
+                return None;
+            }
+            self.compare(at as usize, caller, bounds)
+        }
+    }
+
+    /// Looks at the other entries of the set.
+    ///
+    /// # Safety
+    /// As for [`find`](Self::find).
+    #[cold]
+    unsafe fn find_in_set(&self, caller: Caller, bounds: &Stretch) -> Option<&Known> {
+        if caller.sp < bounds.low {
+            return None;
+        }
+        // SAFETY: upheld by the caller.
+        let (set, tag) = unsafe { self.set_of(caller.sp, bounds) };
         let ways = &self.index[set * WAYS..][..WAYS];
         let of_tag = |way: &usize| (ways[*way].get() ^ tag) < ARENA as u32;
-        (0..WAYS).filter(of_tag).find_map(|way| {
-            let at = (ways[way].get() ^ tag) as usize;
-            // SAFETY: as in `find`.
-            let hit = unsafe { self.compare(at, address, caller, bounds) };
-            hit.inspect(|_| self.recent[set].set(way as u8))
+        (1..WAYS).filter(of_tag).find_map(|way| {
+            // SAFETY: as in `find_first`.
+            let known = unsafe { self.compare((ways[way].get() ^ tag) as usize, caller, bounds) };
+            known.inspect(|_| ways[0].swap(&ways[way]))
         })
     }
 
@@ -127,42 +160,36 @@ impl Memo {
     /// Set and tag of a stack.
     ///
     /// # Safety
-    /// As for [`find`](Self::find).
+    /// As for [`find`](Self::find), and `sp` is not below the bounds.
     #[inline(always)]
-    unsafe fn set_of(&self, address: u64, sp: usize, bounds: &Stretch) -> (usize, u32) {
-        let first = spread_out(address);
-        let hint = self.hint_of(first).get();
-        let known = hint >> 16 == hint_tag(first);
-        let second = sp + if known { (hint & 0xFFFF) as usize * 8 } else { 0 };
+    unsafe fn set_of(&self, sp: usize, bounds: &Stretch) -> (usize, u32) {
+        // SAFETY: at the stack pointer stands the return address.
+        let first = spread_out(unsafe { with_exposed_provenance::<u64>(sp).read() });
+        let hint = self.hint_of(first).get() ^ hint_tag(first);
+        let distance = if hint <= u32::from(u16::MAX) { hint as usize } else { 0 };
+        let second = sp.wrapping_add(distance * 8);
         // Where a hint leads out of the stack, the first address counts twice.
-        let second = if second >= bounds.low && second < bounds.high { second } else { sp };
+        let second = if second < bounds.high { second } else { sp };
         // SAFETY: memory within the bounds is readable.
         let next = unsafe { with_exposed_provenance::<u64>(second).read() };
         spread(spread_out(first ^ next ^ (sp as u64).rotate_left(17)))
     }
 
     #[inline(always)]
-    unsafe fn compare(
-        &self,
-        at: usize,
-        address: u64,
-        caller: Caller,
-        bounds: &Stretch,
-    ) -> Option<Hit> {
+    unsafe fn compare(&self, at: usize, caller: Caller, bounds: &Stretch) -> Option<&Known> {
         // SAFETY: an entry lies within the arena, with as many words as it says; its words lie
         // between the stack pointer and its end.
         unsafe {
-            let entry = self.arena.as_ptr().add(at);
-            let other = (*entry ^ address)
-                | (*entry.add(1) ^ caller.sp as u64)
-                | ((*entry.add(2) ^ caller.bp as u64) & *entry.add(3));
-            let inside = caller.sp >= bounds.low && *entry.add(4) <= bounds.high as u64;
-            if other != 0 || !inside {
+            let known = &*self.arena.as_ptr().add(at).cast::<Known>();
+            let address = with_exposed_provenance::<u64>(caller.sp).read();
+            let other = (known.address ^ address)
+                | (known.sp ^ caller.sp) as u64
+                | ((known.bp ^ caller.bp) & known.bp_mask) as u64;
+            if other != 0 || known.end > bounds.high {
                 return None;
             }
-            let counts = *entry.add(5);
-            let words = (counts >> 32) as usize;
-            let value = entry.add(HEAD);
+            let words = known.words as usize;
+            let value = core::ptr::from_ref(known).add(1).cast::<u64>();
             let distance = value.add(words).cast::<u16>();
             let mut at = 0;
             while at < words {
@@ -171,8 +198,7 @@ impl Memo {
                 }
                 at += 4;
             }
-            let cell = &*with_exposed_provenance::<Cell>(*entry.add(6) as usize);
-            Some(Hit { id: counts as u32, cell })
+            Some(known)
         }
     }
 
@@ -215,37 +241,41 @@ impl Memo {
         if !fits {
             return;
         }
-        let cell = core::ptr::from_ref(hit.cell).expose_provenance() as u64;
-        let mask = if uses_base { u64::MAX } else { 0 };
-        let end = (caller.sp + (farthest + 1) * 8) as u64;
-        let counts = (told as u64) << 32 | u64::from(hit.id);
-        let registers = [address, caller.sp as u64, caller.bp as u64];
-        head[..3].copy_from_slice(&registers);
-        head[3..].copy_from_slice(&[mask, end, counts, cell]);
+        let known = Known {
+            address,
+            sp: caller.sp,
+            bp: caller.bp,
+            bp_mask: if uses_base { usize::MAX } else { 0 },
+            end: caller.sp + (farthest + 1) * 8,
+            id: hit.id,
+            words: told as u32,
+            cell: hit.cell,
+        };
+        // SAFETY: the head has room for it, and words have its alignment.
+        unsafe { head.as_mut_ptr().cast::<Known>().write(known) };
         let (first, distance) = (spread_out(address), distances[0] as u32 & 0xFFFF);
         // Whoever comes first stays, or two addresses of one place would hide each other.
         if self.hint_of(first).get() == 0 && told != 0 {
-            self.hint_of(first).set(hint_tag(first) << 16 | distance);
+            self.hint_of(first).set(hint_tag(first) | distance);
         }
         let values = at + HEAD;
         let behind = values + MOST_WORDS;
         self.arena.copy_within(behind..behind + told / 4, values + told);
         self.used = values + told + told / 4;
-        // SAFETY: the registers of the calling thread, as in `find`.
-        let (set, tag) = unsafe { self.set_of(address, caller.sp, bounds) };
-        self.enter(set, tag, at);
+        // SAFETY: the registers of the calling thread, whose stack was just walked.
+        let (set, tag) = unsafe { self.set_of(caller.sp, bounds) };
+        self.enter(set, tag | at as u32);
     }
 
-    /// Puts an entry into its set: in an empty place, or instead of any but the one that was
-    /// right last.
-    fn enter(&self, set: usize, tag: u32, at: usize) {
+    /// Makes an entry the first of its set; the first goes to an empty place, or to that of any
+    /// other.
+    fn enter(&self, set: usize, entry: u32) {
         let ways = &self.index[set * WAYS..][..WAYS];
-        let recent = usize::from(self.recent[set].get());
         // Entries have many lengths, so this is as good as chance.
-        let any = (recent + 1 + at % (WAYS - 1)) % WAYS;
+        let any = 1 + entry as usize % (WAYS - 1);
         let way = ways.iter().position(|way| way.get() == 0).unwrap_or(any);
-        self.recent[set].set(way as u8);
-        ways[way].set(tag | at as u32);
+        ways[way].set(ways[0].get());
+        ways[0].set(entry);
     }
 
     /// Where an entry of at most so many words goes.

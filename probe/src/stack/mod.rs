@@ -43,7 +43,7 @@ mod walk;
 use core::sync::atomic::Ordering::Relaxed;
 
 pub use intern::{begin, reserve_window};
-pub use memo::Hit;
+pub use memo::{Hit, Known};
 pub use modules::{prepare, start_of, unloaded, verify};
 pub use thread::{ThreadStacks, attach, refresh};
 
@@ -92,6 +92,17 @@ pub unsafe fn recall(slot: &Slot, caller: Caller) -> Option<Hit> {
     let stacks = unsafe { &*thread::of(slot) };
     // SAFETY: upheld by the caller.
     unsafe { stacks.recall(caller) }
+}
+
+/// The same, if it is found at once, with what the memo has of it, which holds until the gate is
+/// opened.
+///
+/// # Safety
+/// As for [`recall`].
+#[inline(always)]
+pub unsafe fn recognise(slot: &Slot, caller: Caller) -> Option<&'static Known> {
+    // SAFETY: as in `recall`.
+    unsafe { (*thread::of(slot)).recognise(caller) }
 }
 
 /// The stack of a caller that the memo does not know, and its cell, for a slot as

@@ -9,7 +9,7 @@ use super::{
     Caller, Site, SiteCell,
     bounds::Bounds,
     cells, intern,
-    memo::{ARENA, Hit, Memo},
+    memo::{ARENA, Hit, Known, Memo},
     modules,
     walk::{Frames, Walked},
 };
@@ -118,7 +118,17 @@ impl ThreadStacks {
     #[inline(always)]
     pub unsafe fn recall(&self, caller: Caller) -> Option<Hit> {
         // SAFETY: the current bounds were found readable; the rest is upheld by the caller.
-        unsafe { self.memo.find(caller, &self.bounds.current) }
+        unsafe { self.memo.find(caller, &self.bounds.current) }.map(Known::hit)
+    }
+
+    /// The same, if the memo finds it at once.
+    ///
+    /// # Safety
+    /// As for [`recall`](Self::recall).
+    #[inline(always)]
+    pub unsafe fn recognise(&self, caller: Caller) -> Option<&Known> {
+        // SAFETY: as in `recall`.
+        unsafe { self.memo.find_first(caller, &self.bounds.current) }
     }
 
     #[inline(never)]
