@@ -133,10 +133,10 @@ pub struct TraceOptions {
     /// Record into FILE.
     #[arg(short, long, value_name = "FILE", env = "MEMTOP_OUTPUT", hide_env = true)]
     pub output: Option<PathBuf>,
-    /// Most memory the tracer may take in the program, as in `64M` or `4GiB` [default: the
-    /// smaller of 4 GiB and a quarter of what the control group has left]. Beyond it, figures
-    /// that suffer read "≥".
-    #[arg(long, value_name = "SIZE", env = "MEMTOP_MAX_TRACER_MEMORY", hide_env = true, value_parser = parse_size)]
+    /// Most memory the tracer may take in the program, as in `64M` or `4GiB`; at least 1M
+    /// [default: the smaller of 4 GiB and a quarter of what the control group has left]. Beyond
+    /// it, figures that suffer read "≥".
+    #[arg(long, value_name = "SIZE", env = "MEMTOP_MAX_TRACER_MEMORY", hide_env = true, value_parser = value::parse_tracer_memory)]
     pub max_tracer_memory: Option<u64>,
     /// Do not capture stacks: how much and in what sizes, but not where from.
     #[arg(long, env = "MEMTOP_NO_STACKS", hide_env = true, value_parser = FalseyValueParser::new())]

@@ -104,7 +104,7 @@ fn to_stdout(source: io::Error) -> Error {
 }
 
 /// A pager that was left early is no failure.
-fn unless_nobody_reads(result: Result<(), Error>) -> Result<(), Error> {
+pub(crate) fn unless_nobody_reads(result: Result<(), Error>) -> Result<(), Error> {
     match result {
         Err(error) if error.is_broken_pipe() => Ok(()),
         result => result,

@@ -140,7 +140,7 @@ fn embedded(program: &Embedded) -> Result<Opened, Error> {
         source: Box::new(Live::embedded(Arc::clone(&reader), program.pid)),
         session: Session {
             command: program.command.clone(),
-            origin: Origin::Joined,
+            origin: Origin::Embedded,
             read_only: false,
         },
         updates: never(),

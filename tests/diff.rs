@@ -14,7 +14,10 @@ use memtop::{
     recording::Recording,
     report::{
         self, Choice, Look,
-        diff::{self, Comparison, Moments, json::Diff},
+        diff::{
+            self, Comparison, Moments,
+            json::{Diff, Group},
+        },
     },
 };
 use proptest::prelude::*;
@@ -50,8 +53,12 @@ fn early_and_late(how: &Comparison) -> Diff {
     compare(&code::alone(code::early()), &code::alone(code::late()), how)
 }
 
+fn groups(diff: &Diff) -> &[Group] {
+    diff.groups.as_deref().expect("both sides know their groups")
+}
+
 fn rows(diff: &Diff) -> Vec<(&str, &str, i64, Option<i64>)> {
-    let groups = diff.groups.iter();
+    let groups = groups(diff).iter();
     groups.map(|one| (one.key.as_str(), one.state, one.bytes_delta, one.blocks_delta)).collect()
 }
 
@@ -73,7 +80,7 @@ fn sites_are_compared_by_their_names() {
 fn every_grouping_has_its_keys() {
     let first = |grouping| {
         let diff = early_and_late(&by(grouping));
-        let group = &diff.groups[0];
+        let group = &groups(&diff)[0];
         (group.key.clone(), group.bytes_delta)
     };
     assert_eq!(first(GroupBy::Function), ("dictAdd".into(), 12_000_000));
@@ -84,7 +91,7 @@ fn every_grouping_has_its_keys() {
     assert_eq!(first(GroupBy::Stack), (stack.into(), 12_000_000));
     assert_eq!(first(GroupBy::Size).1, 0);
     let threads = early_and_late(&by(GroupBy::Thread));
-    assert_eq!(threads.groups[0].blocks_a, None);
+    assert_eq!(groups(&threads)[0].blocks_a, None);
 }
 
 #[test]
@@ -104,7 +111,7 @@ fn a_function_can_count_what_it_called() {
 fn the_peaks_are_compared_too() {
     let (a, b) = (code::alone(code::early()), code::alone(code::late()));
     let diff = compare_at(Moment::Peak, &a, &b, &Comparison::default()).expect("sites");
-    assert_eq!(diff.groups[0].bytes_delta, 10_000_000);
+    assert_eq!(groups(&diff)[0].bytes_delta, 10_000_000);
     assert_eq!(diff.totals["peak_bytes_delta"], 0);
 }
 
@@ -115,7 +122,7 @@ fn filters_choose_the_sites() {
         let filter = Filter::new(vec![(purpose, term)], false).expect("one term");
         Comparison { filter, ..Comparison::default() }
     };
-    let found = |how| early_and_late(&how).groups.len();
+    let found = |how| groups(&early_and_late(&how)).len();
     assert_eq!(found(how(Purpose::Include, "fn:dict*")), 1);
     assert_eq!(found(how(Purpose::Exclude, "fn:dict*")), 4);
 }
@@ -168,6 +175,48 @@ fn without_stacks_sizes_are_compared() {
     assert!(error.to_string().contains("cannot be compared by site"), "{error}");
     let with = code::alone(code::late());
     assert!(compare_at(Moment::End, &a, &with, &Comparison::default()).is_err());
+}
+
+/// The totals of a moment are known, and its sites are not.
+fn without_sites() -> TreeState {
+    let mut process = code::late();
+    process.exactness.stacks_cut = Some(0);
+    process.sites.figures.fill(Default::default());
+    code::alone(process)
+}
+
+#[test]
+fn what_is_not_known_of_a_moment_is_not_made_up() {
+    let (a, b) = (without_sites(), code::alone(code::late()));
+    for (a, b, whose) in [(&a, &b, "a.memtop"), (&b, &a, "b.memtop")] {
+        let diff = compare(a, b, &Comparison::default());
+        let why = diff.unknown.clone().expect("a reason");
+        assert!(why.contains(whose) && why.contains("unknown"), "{why}");
+        let json = serde_json::to_value(&diff).expect("JSON");
+        assert!(json["groups"].is_null() && json["states"].is_null(), "{json}");
+        assert_eq!(json["totals"]["bytes_delta"], 0, "the totals are known");
+        let text = diff::text(&diff, None, Look::Plain);
+        assert!(text.contains(&why) && !text.contains("new"), "{text}");
+    }
+    let decided = command("unknown", &a, &b, &["--fail-if", "groups.0.bytes_delta > 1M"]);
+    assert_eq!(decided.status.code(), Some(1), "neither met nor kept");
+    assert!(compare(&a, &b, &by(GroupBy::Size)).groups.is_some());
+    // Of a program that allocated nothing, it is known that nothing was there.
+    let mut none = code::late();
+    none.totals = Default::default();
+    none.sites = Default::default();
+    assert!(compare(&code::alone(none), &b, &Comparison::default()).groups.is_some());
+}
+
+#[test]
+fn a_group_that_is_not_there_meets_no_condition() {
+    let tree = code::alone(code::late());
+    let decide = |condition| {
+        command("same", &tree, &tree, &["--include", "fn:nowhere", "--fail-if", condition])
+    };
+    assert_eq!(decide("groups.0.bytes_delta > 1M").status.code(), Some(0));
+    assert_eq!(decide("groups.0.bytes_delta < 1M").status.code(), Some(0));
+    assert_eq!(decide("groups.0.bites_delta > 1M").status.code(), Some(2));
 }
 
 /// `memtop diff` over two files of these trees.
@@ -227,7 +276,7 @@ fn what_cannot_be_had_is_wrong_usage_or_said() {
     for (arguments, code, words) in [
         (&["--by", "site"][..], 1, "cannot be compared by site"),
         (&["--by", "size", "--include", "x"], 2, "--by size has neither"),
-        (&["--process", "7"], 2, "it has 4242, 4300"),
+        (&["--process", "7"], 2, "there are 4242, 4300"),
         (&["--include", "fn:"], 2, "has no pattern"),
     ] {
         let output = command("usage", &tree, &tree, arguments);
@@ -266,7 +315,8 @@ proptest! {
                     prop_assert!(!diff::text(&diff, None, Look::Coloured).is_empty());
                 }
                 if let Ok(same) = diff::build((&at, &ra), (&at, &ra), &by(grouping)) {
-                    prop_assert!(same.groups.iter().all(|group| group.state == "same"));
+                    let groups = groups(&same).iter();
+                    prop_assert!(groups.into_iter().all(|group| group.state == "same"));
                 }
             }
         }

@@ -15,9 +15,13 @@ use memtop::model::{ProcessState, SiteFigures, TreeState};
 use prost::Message;
 use sample::{code, recording};
 
+fn folder_of(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("export").join(name)
+}
+
 /// A folder for one test alone.
 fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("export").join(name);
+    let folder = folder_of(name);
     _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     folder
@@ -36,6 +40,17 @@ fn export(name: &str, tree: &TreeState, format: &str, more: &[&str]) -> Vec<u8> 
     let output = memtop(&folder, &[&["--format", format, "-o", "out"], more].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     fs::read(folder.join("out")).unwrap()
+}
+
+#[test]
+fn the_standard_output_takes_every_format() {
+    for format in ["folded", "flamegraph", "pprof", "heaptrack", "csv", "parquet"] {
+        let expected = export("stdout", &tree(), format, &["--force"]);
+        let output = memtop(&folder_of("stdout"), &["--format", format, "-o", "-"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stdout == expected, "{format}");
+        assert!(!folder_of("stdout").join("-").exists());
+    }
 }
 
 fn text(bytes: Vec<u8>) -> String {

@@ -117,7 +117,7 @@ fn a_process_is_chosen_by_its_last_image() {
     let path = file("no-process.memtop", &recording(&launch()));
     let output = memtop(&["report", "--process", "7"], &path);
     assert_eq!(code(&output), 2);
-    assert!(err(&output).contains("it has 4242, 4300"), "{}", err(&output));
+    assert!(err(&output).contains("there are 4242, 4300"), "{}", err(&output));
 }
 
 #[test]

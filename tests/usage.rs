@@ -57,6 +57,8 @@ fn wrong_options_are_named() {
         ("run --stop 5s true", "5s"),
         ("run --tick 1ms true", "1ms"),
         ("record --max-tracer-memory much -o out true", "much"),
+        ("record --max-tracer-memory 1K -o out true", "--max-tracer-memory"),
+        ("record --max-tracer-memory 1K -o out true", "1M at least"),
         ("report", "<FILE>"),
         ("report --process all file", "all"),
         ("frobnicate", "frobnicate"),
@@ -204,6 +206,34 @@ fn figures_that_suffer_from_a_cap_bear_its_sign() {
     };
     assert!(is("  untracked freed", "≤ ") && is("  net", "  –  "), "{report}");
     assert!(report.contains("(--max-tracer-memory)"), "{report}");
+}
+
+#[test]
+fn a_recording_that_nobody_can_start_says_so() {
+    let home = Home::new();
+    let (status, message) = said(home.memtop("record --start paused -o out true".split(' ')));
+    assert_eq!(status, Some(0));
+    assert!(message.contains("--start after:") && message.contains("press p"), "{message}");
+    let quiet = "record --start paused --quiet --force -o out true".split(' ');
+    assert_eq!(said(home.memtop(quiet)).1, "");
+}
+
+/// A moment before the first reading is named with the first that is known.
+#[test]
+fn a_moment_that_came_too_early_is_told() {
+    let home = Home::new();
+    let line = "record --quiet --tick 300ms -o out sleep 1".split(' ');
+    assert!(run(home.memtop(line)).status.success());
+    for line in
+        ["report out --at 0", "diff out@0 out", "export out --at 0 --format folded -o folded"]
+    {
+        let (status, message) = said(home.memtop(line.split(' ')));
+        assert_eq!(status, Some(1), "{line}: {message}");
+        let first = message.split("its first reading is of ").nth(1).expect(&message);
+        let first = first.trim_end().trim_end_matches(" s");
+        let report = run(home.memtop(["report", "out", "--at", first]));
+        assert!(report.status.success(), "{first}: {}", text(&report.stderr));
+    }
 }
 
 #[test]

@@ -375,17 +375,17 @@ impl App {
 
     fn leave(&mut self, leave: Leave) -> Outcome {
         match leave {
-            Leave::EndProgram => {
-                let exit = self.end_program();
-                Outcome::Ended(exit)
-            }
+            Leave::EndProgram => match (self.end_program(), self.shown.session.origin) {
+                (exit, Origin::Launched) => Outcome::Ended(exit),
+                _ => Outcome::Detached,
+            },
             Leave::Detach | Leave::Leave => self.left(),
         }
     }
 
     fn left(&self) -> Outcome {
         match (self.shown.model.reading.exit, self.shown.session.origin) {
-            (None, _) | (_, Origin::Joined) => Outcome::Detached,
+            (None, _) | (_, Origin::Joined | Origin::Embedded) => Outcome::Detached,
             (exit, _) => Outcome::Ended(exit),
         }
     }

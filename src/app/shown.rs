@@ -59,8 +59,8 @@ impl Shown {
     pub(super) fn data(&self) -> Data<'_> {
         let output = match &self.program {
             Some(program) => Output::Terminal(program.screen()),
-            None if self.session.origin == Origin::Joined => Output::Elsewhere,
-            None => Output::Redirected,
+            None if self.session.origin == Origin::Launched => Output::Redirected,
+            None => Output::Elsewhere,
         };
         let mut data = self.queried(output);
         data.header.recording = self.recording;

@@ -118,7 +118,7 @@ pub struct ExportOptions {
     /// `parquet`.
     #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     pub format: ExportFormat,
-    /// Where to write it.
+    /// Where to write it; `-` is the standard output.
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// The moment: `end`, `peak` (live figures as they were at the peak), or seconds since
@@ -161,6 +161,11 @@ impl ExportFormat {
     /// As it is written on the command line.
     pub fn word(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Whether people cannot read it.
+    pub fn is_binary(self) -> bool {
+        matches!(self, Self::Pprof | Self::Parquet)
     }
 
     /// Whether it has one number a stack, which must be chosen.

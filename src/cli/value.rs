@@ -63,6 +63,19 @@ pub(super) fn parse_max_size(text: &str) -> Result<u64, String> {
 /// A recording that is to take less would hold next to nothing.
 const LEAST_RECORDING: u64 = 1 << 20;
 
+/// Reads the most memory that the tracer may take.
+pub(super) fn parse_tracer_memory(text: &str) -> Result<u64, String> {
+    match parse_size(text)? {
+        size if size < LEAST_TRACER => {
+            Err(format!("'{text}' has no room for the tracer; give it 1M at least"))
+        }
+        size => Ok(size),
+    }
+}
+
+/// In less, not even the first block of a small program can be followed.
+const LEAST_TRACER: u64 = 1 << 20;
+
 /// A number of bytes.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let explain = || {

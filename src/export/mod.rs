@@ -18,7 +18,7 @@ mod thrift;
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, IsTerminal, Write},
     path::Path,
     time::Duration,
 };
@@ -29,6 +29,7 @@ pub use stacks::{Figure, Process};
 use crate::{
     Error,
     cli::{ExportFormat, ExportOptions, Moment, ProcessChoice},
+    commands,
     recording::{self, Recording, When},
     report,
     symbols::Resolver,
@@ -47,11 +48,12 @@ pub fn run(options: &ExportOptions) -> Result<(), Error> {
     let file = recording::File::open(&options.file)?;
     refuse_empty(options, &file, &processes)?;
     let failed = |source| Error::Write { what: options.output.display().to_string(), source };
-    let mut out = BufWriter::new(create(&options.output, options.force)?);
-    write(options, &file, &processes, &mut out).and_then(|()| out.flush()).map_err(failed)?;
+    let mut out = BufWriter::new(target(options)?);
+    let written = write(options, &file, &processes, &mut out).and_then(|()| out.flush());
+    commands::unless_nobody_reads(written.map_err(failed))?;
     if recording.cut {
         let file = options.file.display();
-        crate::commands::complain(format_args!("{file} was cut; exported what stands before"));
+        commands::complain(format_args!("{file} was cut; exported what stands before"));
     }
     Ok(())
 }
@@ -115,6 +117,11 @@ fn refuse_nonsense(options: &ExportOptions) -> Result<(), Error> {
     }
     if options.figure.is_some() && !options.format.has_one_figure() {
         let message = format!("--figure chooses what folded and flamegraph show; {word} has all");
+        return Err(Error::Usage(message));
+    }
+    let to_people = options.output == Path::new(STDOUT) && io::stdout().is_terminal();
+    if to_people && options.format.is_binary() {
+        let message = format!("{word} is not for a terminal; write -o FILE, or pipe it on");
         return Err(Error::Usage(message));
     }
     if options.at == Moment::Peak && options.process == Some(ProcessChoice::Sum) {
@@ -185,6 +192,17 @@ fn moment(options: &ExportOptions) -> Option<Duration> {
         Moment::End | Moment::Peak => None,
     }
 }
+
+/// Where it goes: `-` is the standard output.
+fn target(options: &ExportOptions) -> Result<Box<dyn Write>, Error> {
+    match options.output == Path::new(STDOUT) {
+        true => Ok(Box::new(io::stdout().lock())),
+        false => Ok(Box::new(create(&options.output, options.force)?)),
+    }
+}
+
+/// The name that stands for the standard output.
+const STDOUT: &str = "-";
 
 fn create(path: &Path, force: bool) -> Result<File, Error> {
     let mut options = OpenOptions::new();

@@ -16,6 +16,7 @@ use std::{
 use memtop_ui::format::bytes;
 
 use super::{
+    clock::Start,
     events::Collector,
     launch::{LaunchError, Options, prepare},
     output::Output,
@@ -132,6 +133,9 @@ pub fn shows_status(quiet: bool) -> bool {
 pub fn run(options: &Options, output: &Output, quiet: bool) -> Result<Recorded, LaunchError> {
     let prepared = prepare(options)?;
     let file = output.open()?;
+    if options.start == Start::Paused && !quiet {
+        warn(NEVER_STARTED);
+    }
     let started = start(Watch::new(prepared, options), quiet);
     let (mut watch, mut signals, events) = started.inspect_err(|_| output.abandon())?;
     let mut sink = Sink::begin(file, &output.path, &watch, events);
@@ -204,6 +208,15 @@ fn complain(path: &Path, error: &io::Error) {
     );
 }
 
+fn warn(warning: &str) {
+    let _ = writeln!(io::stderr(), "memtop: warning: {warning}");
+}
+
+/// Here nobody presses a key.
+const NEVER_STARTED: &str = "tracing is paused, and without a dashboard there is no key to start \
+                             it, so nothing will be recorded of the heap; use --start after:5s, \
+                             or memtop run --start paused -o FILE and press p";
+
 /// Starts the program and watches it to its end, without a recording or a word.
 ///
 /// # Errors
@@ -221,9 +234,7 @@ fn start(
     let signals = Signals::collect(&[libc::SIGCHLD, libc::SIGTERM])
         .map_err(|error| LaunchError::prepare("watch for signals", error, "close some files"))?;
     signal::ignore(&NOT_OURS);
-    for warning in watch.prepared().warnings.iter().filter(|_| !quiet) {
-        let _ = writeln!(io::stderr(), "memtop: warning: {warning}");
-    }
+    watch.prepared().warnings.iter().filter(|_| !quiet).for_each(|warning| warn(warning));
     // Its threads must not get the signals that were asked for here.
     let events = watch.collect()?;
     let pid = watch.prepared().start([None; 3], Place::Here)?;

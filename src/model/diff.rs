@@ -17,6 +17,9 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Nothing.
+    pub const ZERO: Self = Self { bytes: 0, blocks: 0 };
+
     /// Of figures that cannot be below zero.
     pub fn new(bytes: u64, blocks: u64) -> Self {
         let clamp = |figure| i64::try_from(figure).unwrap_or(i64::MAX);

@@ -284,9 +284,15 @@ impl Model {
             totals: state.map(|state| state.totals).unwrap_or_default(),
             classes: state.map(|state| state.size_classes.clone()).unwrap_or_default(),
             threads: state.map(|state| state.threads.clone()).unwrap_or_default(),
-            figures: None,
+            ..Snapshot::default()
         };
         self.marks.insert(number, snapshot, &self.sites.figures)
+    }
+
+    /// Whether it is known which stacks hold what.
+    pub fn knows_sites(&self) -> bool {
+        let nothing = self.state().is_none_or(|state| state.totals.allocations == 0);
+        nothing || self.sites.have_figures()
     }
 
     /// The figures of the shown process.

@@ -140,6 +140,11 @@ impl Sites {
         }
     }
 
+    /// Whether anything is known of what stacks asked for.
+    pub fn have_figures(&self) -> bool {
+        self.figures.iter().any(|figures| figures.allocations != 0)
+    }
+
     /// Everything, as an update for who knows nothing yet.
     pub fn to_update(&self) -> SitesUpdate {
         let changed = self.figures.iter().enumerate();

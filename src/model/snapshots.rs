@@ -57,8 +57,10 @@ pub struct Snapshot {
     pub classes: Vec<SizeClass>,
     /// The threads then.
     pub threads: Vec<ThreadState>,
-    /// Figures by stack; `None` without stacks, or where they had to make room.
+    /// Figures by stack; `None` where they are not known.
     pub figures: Option<Figures>,
+    /// They were known, and had to make room.
+    pub made_room: bool,
 }
 
 impl Snapshot {
@@ -80,7 +82,9 @@ impl Snapshots {
     /// that lost their sites to make room.
     pub fn insert(&mut self, number: u32, snapshot: Snapshot, figures: &[SiteFigures]) -> Vec<u32> {
         let before = self.marks.values().rev().find_map(|mark| mark.figures.as_ref());
-        let kept = (!figures.is_empty()).then(|| Figures::of(figures, before));
+        // Where nothing was allocated yet, it is known that no stack held anything.
+        let known = !figures.is_empty() || snapshot.totals.allocations == 0;
+        let kept = known.then(|| Figures::of(figures, before));
         self.marks.insert(number, Snapshot { figures: kept, ..snapshot });
         self.make_room(number, MOST_BYTES)
     }
@@ -95,6 +99,7 @@ impl Snapshots {
                 break;
             };
             mark.figures = None;
+            mark.made_room = true;
             lost.push(*number);
         }
         lost

@@ -51,6 +51,13 @@ pub struct ProcessState {
     pub timeline: Vec<Point>,
 }
 
+impl ProcessState {
+    /// Whether it is known which stacks held what; where nothing was allocated, none did.
+    pub fn knows_sites(&self) -> bool {
+        self.totals.allocations == 0 || self.sites.have_figures()
+    }
+}
+
 /// Who a process image is and when it lived.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Identity {

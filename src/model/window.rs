@@ -11,7 +11,8 @@ use super::{Interval, ProcessState};
 ///
 /// Only as long as there was one uninterrupted window do frees of unknown blocks certainly
 /// concern the time before the start; otherwise the sentence says "not seen allocated", and
-/// claims no more than the traced time.
+/// claims no more than the traced time. While tracing is paused, blocks that were traced are
+/// still seen to be moved, made larger and freed.
 pub fn window_sentence(process: &ProcessState) -> String {
     let intervals = &process.window.intervals;
     if process.exactness.unattributed_blocks > 0 {
@@ -24,11 +25,13 @@ pub fn window_sentence(process: &ProcessState) -> String {
     let traced = signed_bytes(traced_bytes(process));
     let freed = freed_clause(process);
     match stopped(process, last) {
-        _ if intervals.len() > 1 => {
-            format!("Traced {traced}{freed}: net {} over the traced time.", signed_bytes(net))
+        stopped if intervals.len() > 1 => {
+            let since = if stopped.is_some() { ", and of what was traced since" } else { "" };
+            let net = signed_bytes(net);
+            format!("Traced {traced}{freed}: net {net} over the traced time{since}.")
         }
         Some(end) => format!(
-            "Traced {traced} between {} and {}{freed}: net {}.",
+            "Blocks traced between {} and {} hold {traced} now{freed}: net {}.",
             moment(first.from),
             moment(end),
             signed_bytes(net)
@@ -187,7 +190,7 @@ mod tests {
     #[test]
     fn stopped_before_the_end() {
         let mut process = traced(8 * MIB, 0, &[(0, Some(5_000))]);
-        let stopped = "Traced +8.0 MiB between 0:00 and 0:05: net +8.0 MiB.";
+        let stopped = "Blocks traced between 0:00 and 0:05 hold +8.0 MiB now: net +8.0 MiB.";
         assert_eq!(window_sentence(&process), stopped);
         process.identity.ended = Some(Duration::from_secs(9));
         assert_eq!(window_sentence(&process), stopped);

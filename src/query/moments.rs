@@ -72,6 +72,9 @@ fn file(loaded: &Loaded) -> SnapshotRow {
 pub(super) fn held(model: &Model, when: When) -> Result<impl Fn(StackId) -> Tally + '_, String> {
     let mark = match when {
         When::Mark(number) => Some(known_mark(model, number)?),
+        When::Now | When::Peak if !model.knows_sites() => {
+            return Err("the sites of this moment are unknown".to_owned());
+        }
         _ => None,
     };
     Ok(move |stack: StackId| {
@@ -89,9 +92,10 @@ fn known_mark(model: &Model, number: u32) -> Result<&Snapshot, String> {
     let mark = model.marks.get(number);
     let mark = mark.ok_or_else(|| format!("mark {number} is of another process"))?;
     match &mark.figures {
-        None if !model.sites.stacks.is_empty() => {
+        Some(_) => Ok(mark),
+        None if mark.made_room => {
             Err(format!("the sites of mark {number} had to make room for later marks"))
         }
-        _ => Ok(mark),
+        None => Err(format!("the sites of mark {number} are unknown: none had been seen then")),
     }
 }

@@ -16,17 +16,30 @@ use crate::model::{self, GroupId, Model, ProcessState, SizeClass, Snapshot, Tabl
 pub(super) fn timeline(model: &Model, state: &State) -> Timeline {
     let reading = &model.reading;
     let intervals = model.state().map(|state| &state.window.intervals[..]).unwrap_or_default();
-    let interval = |one: &model::Interval| Interval {
-        from_s: one.from.as_secs_f64(),
-        to_s: one.to.map(|to| to.as_secs_f64()),
-    };
     Timeline {
-        points: reading.timeline.iter().map(point).collect(),
+        points: points(model),
         intervals: intervals.iter().map(interval).collect(),
         now_s: reading.now_s,
         marks: state.marks.clone(),
         peak: model.state().and_then(peak),
     }
+}
+
+/// The history, and at its end what the header shows: the last sample is up to a tick older.
+fn points(model: &Model) -> Vec<Point> {
+    let reading = &model.reading;
+    let mut points: Vec<Point> = reading.timeline.iter().map(point).collect();
+    if let (Some(last), Some(state)) = (points.last().copied(), model.state()) {
+        let live = state.totals.current_bytes;
+        let t_s = reading.now_s.max(last.t_s);
+        let untracked_freed = state.untracked.freed_bytes;
+        points.push(Point { t_s, live, max: live, untracked_freed, ..last });
+    }
+    points
+}
+
+pub(super) fn interval(interval: &model::Interval) -> Interval {
+    Interval { from_s: interval.from.as_secs_f64(), to_s: interval.to.map(|to| to.as_secs_f64()) }
 }
 
 pub(super) fn point(point: &model::Point) -> Point {

@@ -140,7 +140,11 @@ fn table<'a>(model: &'a Model, view: &View) -> Result<&'a Groups, String> {
 fn labelled(model: &Model, view: &View, when: When) -> Result<BTreeMap<Frame, Tally>, String> {
     if let When::File(number) = when {
         let loaded = model.loaded.iter().find(|loaded| loaded.number == number);
-        let process = &loaded.ok_or("that file is not loaded any more")?.process;
+        let loaded = loaded.ok_or("that file is not loaded any more")?;
+        let process = &loaded.process;
+        if !process.knows_sites() {
+            return Err(format!("the sites of {} are unknown: it holds none", loaded.name));
+        }
         let scope = Scope { sites: &process.sites, names: &process.names, ..model.scope() };
         let groups = Groups::of(view.scope(scope), view.by, view.filter.clone());
         let held = |stack: StackId| {

@@ -8,7 +8,7 @@ use memtop_ui::{
     format,
 };
 
-use super::{code, sites};
+use super::{code, overview, sites};
 use crate::model::{GroupId, Model, Place, Scope, StackId, Table, ThreadState, frame::base};
 
 /// What was opened; `None` when it is not there.
@@ -27,6 +27,7 @@ pub(super) fn site(model: &Model, state: &State) -> Option<Box<Site>> {
         name: code::name(model, scope, groups, group),
         sentence: sentence(&figures, &history, live),
         figures,
+        since: overview::baseline(model, state).0,
         process_live_bytes: live,
         stack: stacks.get(index).map(|at| stack(model, *at, state)).unwrap_or_default(),
         stack_index: index,

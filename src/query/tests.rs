@@ -284,6 +284,59 @@ fn two_moments_differ() {
 }
 
 #[test]
+fn sites_that_are_not_known_of_a_moment_are_not_compared() {
+    let mut model = Model::default();
+    let counted = |allocations, sites| Reading {
+        state: Some(ProcessState {
+            totals: crate::model::Totals { allocations, ..Default::default() },
+            ..Default::default()
+        }),
+        sites,
+        images: vec![Default::default()],
+        ..Reading::default()
+    };
+    model.observe(counted(0, SitesUpdate::default()));
+    model.mark(1);
+    model.observe(counted(5, SitesUpdate::default()));
+    model.mark(2);
+    model.observe(counted(9, small().sites.to_update()));
+    let mut state = by(Grouping::Stack, Screen::Snapshots);
+    let mut problem = |from, to| {
+        state.diff.pair = Pair { from, to };
+        shown(&mut model, &state).snapshots.diff.problem
+    };
+    assert_eq!(problem(When::Mark(1), When::Now), None, "nothing was allocated then");
+    let unknown = |said: Option<String>| said.is_some_and(|said| said.contains("unknown"));
+    assert!(unknown(problem(When::Mark(2), When::Now)));
+    assert!(unknown(problem(When::Start, When::Mark(2))));
+    let process = ProcessState {
+        totals: crate::model::Totals { allocations: 1, ..Default::default() },
+        ..Default::default()
+    };
+    let (name, path) = ("old".to_owned(), "/tmp/old.memtop".into());
+    model.loaded.push(crate::model::Loaded { number: 1, name, path, process });
+    state.diff.pair = Pair { from: When::File(1), to: When::Now };
+    assert!(unknown(shown(&mut model, &state).snapshots.diff.problem));
+}
+
+#[test]
+fn the_chart_ends_with_what_the_header_shows() {
+    let mut model = Model::default();
+    let at = std::time::Duration::from_secs;
+    let point = crate::model::Point { at: at(1), current_bytes: 7, ..Default::default() };
+    let totals = crate::model::Totals { current_bytes: 9, ..Default::default() };
+    model.observe(Reading {
+        now_s: 1.1,
+        state: Some(ProcessState { totals, ..Default::default() }),
+        timeline: vec![point],
+        ..Reading::default()
+    });
+    let data = shown(&mut model, &State::new(Screen::Overview, (80, 24)));
+    let last = data.timeline.points.last().map(|point| (point.t_s, point.live));
+    assert_eq!((last, data.header.live), (Some((1.1, 9)), Some(9)));
+}
+
+#[test]
 fn another_run_is_compared_by_names() {
     let mut model = small();
     // The same program with its functions elsewhere, and more in one place.

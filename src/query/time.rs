@@ -1,8 +1,8 @@
 //! The time screen: what there is to go through, and where jumps lead.
 
-use memtop_ui::data::{Stop, StopKind, Time, TimeSource};
+use memtop_ui::data::{Peak, Stop, StopKind, Time, TimeSource};
 
-use super::overview::point;
+use super::overview::{self, point};
 use crate::source::past::Past;
 
 /// What the time screen shows of a past.
@@ -20,7 +20,9 @@ pub fn time(past: &Past, marks: &[memtop_ui::data::Mark]) -> Time {
         after_s: past.after.map(|at| at.as_secs_f64()),
         points: past.points.iter().map(point).collect(),
         stops: stops(past, marks),
-        sites_from_s: None,
+        intervals: past.intervals.iter().map(overview::interval).collect(),
+        peak: past.peak.map(|(at, bytes)| Peak { bytes, t_s: at.as_secs_f64() }),
+        sites_from_s: past.sites_from.map(|at| at.as_secs_f64()),
         gaps: past.gaps.iter().map(|(from, to)| (from.as_secs_f64(), to.as_secs_f64())).collect(),
         seeking: false,
     }
@@ -36,7 +38,7 @@ fn stops(past: &Past, marks: &[memtop_ui::data::Mark]) -> Vec<Stop> {
         let paused = interval.to.filter(|to| past.ended.is_none_or(|ended| *to < ended));
         stops.extend(paused.map(|to| stop(to, StopKind::TracingOff)));
     }
-    stops.extend(past.peak.map(|at| stop(at, StopKind::Peak)));
+    stops.extend(past.peak.map(|(at, _)| stop(at, StopKind::Peak)));
     stops.extend(past.marks.iter().map(|(number, at)| stop(*at, StopKind::Mark(*number))));
     stops
         .extend(marks.iter().map(|mark| Stop { t_s: mark.t_s, what: StopKind::Mark(mark.number) }));

@@ -258,7 +258,7 @@ mod value;
 mod wire;
 mod writer;
 
-use std::{fs, io::BufReader, path::Path};
+use std::{fs, io::BufReader, path::Path, time::Duration};
 
 pub use assembly::{Recording, read_tree};
 pub use bounded::{Bounded, Saved};
@@ -351,10 +351,28 @@ pub fn open(path: &Path) -> Result<Recording, Error> {
 /// Reads what the recording in the file at `path` knows of a moment.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`open`], and when it knows nothing of the moment because its first reading came later.
 pub fn open_at(path: &Path, when: When) -> Result<Recording, Error> {
-    let recording = File::open(path)?.recording_at(when);
-    recording.map_err(|source| Error::Recording { path: path.to_owned(), source })
+    let failed = |source| Error::Recording { path: path.to_owned(), source };
+    let file = File::open(path)?;
+    let recording = file.recording_at(when).map_err(failed)?;
+    match when {
+        When::At(at) if recording.tree.processes.is_empty() => {
+            let first = file.first_reading_after(at).map_err(failed)?;
+            first.map_or(Ok(recording), |first| Err(too_early(path, at, first)))
+        }
+        _ => Ok(recording),
+    }
+}
+
+fn too_early(path: &Path, at: Duration, first: Duration) -> Error {
+    // Rounded up, so that the moment that is named is one that is known.
+    let first_s = (first.as_secs_f64() * 1e3).ceil() / 1e3;
+    let why = format!(
+        "at {} s nothing was recorded yet; its first reading is of {first_s} s",
+        at.as_secs_f64()
+    );
+    Error::NothingToShow { path: path.to_owned(), why }
 }
 
 /// Writes the text form of the recording at `path` to `out`, one line a record.

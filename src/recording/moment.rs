@@ -56,6 +56,11 @@ impl<B: Bytes> File<B> {
         Ok(recording)
     }
 
+    /// The first moment behind `at` that is known of the launched program.
+    pub(super) fn first_reading_after(&self, at: Duration) -> Result<Option<Duration>, ReadError> {
+        Ok(self.neighbours(0, at)?.1)
+    }
+
     fn process_at(
         &self,
         image: usize,

@@ -3,7 +3,8 @@
 //! `and` binds closer than `or`. A field is the path of a number in the JSON report, parts
 //! joined by dots, elements of a list by their index. A field that is null is *unknown*, and
 //! so is a comparison with it, unless the rest decides: a budget that cannot be checked must
-//! not pass as kept.
+//! not pass as kept. An element that a list does not have holds nothing: no comparison with it
+//! is met.
 
 use serde_json::Value;
 
@@ -66,19 +67,21 @@ impl Expression {
         fields.into_iter().any(|field| field.split('.').any(|part| part == name))
     }
 
-    /// Decides it over `report`. `percent_of` is what a field's percentages are of.
+    /// Decides it over `report`. `shapes` has an example of an element of each list that may be
+    /// empty; `percent_of` is what a field's percentages are of.
     ///
     /// # Errors
     /// With the name of a field that does not exist or is no number.
     pub fn evaluate(
         &self,
         report: &Value,
+        shapes: &Value,
         percent_of: impl Fn(&str) -> Option<f64>,
     ) -> Result<Verdict, String> {
         let mut unknown = None;
         let mut met = None;
         for alternative in &self.alternatives {
-            match evaluate_all(alternative, report, &percent_of)? {
+            match evaluate_all(alternative, (report, shapes), &percent_of)? {
                 Verdict::Met(found) => met = met.or(Some(found)),
                 Verdict::Unknown(field) => unknown = unknown.or(Some(field)),
                 Verdict::NotMet => {}
@@ -147,14 +150,14 @@ fn parse_value(text: &str) -> Result<(f64, bool), String> {
 
 fn evaluate_all(
     comparisons: &[Comparison],
-    report: &Value,
+    over: (&Value, &Value),
     percent_of: &impl Fn(&str) -> Option<f64>,
 ) -> Result<Verdict, String> {
     let mut found = Vec::new();
     let mut unknown = None;
     let mut failed = false;
     for comparison in comparisons {
-        match comparison.holds(report, percent_of)? {
+        match comparison.holds(over, percent_of)? {
             Verdict::Met(text) => found.push(text),
             Verdict::NotMet => failed = true,
             Verdict::Unknown(field) => unknown = unknown.or(Some(field)),
@@ -170,11 +173,13 @@ fn evaluate_all(
 impl Comparison {
     fn holds(
         &self,
-        report: &Value,
+        over: (&Value, &Value),
         percent_of: &impl Fn(&str) -> Option<f64>,
     ) -> Result<Verdict, String> {
-        let Some(actual) = look_up(report, &self.field)? else {
-            return Ok(Verdict::Unknown(self.field.clone()));
+        let actual = match look_up(over, &self.field)? {
+            Found::Number(actual) => actual,
+            Found::Null => return Ok(Verdict::Unknown(self.field.clone())),
+            Found::Nothing => return Ok(Verdict::NotMet),
         };
         let limit = self.limit(percent_of)?;
         let holds = match self.operator {
@@ -204,21 +209,43 @@ impl Comparison {
     }
 }
 
-/// The number at `path`; `None` where it is, or would be within, a null.
-fn look_up(report: &Value, path: &str) -> Result<Option<f64>, String> {
-    let mut at = report;
+/// What is at a path.
+enum Found {
+    Number(f64),
+    /// It is, or would be within, a null.
+    Null,
+    /// It would be in an element that a list does not have.
+    Nothing,
+}
+
+/// What is at `path` of a report. Beyond the end of a list, an element there, or an example of
+/// one, tells whether the path could lead anywhere at all.
+fn look_up((report, shapes): (&Value, &Value), path: &str) -> Result<Found, String> {
+    let (mut at, mut is_there) = (report, true);
+    let mut shape = None;
     for part in path.split('.') {
         at = match step(at, part) {
-            _ if at.is_null() => return Ok(None),
+            _ if at.is_null() => return Ok(Found::Null),
             Some(next) => next,
-            None => return Err(no_such_field(at, path, part)),
+            None => {
+                is_there = false;
+                other_element(at, part, shape).ok_or_else(|| no_such_field(at, path, part))?
+            }
         };
+        shape = shapes.get(part);
     }
     match at {
-        Value::Null => Ok(None),
-        Value::Number(number) => Ok(number.as_f64()),
+        Value::Null | Value::Number(_) if !is_there => Ok(Found::Nothing),
+        Value::Null => Ok(Found::Null),
+        Value::Number(number) => Ok(number.as_f64().map_or(Found::Null, Found::Number)),
         _ => Err(format!("the field '{path}' is no number{}", fields_of(at))),
     }
+}
+
+/// What stands for an element that a list does not have.
+fn other_element<'a>(at: &'a Value, part: &str, shape: Option<&'a Value>) -> Option<&'a Value> {
+    part.parse::<usize>().ok()?;
+    at.as_array()?.first().or(shape)
 }
 
 fn step<'a>(at: &'a Value, part: &str) -> Option<&'a Value> {
@@ -254,9 +281,11 @@ mod tests {
             "totals": {"peak_bytes": 70 << 20, "frees": 0, "peak_at_s": null},
             "untracked": {"net_bytes": -5000, "census": null},
             "size_classes": [{"min": 1}],
+            "groups": [],
             "target": {"command": ["x"]},
         });
-        Expression::parse(text)?.evaluate(&report, |_| None)
+        let shapes = json!({"groups": {"bytes": 0, "blocks": null}});
+        Expression::parse(text)?.evaluate(&report, &shapes, |_| None)
     }
 
     fn is_met(text: &str) -> bool {
@@ -318,14 +347,24 @@ mod tests {
         assert!(message("totals.frees > 1 apple").contains("no value"));
         assert!(message("totals.frees > 1 and").contains("FIELD OP VALUE"));
         assert!(message("totals.frees > 5 %").contains("percentage"));
-        assert!(message("size_classes.7.min > 1").contains("list of 1"));
+    }
+
+    #[test]
+    fn what_a_list_does_not_have_meets_nothing_unless_it_never_could() {
+        for absent in ["groups.0.bytes > 1", "groups.0.blocks < 1", "size_classes.7.min == 0"] {
+            assert_eq!(decide(absent), Ok(Verdict::NotMet), "{absent}");
+        }
+        assert!(is_met("groups.0.bytes > 1 or totals.frees == 0"));
+        for never in ["groups.0.bites > 1", "groups.first.bytes > 1", "size_classes.7.mix > 1"] {
+            assert!(decide(never).is_err_and(|why| why.contains("there is no field")), "{never}");
+        }
     }
 
     #[test]
     fn percentages_are_of_what_the_caller_says() {
         let grown = json!({"totals": {"bytes_delta": 11}});
         let condition = Expression::parse("totals.bytes_delta > 10 %").expect("a condition");
-        let verdict = condition.evaluate(&grown, |_| Some(100.0));
+        let verdict = condition.evaluate(&grown, &json!({}), |_| Some(100.0));
         assert!(matches!(verdict, Ok(Verdict::Met(_))));
     }
 }

@@ -92,10 +92,15 @@ pub struct Sections<'a> {
 }
 
 impl Sections<'_> {
-    /// Whether stacks were captured; a program that allocated nothing needs none.
+    /// Whether it is known by stack what is live; where nothing was allocated, it is.
     pub(super) fn knows_sites(&self) -> bool {
-        let captured = self.exactness.is_some_and(|exactness| exactness.stacks_cut.is_some());
-        captured || self.totals.is_some_and(|totals| totals.allocations == 0)
+        let nothing = self.totals.is_some_and(|totals| totals.allocations == 0);
+        nothing || self.captures_stacks() && self.sites.are_known()
+    }
+
+    /// Whether stacks were captured.
+    pub(super) fn captures_stacks(&self) -> bool {
+        self.exactness.is_some_and(|exactness| exactness.stacks_cut.is_some())
     }
 }
 

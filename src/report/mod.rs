@@ -61,7 +61,7 @@ pub enum Missing {
     )]
     EveryProcess,
     /// Not this one.
-    #[error("--process {pid}: the recording holds no such process; it has {}", list(.known))]
+    #[error("--process {pid}: there is no such process at that moment; there are {}", list(.known))]
     Process {
         /// Asked for.
         pid: u32,
@@ -101,15 +101,18 @@ pub fn run(options: &ReportOptions) -> Result<(), Error> {
     decided
 }
 
-/// Refuses to group by code where no stacks were captured.
+/// Refuses to group by code where no stacks were captured, or none are known of the moment.
 fn check_stacks(report: &Report<'_>, by: Option<GroupBy>) -> Result<(), Error> {
-    match by.filter(|by| code::grouping(*by).is_some() && !report.sections.knows_sites()) {
-        None => Ok(()),
-        Some(by) => Err(Error::Usage(format!(
-            "--by {} needs stacks, and this recording has none; use --by size or --by thread",
-            by.word()
-        ))),
-    }
+    let sections = &report.sections;
+    let Some(by) = by.filter(|by| code::grouping(*by).is_some() && !sections.knows_sites()) else {
+        return Ok(());
+    };
+    let why = match sections.captures_stacks() {
+        true => "the sites of that moment are unknown",
+        false => "this recording has none",
+    };
+    let by = by.word();
+    Err(Error::Usage(format!("--by {by} needs stacks, and {why}; use --by size or --by thread")))
 }
 
 /// What the options choose, if it can be had.
@@ -174,7 +177,9 @@ fn wrong_condition(text: &str, why: &str) -> Error {
 }
 
 fn check(condition: &Expression, text: &str, report: &Report<'_>) -> Result<(), Error> {
-    verdict(condition.evaluate(&facts(condition, report), |_| None), text)?;
+    let no_shapes = serde_json::Value::Null;
+    let decided = condition.evaluate(&facts(condition, report), &no_shapes, |_| None);
+    verdict(decided, text)?;
     // Lower bounds that stay below a limit prove nothing.
     let exactness = report.sections.exactness.unwrap_or_default();
     match exactness.unattributed_blocks {

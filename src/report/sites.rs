@@ -121,6 +121,11 @@ impl<'a> Sites<'a> {
         self.rows.is_empty()
     }
 
+    /// Whether anything is known of what came from where: some moments have totals and no more.
+    pub(super) fn are_known(&self) -> bool {
+        self.sources.iter().any(|source| source.scope.sites.have_figures())
+    }
+
     /// Without its stacks.
     pub(super) fn emptied(&self) -> Self {
         Self { sources: self.sources.clone(), rows: Vec::new() }

@@ -56,8 +56,10 @@ pub struct Past {
     pub points: Arc<[Point]>,
     /// When tracing was on.
     pub intervals: Vec<Interval>,
-    /// The byte peak.
-    pub peak: Option<Duration>,
+    /// The byte peak: when, and how high.
+    pub peak: Option<(Duration, u64)>,
+    /// From when on it is known which stacks held what; `None` where it never is.
+    pub sites_from: Option<Duration>,
     /// Marks that were recorded, by number.
     pub marks: Vec<(u32, Duration)>,
     /// When the image ended.

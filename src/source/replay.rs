@@ -98,14 +98,18 @@ impl Replay {
         let points = whole.points().to_vec();
         let facts = &self.file.images()[image];
         let own = |moment| facts.own_time(moment);
-        let state = at_end.state(&self.file);
+        let peak = at_end
+            .state(&self.file)
+            .and_then(|state| Some((state.totals.peak_at?, state.totals.peak_bytes)));
+        let first = points.first().map_or(Duration::ZERO, |point| point.at);
         Past {
             recording: Some(self.name.clone()),
-            first: points.first().map_or(Duration::ZERO, |point| point.at),
+            first,
             last: own(self.file.end()).max(points.last().map_or(Duration::ZERO, |point| point.at)),
             points: points.into(),
             intervals: at_end.window().intervals.clone(),
-            peak: state.as_ref().and_then(|state| state.totals.peak_at),
+            peak,
+            sites_from: at_end.sites().have_figures().then_some(first),
             marks: self.file.marks().iter().map(|(_, mark)| (mark.number, mark.at)).collect(),
             ended: facts.identity.ended.map(own),
             gaps: self.file.gaps().iter().map(|gap| (own(gap.from), own(gap.to))).collect(),

@@ -36,8 +36,15 @@ fn quitting_leaves_at_once_when_there_is_nothing_to_decide() {
     assert_eq!(effects(&sample::ended(), "q"), [Effect::Quit(Leave::Leave)]);
     assert_eq!(effects(&sample::killed(), "<C-c>"), [Effect::Quit(Leave::Leave)]);
     let mut joined = sample::session();
-    joined.header.origin = Origin::Joined;
+    joined.header.origin = Origin::Embedded;
     assert_eq!(effects(&joined, "q"), [Effect::Quit(Leave::Detach)]);
+    for origin in [Origin::Launched, Origin::Joined] {
+        joined.header.origin = origin;
+        joined.header.read_only = true;
+        assert_eq!(effects(&joined, "q"), [Effect::Quit(Leave::Detach)], "only looks: {origin:?}");
+        joined.header.read_only = false;
+        assert_eq!(effects(&joined, "qe"), [Effect::Quit(Leave::EndProgram)], "{origin:?}");
+    }
     assert_eq!(press(Screen::Chooser, &joined, "q").1, [Effect::Quit(Leave::Leave)]);
 }
 

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use memtop_ui::choice::Playback;
 use memtop_ui::data::{
     Baseline, Crumb, Data, DiffTotals, Grouping, Interval, Key, Listing, Measure, Output, Pair,
-    Sort, SortKey, Source, When,
+    Sort, SortKey, Source, TimeSource, When,
 };
 use memtop_ui::filter::CodeFilter;
 use memtop_ui::state::{Dialog, Mode, Prompt, Purpose, Question};
@@ -272,6 +272,30 @@ fn time_at_every_size_and_without_a_past() {
         assert_snapshot!(format!("time_{cols}x{rows}"), frame);
     }
     assert_snapshot!("time_nothing", plain(sample::empty(), Screen::Time, (80, 10)));
+}
+
+#[test]
+fn what_is_missing_of_a_moment_is_said_whole_at_any_width() {
+    for size in [(60, 20), (80, 24), (120, 40)] {
+        let mut data = sample::session();
+        let name = "the-recording-of-a-server-of-ours.memtop".to_owned();
+        (data.time.at_s, data.time.source) = (22.0, TimeSource::Recording(name));
+        let mut state = State::new(Screen::Time, size);
+        state.playback.at_s = Some(22.0);
+        let frame = frame_of(data, &mut state);
+        assert!(frame.contains("nothing was kept of this moment"), "{frame}");
+    }
+}
+
+#[test]
+fn the_time_behind_the_moment_is_drawn_as_it_was_traced() {
+    let mut data = sample::session();
+    // What the other screens show, of a moment before the start.
+    (data.time.at_s, data.timeline.intervals) = (30.0, Vec::new());
+    let mut state = State::new(Screen::Time, (120, 40));
+    state.playback.at_s = Some(30.0);
+    let frame = frame_of(data, &mut state);
+    assert!(frame.contains('┆'), "the start is drawn: {frame}");
 }
 
 #[test]

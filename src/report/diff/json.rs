@@ -30,33 +30,40 @@ pub struct Diff {
     pub by: &'static str,
     /// `bytes_a`, `bytes_b`, `bytes_delta` and so on; null where unknown.
     pub totals: Map<String, Value>,
-    /// How many groups are new, grown, shrunk, gone and the same, and by how much.
-    pub states: Map<String, Value>,
-    /// Most growth first.
-    pub groups: Vec<Group>,
+    /// How many groups are new, grown, shrunk, gone and the same, and by how much; null where
+    /// the groups are.
+    pub states: Option<Map<String, Value>>,
+    /// Most growth first; null where a side does not know what it held by group.
+    pub groups: Option<Vec<Group>>,
+    /// Why not; null where it is known.
+    pub unknown: Option<String>,
 }
 
 impl Diff {
     /// Leaves the groups that changed most, up or down, in their order.
     pub(super) fn keep_most(&mut self, most: usize) {
-        let mut changes: Vec<u64> =
-            self.groups.iter().map(|group| group.bytes_delta.unsigned_abs()).collect();
-        changes.sort_unstable_by(|one, other| other.cmp(one));
-        let Some(&bound) = most.checked_sub(1).and_then(|last| changes.get(last)) else {
-            self.groups.truncate(most);
-            return;
-        };
-        let above = changes.iter().filter(|change| **change > bound).count();
-        let mut alike = most - above;
-        self.groups.retain(|group| match group.bytes_delta.unsigned_abs() {
-            change if change == bound => {
-                let kept = alike > 0;
-                alike = alike.saturating_sub(1);
-                kept
-            }
-            change => change > bound,
-        });
+        self.groups.iter_mut().for_each(|groups| keep_most(groups, most));
     }
+}
+
+pub(super) fn keep_most(groups: &mut Vec<Group>, most: usize) {
+    let mut changes: Vec<u64> =
+        groups.iter().map(|group| group.bytes_delta.unsigned_abs()).collect();
+    changes.sort_unstable_by(|one, other| other.cmp(one));
+    let Some(&bound) = most.checked_sub(1).and_then(|last| changes.get(last)) else {
+        groups.truncate(most);
+        return;
+    };
+    let above = changes.iter().filter(|change| **change > bound).count();
+    let mut alike = most - above;
+    groups.retain(|group| match group.bytes_delta.unsigned_abs() {
+        change if change == bound => {
+            let kept = alike > 0;
+            alike = alike.saturating_sub(1);
+            kept
+        }
+        change => change > bound,
+    });
 }
 
 /// A recording and a moment of it.
@@ -90,6 +97,15 @@ impl Side {
             complete: report.recording.complete,
             exactness: report.sections.exactness,
         }
+    }
+}
+
+/// A moment in words, from how it is written: `at its end`.
+pub(super) fn at_words(at: &str) -> String {
+    match at {
+        "end" => "at its end".to_owned(),
+        "peak" => "at its peak".to_owned(),
+        seconds => format!("at {seconds} s"),
     }
 }
 

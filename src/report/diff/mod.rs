@@ -31,6 +31,7 @@ use crate::{
     recording,
 };
 use json::{Diff, Group, Side};
+use serde_json::{Map, Value};
 
 /// A recording and a moment of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +60,11 @@ impl Moments {
             file: OsStr::from_bytes(&bytes[..at]).into(),
             at: parse_moment(&when).map_err(wrong)?,
         })
+    }
+
+    /// `at its end`.
+    fn words(&self) -> String {
+        json::at_words(&self.word())
     }
 
     /// `end`, `peak`.
@@ -107,7 +113,7 @@ pub fn run(options: &DiffOptions) -> Result<(), Error> {
     let decided = condition.map_or(Ok(()), |condition| {
         let facts = facts_of(&diff);
         let whole = |field: &str| percent_of(&facts, field);
-        verdict(condition.evaluate(&facts, whole), expression)
+        verdict(condition.evaluate(&facts, &shapes(), whole), expression)
     });
     if let Err(Error::Usage(_)) = decided {
         return decided;
@@ -134,8 +140,16 @@ fn report<'a>(
     super::build(recording, choice).map_err(|missing: Missing| error(missing, file))
 }
 
+/// What an element of each list looks like: a condition may name one that is not there.
+fn shapes() -> Value {
+    serde_json::json!({ "groups": Group::new(&EXAMPLE, true) })
+}
+
+const EXAMPLE: Difference<String> =
+    Difference { key: String::new(), a: Tally::ZERO, b: Tally::ZERO };
+
 /// What a percentage of a delta is of: the figure at A.
-fn percent_of(facts: &serde_json::Value, field: &str) -> Option<f64> {
+fn percent_of(facts: &Value, field: &str) -> Option<f64> {
     let pointer = format!("/{}_a", field.strip_suffix("_delta")?.replace('.', "/"));
     facts.pointer(&pointer)?.as_f64()
 }
@@ -153,25 +167,59 @@ pub fn build(
         true => GroupBy::Size,
         false => GroupBy::Site,
     });
-    let held = |at: &Moments, side| {
-        held(side, by, how).ok_or_else(|| Error::NothingToShow {
-            path: at.file.clone(),
-            why: format!("it cannot be compared by {}: it does not hold that", by.word()),
-        })
-    };
-    let mut rows = diff::compare(&held(at_a, a)?, &held(at_b, b)?);
-    diff::sort(&mut rows, how.sort);
     let blocks_known = by != GroupBy::Thread && !how.with_callees;
-    let group = |row: &Difference<String>| Group::new(row, blocks_known);
+    let rows = match (side((at_a, a), by, how)?, side((at_b, b), by, how)?) {
+        (Ok(held_a), Ok(held_b)) => Ok(diff::compare(&held_a, &held_b)),
+        (Err(unknown), _) | (_, Err(unknown)) => Err(unknown),
+    };
+    let (states, groups, unknown) = match rows {
+        Ok(rows) => {
+            let (states, groups) = changes(rows, how.sort, blocks_known);
+            (Some(states), Some(groups), None)
+        }
+        Err(unknown) => (None, None, Some(unknown)),
+    };
     Ok(Diff {
         schema: super::json::SCHEMA,
         a: Side::new(at_a, a),
         b: Side::new(at_b, b),
         by: by.word(),
         totals: json::totals(a.sections.totals.as_ref(), b.sections.totals.as_ref()),
-        states: json::states(&rows, blocks_known),
-        groups: rows.iter().map(group).collect(),
+        states,
+        groups,
+        unknown,
     })
+}
+
+/// What became of each key, most growth first.
+fn changes(
+    mut rows: Vec<Difference<String>>,
+    sort: By,
+    blocks_known: bool,
+) -> (Map<String, Value>, Vec<Group>) {
+    diff::sort(&mut rows, sort);
+    let groups = rows.iter().map(|row| Group::new(row, blocks_known)).collect();
+    (json::states(&rows, blocks_known), groups)
+}
+
+/// What a side holds by key, or why that is not known of its moment: what is not known is
+/// nothing to compare with.
+///
+/// # Errors
+/// When no moment of its recording holds it.
+fn side(
+    (at, report): (&Moments, &Report<'_>),
+    by: GroupBy,
+    how: &Comparison,
+) -> Result<Result<BTreeMap<String, Tally>, String>, Error> {
+    if let Some(held) = held(report, by, how) {
+        return Ok(Ok(held));
+    }
+    if code::grouping(by).is_some() && report.sections.captures_stacks() {
+        return Ok(Err(format!("the sites of {} {} are unknown", at.file.display(), at.words())));
+    }
+    let why = format!("it cannot be compared by {}: it does not hold that", by.word());
+    Err(Error::NothingToShow { path: at.file.clone(), why })
 }
 
 /// What a side holds by key; `None` where it is not known.

@@ -5,7 +5,7 @@ use memtop_ui::format::{
 };
 use serde_json::{Map, Value};
 
-use super::json::{Diff, Group, Side};
+use super::json::{Diff, Group, Side, at_words, keep_most};
 use crate::{
     model::Change,
     report::{
@@ -26,17 +26,17 @@ pub fn render(diff: &Diff, top: Option<usize>, look: Look) -> String {
     side(&mut page, "A", &diff.a);
     side(&mut page, "B", &diff.b);
     totals(&mut page, &diff.totals);
-    page.title("What changed", &format!("by {}: {}", diff.by, states(&diff.states)));
-    groups(&mut page, diff, top.unwrap_or(ROWS));
+    let states = diff.states.as_ref().map_or_else(|| "unknown".to_owned(), states);
+    page.title("What changed", &format!("by {}: {states}", diff.by));
+    match &diff.groups {
+        Some(all) => groups(&mut page, (diff.by, all), top.unwrap_or(ROWS)),
+        None => unknown(&mut page, diff),
+    }
     page.finish()
 }
 
 fn side(page: &mut Page, name: &str, side: &Side) {
-    let at = match side.at.as_str() {
-        "end" => "at its end".to_owned(),
-        "peak" => "at its peak".to_owned(),
-        seconds => format!("at {seconds} s"),
-    };
+    let at = at_words(&side.at);
     let ended = side.exit.map(|exit| format!(" · {}", exit_words(exit))).unwrap_or_default();
     let file = page.paint(Role::Title, &printable(&side.file));
     let command = command_line(&side.command);
@@ -123,18 +123,25 @@ fn states(states: &Map<String, Value>) -> String {
     counts.join(", ")
 }
 
-fn groups(page: &mut Page, diff: &Diff, most: usize) {
-    let mut diff = diff.clone();
-    diff.groups.retain(|group| group.change != Change::Same);
-    let changed = diff.groups.len();
+/// What was not known then cannot have grown since.
+fn unknown(page: &mut Page, diff: &Diff) {
+    let why = diff.unknown.as_deref().unwrap_or("it is not known");
+    let words = format!("  Not compared: {why}. --by size compares what is known.");
+    page.painted(Role::Warning, &words);
+}
+
+fn groups(page: &mut Page, (by, groups): (&str, &[Group]), most: usize) {
+    let changed = |group: &&Group| group.change != Change::Same;
+    let mut shown: Vec<Group> = groups.iter().filter(changed).cloned().collect();
+    let changed = shown.len();
     if changed == 0 {
         return page.line("  Nothing.");
     }
     let names = [left("  state", 9), right("Δ bytes", BYTES), right("Δ blocks", COUNT)].concat();
     let sides = [right("A bytes", BYTES + 1), right("B bytes", BYTES + 1)].concat();
-    page.painted(Role::Muted, &format!("{names}{sides}{}   {}", right("grew", 9), diff.by));
-    diff.keep_most(most);
-    for group in &diff.groups {
+    page.painted(Role::Muted, &format!("{names}{sides}{}   {by}", right("grew", 9)));
+    keep_most(&mut shown, most);
+    for group in &shown {
         page.line(&row(page, group));
     }
     if changed > most {

@@ -84,8 +84,10 @@ pub enum Origin {
     /// memtop started it: leaving asks what should become of it.
     #[default]
     Launched,
-    /// memtop joined it: leaving lets it run.
+    /// memtop joined it: who may touch it is asked as well.
     Joined,
+    /// It embeds the allocator and nobody holds it: leaving lets it run.
+    Embedded,
     /// A recording: there is no program.
     Replay,
 }

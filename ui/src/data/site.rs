@@ -1,6 +1,6 @@
 //! One site, or one group of sites, in full.
 
-use super::{Figures, Key, Name, Place, SizeRow};
+use super::{Baseline, Figures, Key, Name, Place, SizeRow};
 
 /// Everything about what was opened.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -11,6 +11,8 @@ pub struct Site {
     pub name: Name,
     /// Its numbers.
     pub figures: Figures,
+    /// What their change is measured from.
+    pub since: Baseline,
     /// Live bytes of the whole process, which shares are shares of.
     pub process_live_bytes: u64,
     /// The stack shown; the largest comes first.

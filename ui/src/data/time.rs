@@ -1,6 +1,6 @@
 //! The moments a session or a recording can be looked at.
 
-use super::Point;
+use super::{Interval, Peak, Point};
 
 /// What can be shown, and what is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,6 +19,10 @@ pub struct Time {
     pub after_s: Option<f64>,
     /// The curve over all of it, thinned to what a screen can show.
     pub points: Vec<Point>,
+    /// When tracing was on, over all of it.
+    pub intervals: Vec<Interval>,
+    /// The highest live bytes of all of it.
+    pub peak: Option<Peak>,
     /// Where jumps lead, in the order of time.
     pub stops: Vec<Stop>,
     /// Moments before this one have no figures by site.

@@ -167,7 +167,7 @@ pub(crate) fn narrowed<'a>(cx: Cx<'a>, filter: &'a str) -> Vec<Span<'a>> {
     words
 }
 
-/// Since when growth is measured: `start of tracing`, `mark 1 (0:52 ago)`.
+/// Since when growth is measured: `tracing began`, `mark 1 (0:52 ago)`.
 pub(crate) fn since(growth: &Growth) -> String {
     let age = growth.age_s.map(|age| format!(" ({} ago)", format::clock(age))).unwrap_or_default();
     match growth.since {

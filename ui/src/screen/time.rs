@@ -31,7 +31,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     }
     let [curve, transport, stops] = parts(area);
     draw_curve(frame, curve, cx);
-    frame.render_widget(words(cx), transport);
+    frame.render_widget(words(cx, transport.width), transport);
     draw_stops(frame, stops, cx);
 }
 
@@ -54,10 +54,10 @@ fn draw_curve(frame: &mut Frame, area: Rect, cx: Cx) {
     let whole = &cx.data.timeline;
     let timeline = Timeline {
         points: time.points.clone(),
-        intervals: whole.intervals.clone(),
+        intervals: time.intervals.clone(),
         now_s: time.last_s,
         marks: whole.marks.clone(),
-        peak: whole.peak,
+        peak: time.peak,
     };
     let view = timeline::View {
         title: "Time",
@@ -72,8 +72,9 @@ fn draw_curve(frame: &mut Frame, area: Rect, cx: Cx) {
     view.draw(frame, area, cx.theme);
 }
 
-/// `▶ 1:44.200 of 3:12 · 2 times as fast · redis.memtop`.
-fn words(cx: Cx) -> Line<'static> {
+/// `▶ 1:44.200 of 3:12 · speed ×2 · redis.memtop`, in so many columns: what is missing is said
+/// before what goes without saying.
+fn words(cx: Cx, width: u16) -> Line<'static> {
     let time = &cx.data.time;
     let playback = &cx.state.playback;
     let (sign, role) = match (playback.playing, playback.at_s) {
@@ -81,18 +82,26 @@ fn words(cx: Cx) -> Line<'static> {
         (false, None) if time.source == TimeSource::Session => ("● ", Role::Active),
         (false, _) => ("■ ", Role::Label),
     };
-    let of = format!(" of {} · {}", format::clock(time.last_s), speed(playback.speed));
     let mut line = Line::from(vec![
         Span::styled(format!("  {sign}"), cx.theme.style(role)),
         Span::styled(format::clock_ms(time.at_s), cx.theme.style(Role::Key)),
-        Span::styled(of, cx.theme.style(Role::Label)),
-        Span::styled(format!(" · {}", source(&time.source)), cx.theme.style(Role::Label)),
+        Span::styled(format!(" of {}", format::clock(time.last_s)), cx.theme.style(Role::Label)),
     ]);
     if let Some(missing) = missing(time) {
         line.push_span(Span::styled(format!(" · {missing}"), cx.theme.style(Role::Warning)));
     }
+    for part in [speed(playback.speed), source(&time.source)] {
+        let room = usize::from(width).saturating_sub(line.width() + 3);
+        if room >= LEAST_NAME.min(part.chars().count()) {
+            let part = format!(" · {}", format::shorten(&part, room));
+            line.push_span(Span::styled(part, cx.theme.style(Role::Label)));
+        }
+    }
     line
 }
+
+/// Columns in which the beginning of a name can be recognised.
+const LEAST_NAME: usize = 8;
 
 fn speed(speed: f64) -> String {
     format!("speed ×{speed}")

@@ -143,9 +143,10 @@ fn quit(state: &mut State, data: &Data) -> Effect {
         return Effect::Quit(Leave::Leave);
     }
     match data.header.origin {
-        Origin::Joined => Effect::Quit(Leave::Detach),
         Origin::Replay => Effect::Quit(Leave::Leave),
-        Origin::Launched => ask(state, Question::Quit),
+        Origin::Launched | Origin::Joined if !data.header.read_only => ask(state, Question::Quit),
+        // There is one answer.
+        _ => Effect::Quit(Leave::Detach),
     }
 }
 

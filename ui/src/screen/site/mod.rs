@@ -8,7 +8,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Cx, tendency};
+use super::{Cx, baseline, tendency};
 use crate::data::{Figures, Site, Source};
 use crate::format;
 use crate::symbol;
@@ -30,7 +30,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
         let inner = panel(frame, area, cx.theme, (title, Line::default()));
         return empty_words(frame, inner, cx.theme, GONE);
     };
-    let most = if area.height < 30 { 2 } else { 3 };
+    let most = if area.height < 18 { 2 } else { 3 };
     let words = summary(site, usize::from(area.width.saturating_sub(4)), most, cx.theme);
     let height = match area.height {
         0..LOW => 0,
@@ -104,24 +104,26 @@ fn summary(site: &Site, width: usize, most: usize, theme: &Theme) -> Vec<Line<'s
 }
 
 /// Label and value, the value in its role.
-type Item = (&'static str, String, Role);
+type Item = (String, String, Role);
 
 fn figures(site: &Site, theme: &Theme) -> Vec<Vec<Span<'static>>> {
     let figures = &site.figures;
-    let mut items: Vec<Item> = vec![
-        ("live", format::bytes(figures.live_bytes), Role::Live),
-        ("of all", share(figures.live_bytes, site.process_live_bytes), Role::Figure),
+    let item = |label: &str, value, role| -> Item { (label.to_owned(), value, role) };
+    let mut items = vec![
+        item("live", format::bytes(figures.live_bytes), Role::Live),
+        item("of all", share(figures.live_bytes, site.process_live_bytes), Role::Figure),
     ];
     if figures.with_callees_bytes != figures.live_bytes {
-        items.push(("with callees", format::bytes(figures.with_callees_bytes), Role::Figure));
+        items.push(item("with callees", format::bytes(figures.with_callees_bytes), Role::Figure));
     }
+    let tendency = figures.delta_bytes.map_or(Role::Label, tendency);
     items.extend([
-        ("blocks", format::count(figures.live_blocks), Role::Figure),
-        ("Δ", change(figures), figures.delta_bytes.map_or(Role::Label, tendency)),
-        ("at peak", format::bytes(figures.at_peak_bytes), Role::Peak),
-        ("allocated", format::bytes(figures.allocated_bytes), Role::Figure),
-        ("allocs", allocations(figures), Role::Figure),
-        ("temporary", share(figures.temporary, figures.allocations), Role::Figure),
+        item("blocks", format::count(figures.live_blocks), Role::Figure),
+        (format!("Δ since {}", baseline(site.since)), change(figures), tendency),
+        item("at peak", format::bytes(figures.at_peak_bytes), Role::Peak),
+        item("allocated", format::bytes(figures.allocated_bytes), Role::Figure),
+        item("allocs", allocations(figures), Role::Figure),
+        item("temporary", share(figures.temporary, figures.allocations), Role::Figure),
     ]);
     let spans = |(label, value, role): Item| {
         vec![
