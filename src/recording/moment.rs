@@ -56,9 +56,13 @@ impl<B: Bytes> File<B> {
         Ok(recording)
     }
 
-    /// The first moment behind `at` that is known of the launched program.
+    /// The first moment behind `at` of which figures of the launched program are known; a
+    /// recording of its end alone has none.
     pub(super) fn first_reading_after(&self, at: Duration) -> Result<Option<Duration>, ReadError> {
-        Ok(self.neighbours(0, at)?.1)
+        let Some(next) = self.neighbours(0, at)?.1 else { return Ok(None) };
+        let mut cursor = Cursor::new(0);
+        cursor.seek(self, next)?;
+        Ok(cursor.state(self).map(|_| next))
     }
 
     fn process_at(
