@@ -4,6 +4,7 @@
 //! the sums of its callers. Names come later than stacks, and a stack moves to another group
 //! when they do; then the groups are built anew beside the old ones, some thousand stacks at
 //! a time ([`super::tables`]), because finding the group of a stack is the expensive part.
+//! How a stack's callers are found and counted once is told in [`callers`].
 //!
 //! Always holds, for the stacks taken in so far:
 //!
@@ -11,11 +12,14 @@
 //! - Σ own figures of the groups = Σ figures of the stacks that pass;
 //! - a group counts a stack once in `with_callees`, however often it recurs in it.
 
+mod callers;
+
 use std::collections::HashMap;
 
 use super::{
     Filter, Frame, LocationId, Place, Scope, SiteFigures, StackId, diff::Tally, pattern::Matched,
 };
+use callers::Callers;
 
 /// By what sites are summed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -83,20 +87,44 @@ pub struct Groups {
     by_label: HashMap<Frame, GroupId>,
     locations: Vec<Option<AtLocation>>,
     of_stack: Vec<Option<GroupId>>,
-    /// The stack that a group last counted, to count it once; see [`Groups::count_callers`].
-    counted: Vec<u32>,
-    serial: u32,
+    callers: Callers,
+    /// What the filter matches in each call and its callers, where it looks at every frame.
+    matched: Vec<Matched>,
 }
+
+/// The group of a place that no stack needs so far: with a filter most are of that kind, and
+/// names are what takes time. Where each stack is a group it stays like that.
+const UNNAMED: GroupId = GroupId(u32::MAX);
+
+/// So many new stacks are counted one by one; more of them in one pass over all callers.
+const FEW: usize = 1024;
 
 /// What was found out about a location.
 #[derive(Debug, Clone, Default)]
 struct AtLocation {
-    /// Groups of its functions that are not plumbing, innermost first.
+    /// Groups of its functions that are not plumbing, innermost first; [`UNNAMED`] until a
+    /// stack passes through here.
     groups: Box<[(Place, GroupId)]>,
+    named: bool,
     /// What the filter matches in the first of them.
     site: Matched,
     /// What it matches in any function here.
     any: Matched,
+}
+
+impl AtLocation {
+    fn learn(scope: Scope<'_>, location: LocationId, filter: &Filter) -> Self {
+        let own = scope.places_at(location).filter(|place| !scope.is_plumbing(*place));
+        let groups: Box<[_]> = own.map(|place| (place, UNNAMED)).collect();
+        let matched = |of: Option<Place>| of.map(|place| filter.matched(&scope.frame(place)));
+        let (site, any) = match (filter.is_empty(), filter.all_frames) {
+            (true, _) => (None, None),
+            (_, true) => (None, Some(filter.matched_at(scope, location))),
+            (_, false) => (matched(groups.first().map(|(place, _)| *place)), None),
+        };
+        let (site, any) = (site.unwrap_or_default(), any.unwrap_or_default());
+        Self { groups, named: false, site, any }
+    }
 }
 
 impl Groups {
@@ -112,8 +140,8 @@ impl Groups {
             by_label: HashMap::new(),
             locations: Vec::new(),
             of_stack: Vec::new(),
-            counted: Vec::new(),
-            serial: 0,
+            callers: Callers::default(),
+            matched: Vec::new(),
         }
     }
 
@@ -147,9 +175,17 @@ impl Groups {
     /// Takes in at most `most` further stacks; whether any are left.
     pub fn extend(&mut self, scope: Scope<'_>, most: usize) -> bool {
         let all = scope.sites.stacks.len();
-        let until = self.covered().saturating_add(most).min(all);
-        for stack in self.covered()..until {
-            self.take_in(scope, StackId(stack as u32));
+        let from = self.covered();
+        let until = from.saturating_add(most).min(all);
+        let new = || (from..until).map(|stack| StackId(stack as u32));
+        if until - from > FEW && self.filter.is_empty() && self.by != Grouping::Stack {
+            // Growing later means to hash all labels once more.
+            self.by_label.reserve(scope.sites.locations.len().saturating_sub(self.by_label.len()));
+        }
+        self.match_calls(scope);
+        new().for_each(|stack| self.take_in(scope, stack));
+        if self.by.has_callees() {
+            self.count_new(scope, new());
         }
         until < all
     }
@@ -167,7 +203,7 @@ impl Groups {
         };
         self.own[group.0 as usize].replace(old, new);
         let delta = (self.weight)(new).wrapping_sub((self.weight)(old));
-        if delta != 0 {
+        if delta != 0 && self.by.has_callees() {
             self.count_callers(scope, stack, group, delta);
         }
     }
@@ -217,7 +253,7 @@ impl Groups {
         }
         let here = self.locations.get(place.location.0 as usize)?.as_ref()?;
         let found = here.groups.iter().find(|(at, _)| *at == place).or(here.groups.first());
-        found.map(|(_, group)| *group)
+        found.map(|(_, group)| *group).filter(|_| here.named)
     }
 
     /// Its own stacks.
@@ -254,35 +290,12 @@ impl Groups {
             return self.at(tally);
         }
         let mut sums = vec![Tally::default(); self.groups.len()];
-        let mut counted = vec![u32::MAX; self.groups.len()];
-        let mut count = |group: GroupId, stack: StackId, tally: Tally| {
-            let at = group.0 as usize;
-            if counted[at] != stack.0 {
-                counted[at] = stack.0;
-                sums[at].add(tally);
-            }
-        };
-        for (at, own) in self.of_stack.iter().enumerate() {
+        let stacks = self.of_stack.iter().enumerate().filter_map(|(at, own)| {
             let stack = StackId(at as u32);
-            let tally = tally(stack);
-            let Some(own) = own.filter(|_| !tally.is_empty()) else {
-                continue;
-            };
-            count(own, stack, tally);
-            self.callers(scope, stack).for_each(|group| count(group, stack, tally));
-        }
+            Some((self.callers.of(scope.sites, stack), (*own)?, tally(stack)))
+        });
+        self.callers.spread(stacks, &mut sums, Tally::add);
         sums
-    }
-
-    /// Groups in the chain of callers of a stack, innermost first, some more than once.
-    fn callers<'a>(
-        &'a self,
-        scope: Scope<'a>,
-        stack: StackId,
-    ) -> impl Iterator<Item = GroupId> + 'a {
-        let known = |location: LocationId| self.locations.get(location.0 as usize)?.as_ref();
-        let here = scope.sites.frames(stack).filter_map(known);
-        here.flat_map(|here| here.groups.iter().map(|(_, group)| *group))
     }
 
     fn take_in(&mut self, scope: Scope<'_>, stack: StackId) {
@@ -294,41 +307,87 @@ impl Groups {
         let entry = &mut self.groups[group.0 as usize];
         entry.first.get_or_insert(stack);
         entry.stacks += 1;
-        if self.by.has_callees() {
-            scope.sites.frames(stack).for_each(|caller| _ = self.look_at(scope, caller));
-        }
         if let Some(figures) = scope.sites.figures.get(stack.0 as usize) {
             self.own[group.0 as usize].add(figures);
-            self.count_callers(scope, stack, group, (self.weight)(figures));
+        }
+        if self.by.has_callees() {
+            self.find_callers(scope, stack);
+        }
+    }
+
+    /// Learns the groups of a stack's callers, as far as they are not known.
+    fn find_callers(&mut self, scope: Scope<'_>, stack: StackId) {
+        let (outer, calls) = self.callers.unknown(scope.sites, stack);
+        for (_, location) in &calls {
+            self.name(scope, *location);
+        }
+        let Self { callers, locations, .. } = self;
+        callers.learn(outer, &calls, |location| {
+            let here = locations.get(location.0 as usize).and_then(Option::as_ref);
+            here.into_iter().flat_map(|here| here.groups.iter().map(|(_, group)| *group))
+        });
+    }
+
+    /// Counts stacks that were taken in just now.
+    fn count_new(&mut self, scope: Scope<'_>, new: impl ExactSizeIterator<Item = StackId>) {
+        let few = new.len() <= FEW;
+        let weight = self.weight;
+        let weighed = |stack: StackId| scope.sites.figures.get(stack.0 as usize).map(weight);
+        if few {
+            for stack in new {
+                if let (Some(group), Some(weight)) = (self.of_stack(stack), weighed(stack)) {
+                    self.count_callers(scope, stack, group, weight);
+                }
+            }
+            return;
+        }
+        let mut sums = std::mem::take(&mut self.with_callees);
+        let stacks = new.filter_map(|stack| {
+            Some((self.callers.of(scope.sites, stack), self.of_stack(stack)?, weighed(stack)?))
+        });
+        self.callers.spread(stacks, &mut sums, |sum, weight| *sum = sum.wrapping_add(weight));
+        self.with_callees = sums;
+    }
+
+    /// Tries a filter that looks at every frame on the calls that are new, each once.
+    fn match_calls(&mut self, scope: Scope<'_>) {
+        if !self.filter.all_frames || self.filter.is_empty() {
+            return;
+        }
+        let new = scope.sites.nodes.get(self.matched.len()..).unwrap_or_default();
+        for node in new {
+            let caller = node.parent.and_then(|caller| self.matched.get(caller.0 as usize));
+            let caller = caller.copied().unwrap_or_default();
+            let here = self.look_at(scope, node.location).any;
+            self.matched.push(here.or(caller));
         }
     }
 
     /// The group of a stack that is new; `None` if the filter leaves it out.
     fn find(&mut self, scope: Scope<'_>, stack: StackId) -> Option<GroupId> {
-        let mut site = None;
-        let mut any = Matched::default();
-        for location in scope.sites.frames(stack) {
+        let site = scope.sites.frames(stack).find_map(|location| {
             let here = self.look_at(scope, location);
-            any = any.or(here.any);
-            if let (None, Some(first)) = (site, here.groups.first()) {
-                site = Some((*first, here.site));
-            }
-            if site.is_some() && !self.filter.all_frames {
-                break;
-            }
-        }
+            here.groups.first().map(|(place, _)| (*place, here.site))
+        });
         let (place, group, matched) = match site {
-            Some(((place, group), matched)) => (Some(place), Some(group), matched),
+            Some((place, matched)) => (Some(place), None, matched),
             None => self.without_own_code(scope, stack),
         };
-        let matched = if self.filter.all_frames { any } else { matched };
+        let matched = if self.filter.all_frames { self.matched_by(scope, stack) } else { matched };
         if !self.filter.passes(matched) {
             return None;
         }
-        match group {
-            Some(group) if self.by != Grouping::Stack => Some(group),
-            _ => Some(self.add(place)),
+        if self.by == Grouping::Stack {
+            return Some(self.add(place));
         }
+        group.or_else(|| Some(self.name(scope, place?.location).groups.first()?.1))
+    }
+
+    /// What the filter matches in any frame of a stack.
+    fn matched_by(&self, scope: Scope<'_>, stack: StackId) -> Matched {
+        let node = scope.sites.stacks.get(stack.0 as usize).and_then(|stack| stack.node);
+        let matched = node.and_then(|node| self.matched.get(node.0 as usize));
+        matched.copied().unwrap_or_default()
     }
 
     /// A stack that is plumbing through and through is shown at its innermost frame.
@@ -362,70 +421,43 @@ impl Groups {
         self.own.push(SiteFigures::default());
         if self.by.has_callees() {
             self.with_callees.push(0);
-            self.counted.push(0);
         }
         GroupId(self.groups.len() as u32 - 1)
     }
 
-    fn look_at(&mut self, scope: Scope<'_>, location: LocationId) -> &AtLocation {
+    /// A location with groups of its functions.
+    fn name(&mut self, scope: Scope<'_>, location: LocationId) -> &AtLocation {
+        if !self.look_at(scope, location).named {
+            let mut here = std::mem::take(self.look_at(scope, location));
+            for (place, group) in &mut here.groups {
+                let label = self.by.label(&scope.frame(*place));
+                *group = self.named(label, Some(*place)).unwrap_or(UNNAMED);
+            }
+            here.named = true;
+            *self.look_at(scope, location) = here;
+        }
+        self.look_at(scope, location)
+    }
+
+    fn look_at(&mut self, scope: Scope<'_>, location: LocationId) -> &mut AtLocation {
         let at = location.0 as usize;
         if at >= self.locations.len() {
             self.locations.resize(at + 1, None);
         }
-        if self.locations[at].is_none() {
-            self.locations[at] = Some(self.learn(scope, location));
-        }
-        self.locations[at].get_or_insert_default()
-    }
-
-    fn learn(&mut self, scope: Scope<'_>, location: LocationId) -> AtLocation {
-        let own = scope.places_at(location).filter(|place| !scope.is_plumbing(*place));
-        let own: Vec<Place> = own.collect();
-        let site = own.first().map(|place| self.filter.matched(&scope.frame(*place)));
-        let mut group = |place: &Place| {
-            let label = self.by.label(&scope.frame(*place));
-            // Where each stack is a group, the id is not used, only that there is one.
-            (*place, self.named(label, Some(*place)).unwrap_or(GroupId(u32::MAX)))
-        };
-        let groups = own.iter().map(&mut group).collect();
-        let any = if self.filter.all_frames {
-            self.filter.matched_at(scope, location)
-        } else {
-            Matched::default()
-        };
-        AtLocation { groups, site: site.unwrap_or_default(), any }
+        let filter = &self.filter;
+        self.locations[at].get_or_insert_with(|| AtLocation::learn(scope, location, filter))
     }
 
     /// Adds `delta` live bytes of a stack of `own` to every group in its chain of callers.
     fn count_callers(&mut self, scope: Scope<'_>, stack: StackId, own: GroupId, delta: u64) {
-        if !self.by.has_callees() {
-            return;
+        let mut add = |group: GroupId| {
+            let sum = &mut self.with_callees[group.0 as usize];
+            *sum = sum.wrapping_add(delta);
+        };
+        match self.callers.of(scope.sites, stack) {
+            None => add(own),
+            innermost => self.callers.outwards(innermost).for_each(add),
         }
-        self.begin_count();
-        count(&mut self.with_callees, &mut self.counted, self.serial, own, delta);
-        for location in scope.sites.frames(stack) {
-            let here = self.locations.get(location.0 as usize).and_then(Option::as_ref);
-            for (_, group) in here.iter().flat_map(|here| &here.groups) {
-                count(&mut self.with_callees, &mut self.counted, self.serial, *group, delta);
-            }
-        }
-    }
-
-    /// From here on every group may count once more.
-    fn begin_count(&mut self) {
-        self.serial = self.serial.wrapping_add(1);
-        if self.serial == 0 {
-            self.counted.fill(0);
-            self.serial = 1;
-        }
-    }
-}
-
-fn count(sums: &mut [u64], counted: &mut [u32], serial: u32, group: GroupId, delta: u64) {
-    let at = group.0 as usize;
-    if counted[at] != serial {
-        counted[at] = serial;
-        sums[at] = sums[at].wrapping_add(delta);
     }
 }
 

@@ -127,6 +127,8 @@ pub struct Model {
     names_found: u64,
     sites_epoch: u64,
     sites_revision: u64,
+    /// What all sites come to.
+    site_sums: SiteFigures,
     events_seen: u64,
 }
 
@@ -155,6 +157,7 @@ impl Model {
             held: None,
             sites_epoch: 1,
             sites_revision: 0,
+            site_sums: SiteFigures::default(),
             names_found: 0,
             events_seen: 0,
         }
@@ -208,6 +211,11 @@ impl Model {
         self.sites_revision
     }
 
+    /// What all sites come to.
+    pub fn site_sums(&self) -> &SiteFigures {
+        &self.site_sums
+    }
+
     /// How many names were found so far.
     pub fn names_found(&self) -> u64 {
         self.names_found
@@ -225,6 +233,7 @@ impl Model {
                 continue;
             };
             let old = std::mem::replace(place, new);
+            self.site_sums.replace(&old, &new);
             if old.current_bytes != new.current_bytes {
                 self.history.change(stack, old.current_bytes);
             }
@@ -240,6 +249,7 @@ impl Model {
 
     fn forget_sites(&mut self) {
         self.sites = Sites::default();
+        self.site_sums = SiteFigures::default();
         self.names = Names::default();
         self.tables.clear();
         self.history.clear();

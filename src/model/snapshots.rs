@@ -19,6 +19,7 @@ pub const MOST_BYTES: usize = 256 << 20;
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
     chunks: Vec<Arc<[SiteFigures]>>,
+    sums: SiteFigures,
 }
 
 impl Figures {
@@ -28,7 +29,14 @@ impl Figures {
             let same = before.and_then(|before| before.chunks.get(at));
             same.filter(|same| ***same == *chunk).map_or_else(|| chunk.into(), Arc::clone)
         };
-        Self { chunks: figures.chunks(CHUNK).enumerate().map(shared).collect() }
+        let mut sums = SiteFigures::default();
+        figures.iter().for_each(|figures| sums.add(figures));
+        Self { chunks: figures.chunks(CHUNK).enumerate().map(shared).collect(), sums }
+    }
+
+    /// What all of them come to.
+    pub fn sums(&self) -> &SiteFigures {
+        &self.sums
     }
 
     /// The figures of a stack; nothing for one that came later.

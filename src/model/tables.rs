@@ -1,7 +1,8 @@
 //! The groups that screens look at, kept current from tick to tick.
 //!
 //! A [`Table`] is made when a screen first asks for it, and thrown away when none has asked for
-//! a while. A tick costs what changed. When names were found, groups are out of date: new ones
+//! a while, or too many others were asked for since: typing a filter asks for one at each key. A
+//! tick costs what changed, for each of them. When names were found, groups are out of date: new ones
 //! are built beside them, a slice of the stacks at each tick, and take their place when whole.
 
 use super::{
@@ -17,6 +18,9 @@ const SPAN_S: f64 = 1.0;
 
 /// Ticks after which a table that nobody asked for is thrown away.
 const PATIENCE: u64 = 100;
+
+/// Tables that are kept, the ones asked for last: two for a screen, and two to come back to.
+const MOST: usize = 4;
 
 /// The mark that growth is measured from; none for the start, when nothing was held.
 pub type Baseline = Option<u32>;
@@ -50,6 +54,7 @@ pub struct Table {
 /// All tables in use.
 #[derive(Debug, Default)]
 pub struct Tables {
+    /// The one asked for last comes last.
     tables: Vec<Table>,
     ticks: u64,
 }
@@ -149,10 +154,14 @@ fn allocations(groups: &Groups) -> Vec<u64> {
 impl Tables {
     /// Makes sure that there is a table of `view`.
     pub fn want(&mut self, view: &View, scope: Scope<'_>, names: u64, now_s: f64) {
-        match self.tables.iter_mut().find(|table| table.view == *view) {
-            Some(table) => table.asked_at = self.ticks,
-            None => self.tables.push(Table::new(view.clone(), scope, names, now_s, self.ticks)),
-        }
+        let known = self.tables.iter().position(|table| table.view == *view);
+        let table = match known {
+            Some(at) => Table { asked_at: self.ticks, ..self.tables.remove(at) },
+            None => Table::new(view.clone(), scope, names, now_s, self.ticks),
+        };
+        self.tables.push(table);
+        let old = self.tables.len().saturating_sub(MOST);
+        self.tables.drain(..old);
     }
 
     /// Makes sure that the tables know what there was at the baseline.
@@ -267,6 +276,20 @@ mod tests {
         }
         let rate = tables.get(&view).expect("wanted").per_s(GroupId(0), 5.0).expect("five seconds");
         assert!((rate - 70.0).abs() < 1e-6, "{rate}");
+    }
+
+    #[test]
+    fn those_asked_for_last_are_kept() {
+        let (sites, names) = (sites(2), Names::default());
+        let scope = Scope { sites: &sites, names: &names, plumbing: &NoPlumbing };
+        let mut tables = Tables::default();
+        let views = [Grouping::Site, Grouping::Function, Grouping::File, Grouping::Module]
+            .map(|by| View { by, ..View::default() });
+        views.iter().for_each(|view| tables.want(view, scope, 0, 0.0));
+        tables.want(&views[0], scope, 0, 0.0);
+        tables.want(&View { by: Grouping::Stack, ..View::default() }, scope, 0, 0.0);
+        let kept = views.map(|view| tables.get(&view).is_some());
+        assert_eq!(kept, [true, false, true, true]);
     }
 
     #[test]

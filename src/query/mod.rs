@@ -84,7 +84,10 @@ pub fn data<'a>(
         Screen::Processes => data.processes = processes::processes(model, state, room),
         Screen::Sites => data.sites = sites::sites(model, state, session, room.sites),
         Screen::Site => data.site = site::site(model, state),
-        Screen::Flame => data.flame = flame::flame(model, state, room.flame.0),
+        Screen::Flame => {
+            let calls = &mut memory.calls.borrow_mut();
+            data.flame = flame::flame(model, state, room.flame.0, calls);
+        }
         Screen::Snapshots => data.snapshots = snapshots::snapshots(model, state, room.diff, memory),
         _ => {}
     }

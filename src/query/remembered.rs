@@ -1,16 +1,20 @@
 //! What groups held at a moment, summed once and kept as long as it stays true: a frame comes
-//! twenty times a second, a marked moment never changes, and a file of another run neither.
+//! twenty times a second, a marked moment never changes, and a file of another run neither. The
+//! calls of the flame are kept likewise.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use memtop_ui::data::When;
 
-use super::moments;
+use super::{flame::Calls, moments};
 use crate::model::{Frame, Groups, Model, Scope, StackId, Tally, View};
 
-/// Sums that may be of use for the next frame.
+/// What may be of use for the next frame.
 #[derive(Debug, Default)]
-pub struct Memory(RefCell<Vec<Remembered>>);
+pub struct Memory {
+    sums: RefCell<Vec<Remembered>>,
+    pub(super) calls: RefCell<Calls>,
+}
 
 /// Sums that are kept: those of two moments, filtered and not, and some to come back to.
 const MOST: usize = 8;
@@ -102,7 +106,7 @@ impl Memory {
         of: Question,
         sum: impl FnOnce() -> Result<Held, String>,
     ) -> Result<Held, String> {
-        let mut kept = self.0.borrow_mut();
+        let mut kept = self.sums.borrow_mut();
         let known = kept.iter().position(|one| one.of == of).map(|at| kept.remove(at));
         let answer = match known {
             Some(known) => known,

@@ -10,7 +10,7 @@ use super::{
     code::{self, Numbers},
     listing::listing,
 };
-use crate::model::{GroupId, Model, SiteFigures, Table, Tally, ThreadState};
+use crate::model::{GroupId, Model, Table, Tally, ThreadState};
 
 /// The rows that show in `room` rows.
 pub(super) fn sites(model: &Model, state: &State, session: &Session, room: usize) -> Sites {
@@ -67,23 +67,26 @@ fn groups(model: &Model, state: &State, room: usize) -> memtop_ui::data::Listing
     let Some(table) = model.tables.get(&code::chosen(state)) else {
         return Default::default();
     };
-    let groups = table.groups();
-    let filter = &state.code.filter;
-    let item = |group| (code::key(groups, group), of_group(model, table, group), group);
-    let passes = |item: &(Key, Figures, GroupId)| filter.numbers_match(&Numbers::from(&item.1));
-    let items =
-        groups.ids().filter(|group| is_listed(table, *group, state)).map(item).filter(passes);
+    let (groups, sort) = (table.groups(), state.sites.sort);
+    let filter = Some(&state.code.filter).filter(|filter| filter.asks_for_numbers());
+    // What a row is sorted by is all that is kept of those that do not show.
+    let item = |group| {
+        let figures = of_group(model, table, group);
+        let passes = filter.is_none_or(|filter| filter.numbers_match(&Numbers::from(&figures)));
+        passes.then(|| (code::key(groups, group), sort.by.value(&figures), group))
+    };
+    let listed = groups.ids().filter(|group| is_listed(table, *group, state));
     let scope = table.view().scope(model.scope());
     let mut rows = listing(
-        items.collect(),
+        listed.filter_map(item).collect(),
         &state.sites.cursor,
         room,
         |item| item.0,
-        |left, right| state.sites.sort.compare((left.0, &left.1), (right.0, &right.1)),
-        |(key, figures, group)| SiteRow {
+        |left, right| sort.order(left.1, right.1).then(left.0.cmp(&right.0)),
+        |(key, _, group)| SiteRow {
             key: *key,
             name: code::name(model, scope, groups, *group),
-            figures: *figures,
+            figures: of_group(model, table, *group),
         },
     );
     if state.code.grouping == Grouping::Stack {
@@ -101,18 +104,16 @@ pub(super) fn of_group(model: &Model, table: &Table, group: GroupId) -> Figures 
 
 /// Sums over all stacks.
 fn sums(model: &Model, state: &State) -> Figures {
-    let mut own = SiteFigures::default();
-    model.sites.figures.iter().for_each(|figures| own.add(figures));
+    let own = model.site_sums();
     let then = match super::overview::baseline(model, state) {
         (Baseline::Start, _) => Some(Tally::default()),
         (_, marked) => marked.and_then(|mark| {
-            let mut then = SiteFigures::default();
-            mark.figures.as_ref()?.iter().for_each(|figures| then.add(figures));
+            let then = mark.figures.as_ref()?.sums();
             Some(Tally::new(then.current_bytes, then.current_blocks))
         }),
     };
     let rates = model.rates.per_second();
-    let figures = code::figures(&own, own.current_bytes, then);
+    let figures = code::figures(own, own.current_bytes, then);
     Figures { per_s: rates.map(|rates| rates.allocations), ..figures }
 }
 

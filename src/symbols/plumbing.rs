@@ -62,11 +62,11 @@ pub struct Plumbing {
 struct Table {
     exact: HashMap<String, Option<Kind>>,
     /// Those with a `*`.
-    patterns: Vec<(Pattern, Option<Kind>)>,
+    patterns: Patterns,
     /// Those of source files.
-    files: Vec<(Pattern, Option<Kind>)>,
+    files: Patterns,
     /// Those of programs and libraries.
-    modules: Vec<(Pattern, Option<Kind>)>,
+    modules: Patterns,
 }
 
 impl Default for Plumbing {
@@ -172,11 +172,11 @@ impl Table {
     fn add(&mut self, pattern: &str, kind: Option<Kind>) {
         let rest = |of: &str| Some(Pattern::new(pattern.strip_prefix(of)?.trim_start()));
         if let Some(file) = rest(FILE) {
-            self.files.push((file, kind));
+            self.files.add(file, kind);
         } else if let Some(module) = rest(MODULE) {
-            self.modules.push((module, kind));
+            self.modules.add(module, kind);
         } else if pattern.contains('*') {
-            self.patterns.push((Pattern::new(pattern), kind));
+            self.patterns.add(Pattern::new(pattern), kind);
         } else {
             self.exact.insert(pattern.to_owned(), kind);
         }
@@ -185,19 +185,47 @@ impl Table {
     /// What the table says about a function; the outer `None` when it says nothing.
     fn kind(&self, function: &Function, module: Option<&[u8]>) -> Option<Option<Kind>> {
         let exact = self.exact.get(&*function.name).copied();
-        let by_name = || first_match(&self.patterns, &function.name);
-        let by_file = || first_match(&self.files, function.file.as_deref()?);
+        let by_name = || self.patterns.first_match(&function.name);
+        let by_file = || self.files.first_match(function.file.as_deref()?);
         let by_module = || {
             let module = str::from_utf8(module?).ok()?;
-            first_match(&self.modules, base(module))
+            self.modules.first_match(base(module))
         };
         exact.or_else(by_name).or_else(by_file).or_else(by_module)
     }
 }
 
-fn first_match(patterns: &[(Pattern, Option<Kind>)], text: &str) -> Option<Option<Kind>> {
-    let matching = patterns.iter().find(|(pattern, _)| pattern.matches(text));
-    matching.map(|(_, kind)| *kind)
+/// Patterns in their order, and which of them a text that begins with a certain byte can match:
+/// most names are like none of them, and are looked at for every location.
+#[derive(Debug, Clone, Default)]
+struct Patterns {
+    all: Vec<(Pattern, Option<Kind>)>,
+    /// Positions of those that begin with a byte, and of those that begin with a star.
+    by_byte: HashMap<u8, Vec<usize>>,
+    by_star: Vec<usize>,
+}
+
+impl Patterns {
+    fn add(&mut self, pattern: Pattern, kind: Option<Kind>) {
+        let at = self.all.len();
+        match pattern.first_byte() {
+            None => {
+                self.by_star.push(at);
+                self.by_byte.values_mut().for_each(|positions| positions.push(at));
+            }
+            Some(byte) => {
+                let positions = self.by_byte.entry(byte);
+                positions.or_insert_with(|| self.by_star.clone()).push(at);
+            }
+        }
+        self.all.push((pattern, kind));
+    }
+
+    fn first_match(&self, text: &str) -> Option<Option<Kind>> {
+        let known = text.bytes().next().and_then(|byte| self.by_byte.get(&byte));
+        let mut can = known.unwrap_or(&self.by_star).iter().map(|at| &self.all[*at]);
+        can.find(|(pattern, _)| pattern.matches(text)).map(|(_, kind)| *kind)
+    }
 }
 
 /// A pattern, cut at its stars: at least a beginning and an end.
@@ -211,13 +239,21 @@ impl Pattern {
         Self { pieces: pattern.split('*').map(str::to_owned).collect() }
     }
 
+    /// What a text must begin with to match.
+    fn first_byte(&self) -> Option<u8> {
+        self.pieces.first().and_then(|piece| piece.bytes().next())
+    }
+
     fn matches(&self, name: &str) -> bool {
         let [first, middle @ .., last] = self.pieces.as_slice() else {
             return self.pieces.first().is_some_and(|only| only == name);
         };
         let Some(mut rest) = name.strip_prefix(first.as_str()) else { return false };
         for piece in middle {
-            match rest.find(piece.as_str()) {
+            // Names are short: preparing a search takes longer than this one.
+            let at =
+                (0..=rest.len()).find(|at| rest.as_bytes()[*at..].starts_with(piece.as_bytes()));
+            match at {
                 Some(at) => rest = &rest[at + piece.len()..],
                 None => return false,
             }

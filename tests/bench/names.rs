@@ -21,9 +21,9 @@ use memtop::{
 };
 use object::{Object, ObjectSection, ObjectSymbol};
 
-/// Functions of one copy, and copies: together about 500 MB of debug information.
+/// Functions of one copy, and copies: together 500 MB of debug information.
 const FUNCTIONS: usize = 1000;
-const COPIES: usize = 560;
+const COPIES: usize = 600;
 
 /// Locations on a screen, and in all.
 const SCREEN: usize = 50;
@@ -122,7 +122,7 @@ fn run(command: &mut Command) {
 
 fn make_program() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("names");
-    let program = folder.join("program");
+    let program = folder.join(format!("program-{COPIES}"));
     if program.exists() {
         return program;
     }
@@ -141,7 +141,7 @@ fn make_program() -> PathBuf {
         run(tool.current_dir(&folder).args([&prefix, "unit.o", &object]));
         objects.push(object);
     }
-    run(Command::new("cc").current_dir(&folder).args(["-o", "program"]).args(&objects));
+    run(Command::new("cc").current_dir(&folder).arg("-o").arg(&program).args(&objects));
     objects.iter().for_each(|object| _ = fs::remove_file(folder.join(object)));
     program
 }

@@ -21,45 +21,55 @@ pub(super) struct Label {
     pub matched: bool,
 }
 
+/// What was found out about labels so far.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    labels: Vec<Label>,
+    by_name: HashMap<Frame, LabelId>,
+    by_location: Vec<Option<Box<[LabelId]>>>,
+}
+
 /// The labels of all locations, found as they are needed.
 pub(super) struct Labels<'a> {
     scope: Scope<'a>,
     /// Plumbing has no label: its calls are left out.
     folded: bool,
     search: Filter,
-    labels: Vec<Label>,
-    by_name: HashMap<Frame, LabelId>,
-    by_location: Vec<Option<Box<[LabelId]>>>,
+    known: &'a mut Known,
 }
 
 impl<'a> Labels<'a> {
-    pub(super) fn new(scope: Scope<'a>, folded: bool, search: Filter) -> Self {
-        Self {
-            scope,
-            folded,
-            search,
-            labels: Vec::new(),
-            by_name: HashMap::new(),
-            by_location: vec![None; scope.sites.locations.len()],
-        }
+    pub(super) fn new(
+        scope: Scope<'a>,
+        folded: bool,
+        search: Filter,
+        known: &'a mut Known,
+    ) -> Self {
+        known.by_location.resize(scope.sites.locations.len(), None);
+        Self { scope, folded, search, known }
     }
 
     /// Labels of the functions at a location, innermost first.
     pub(super) fn at(&mut self, location: LocationId) -> &[LabelId] {
         let at = location.0 as usize;
-        if at >= self.by_location.len() {
+        if at >= self.known.by_location.len() {
             return &[];
         }
-        if self.by_location[at].is_none() {
+        if self.known.by_location[at].is_none() {
             let places = self.scope.places_at(location);
             let labels = places.filter_map(|place| self.find(place)).collect();
-            self.by_location[at] = Some(labels);
+            self.known.by_location[at] = Some(labels);
         }
-        self.by_location[at].as_deref().unwrap_or_default()
+        self.known.by_location[at].as_deref().unwrap_or_default()
     }
 
     pub(super) fn get(&self, label: LabelId) -> &Label {
-        &self.labels[label.0 as usize]
+        &self.known.labels[label.0 as usize]
+    }
+
+    /// How many there are so far.
+    pub(super) fn len(&self) -> usize {
+        self.known.labels.len()
     }
 
     fn find(&mut self, place: Place) -> Option<LabelId> {
@@ -69,13 +79,13 @@ impl<'a> Labels<'a> {
         }
         let frame = self.scope.frame(place);
         let name = Grouping::Function.label(&frame);
-        if let Some(label) = self.by_name.get(&name) {
+        if let Some(label) = self.known.by_name.get(&name) {
             return Some(*label);
         }
-        let label = LabelId(self.labels.len() as u32);
+        let label = LabelId(self.known.labels.len() as u32);
         let matched = !self.search.is_empty() && self.search.passes(self.search.matched(&frame));
-        self.labels.push(Label { place, origin: origin(&frame, kind), matched });
-        self.by_name.insert(name, label);
+        self.known.labels.push(Label { place, origin: origin(&frame, kind), matched });
+        self.known.by_name.insert(name, label);
         Some(label)
     }
 }

@@ -11,38 +11,78 @@ mod labels;
 mod walk;
 mod weights;
 
-use std::collections::HashMap;
-
 use memtop_ui::{
     State,
     data::{Crumb, Flame, FlameNode, Key, Measure, Name},
 };
 
 use super::code::{self, Numbers};
-use crate::model::{Grouping, Model, NodeId, Scope};
-use labels::{LabelId, Labels};
-use walk::{Step, Walk};
+use crate::model::{Filter, Grouping, Model, NodeId, Scope};
+use labels::{Known, LabelId, Labels};
+use walk::{Callees, Step, Walk};
 use weights::{Weight, Weights};
 
 /// The deepest picture; beyond this nobody scrolls.
 const DEEPEST: usize = 512;
 
+/// What does not change from picture to picture, as long as no names are found.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    of: Option<Question>,
+    callees: Callees,
+    known: Known,
+}
+
+/// What labels depend on.
+#[derive(Debug, PartialEq)]
+struct Question {
+    epoch: u64,
+    names: u64,
+    folded: bool,
+    search: Filter,
+}
+
 /// The picture for `columns` cells.
-pub(super) fn flame(model: &Model, state: &State, columns: usize) -> Flame {
+pub(super) fn flame(model: &Model, state: &State, columns: usize, calls: &mut Calls) -> Flame {
     let Ok(weights) = Weights::new(model, state) else {
         return Flame { names_pending: model.names_pending, ..Flame::default() };
     };
-    let search = code::filter(state, Grouping::Function);
     let scope = model.scope();
+    calls.keep_to(model, state);
+    let Calls { callees, known, .. } = calls;
+    if !state.flame.inverted {
+        callees.update(scope.sites);
+    }
+    let search = code::filter(state, Grouping::Function);
     let mut picture = Picture {
         model,
         state,
         scope,
-        labels: Labels::new(scope, !state.code.all_frames, search),
-        walk: Walk::new(scope.sites, state.flame.inverted),
+        labels: Labels::new(scope, !state.code.all_frames, search, known),
+        walk: Walk::new(scope.sites, state.flame.inverted, callees),
         weights,
+        merging: Merging::default(),
     };
     picture.draw(columns.max(1) as u64)
+}
+
+impl Calls {
+    /// Forgets what is of other calls, or other names.
+    fn keep_to(&mut self, model: &Model, state: &State) {
+        let question = Question {
+            epoch: model.sites_epoch(),
+            names: model.names_found(),
+            folded: !state.code.all_frames,
+            search: code::filter(state, Grouping::Function),
+        };
+        if self.of.as_ref().is_none_or(|of| of.epoch != question.epoch) {
+            self.callees = Callees::default();
+        }
+        if self.of.as_ref() != Some(&question) {
+            self.known = Known::default();
+            self.of = Some(question);
+        }
+    }
 }
 
 struct Picture<'a> {
@@ -52,6 +92,30 @@ struct Picture<'a> {
     labels: Labels<'a>,
     walk: Walk<'a>,
     weights: Weights,
+    merging: Merging,
+}
+
+/// Where calls with a label are merged, in the round of merging that is on.
+#[derive(Debug, Default)]
+struct Merging {
+    round: u32,
+    by_label: Vec<(u32, usize)>,
+}
+
+impl Merging {
+    fn begin(&mut self, labels: usize) {
+        self.round += 1;
+        self.by_label.resize(labels.max(self.by_label.len()), (0, 0));
+    }
+
+    /// The place of a label; `next`, if it is the first time that it is met.
+    fn place(&mut self, label: LabelId, next: usize) -> usize {
+        let entry = &mut self.by_label[label.0 as usize];
+        if entry.0 != self.round {
+            *entry = (self.round, next);
+        }
+        entry.1
+    }
 }
 
 /// Calls that are one node of the picture.
@@ -178,16 +242,16 @@ impl Picture<'_> {
             }
         }
         let mut merged: Vec<Merged> = Vec::new();
-        let mut by_label: HashMap<LabelId, usize> = HashMap::new();
+        // Steps stand where labels were found.
+        self.merging.begin(self.labels.len());
         for step in steps {
             let Some(label) = self.walk.label(step, &mut self.labels) else {
                 continue;
             };
-            let at = *by_label.entry(label).or_insert_with(|| {
-                let key = u64::MAX;
-                merged.push(Merged { label: Some(label), key, ..Merged::default() });
-                merged.len() - 1
-            });
+            let at = self.merging.place(label, merged.len());
+            if at == merged.len() {
+                merged.push(Merged { label: Some(label), key: u64::MAX, ..Merged::default() });
+            }
             let into = &mut merged[at];
             into.key = into.key.min(Walk::key(step, depth));
             into.weight.add(Walk::weight(step, &self.weights));

@@ -19,28 +19,33 @@ pub(super) struct Step {
     passed: u16,
 }
 
-/// The tree of calls, and the way through it.
-pub(super) struct Walk<'a> {
-    sites: &'a Sites,
-    outwards: bool,
+/// What calls lead to.
+#[derive(Debug, Default)]
+pub(super) struct Callees {
     /// Where the children of each node begin in `children`, and where the last ones end.
     begins: Vec<u32>,
     children: Vec<NodeId>,
     roots: Vec<NodeId>,
 }
 
-impl<'a> Walk<'a> {
-    pub(super) fn new(sites: &'a Sites, outwards: bool) -> Self {
-        let mut walk =
-            Self { sites, outwards, begins: Vec::new(), children: Vec::new(), roots: Vec::new() };
-        if !outwards {
-            walk.find_children();
+/// The tree of calls, and the way through it.
+pub(super) struct Walk<'a> {
+    sites: &'a Sites,
+    outwards: bool,
+    callees: &'a Callees,
+}
+
+impl Callees {
+    /// Finds them anew if there are more calls than before. Their callers never change as long
+    /// as calls are not forgotten.
+    pub(super) fn update(&mut self, sites: &Sites) {
+        if self.begins.len() != sites.nodes.len() + 1 {
+            *self = Self::default();
+            self.find_children(&sites.nodes);
         }
-        walk
     }
 
-    fn find_children(&mut self) {
-        let nodes = &self.sites.nodes;
+    fn find_children(&mut self, nodes: &[Node]) {
         let mut counts = vec![0_u32; nodes.len() + 1];
         for (at, node) in nodes.iter().enumerate() {
             match parent(at, node) {
@@ -61,15 +66,22 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn children(&self, node: NodeId) -> &[NodeId] {
+    fn of(&self, node: NodeId) -> &[NodeId] {
         let at = node.0 as usize;
         &self.children[self.begins[at] as usize..self.begins[at + 1] as usize]
+    }
+}
+
+impl<'a> Walk<'a> {
+    /// Inwards, `callees` must be those of `sites`.
+    pub(super) fn new(sites: &'a Sites, outwards: bool, callees: &'a Callees) -> Self {
+        Self { sites, outwards, callees }
     }
 
     /// Where a walk can begin.
     pub(super) fn first(&self, labels: &mut Labels<'_>, weights: &Weights, steps: &mut Vec<Step>) {
         if !self.outwards {
-            for root in &self.roots {
+            for root in &self.callees.roots {
                 self.enter(*root, labels, weights, steps);
             }
             return;
@@ -103,7 +115,7 @@ impl<'a> Walk<'a> {
                 self.leave_through(caller, stack, labels, steps);
             }
             None => {
-                for child in self.children(step.node) {
+                for child in self.callees.of(step.node) {
                     self.enter(*child, labels, weights, steps);
                 }
             }
@@ -129,7 +141,7 @@ impl<'a> Walk<'a> {
             }
             match shown(labels) {
                 Some(true) => steps.push(Step { node, stack: None, passed: 0 }),
-                _ => waiting.extend(self.children(node)),
+                _ => waiting.extend(self.callees.of(node)),
             }
         }
     }
