@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::StackId;
+
 /// Most events kept for the screen.
 pub const KEPT: usize = 10_000;
 
@@ -33,6 +35,8 @@ pub struct Event {
     pub age_s: Option<f64>,
     /// The block's allocation was not seen.
     pub untracked: bool,
+    /// Stack that asked for the block; `None` for an untracked one, and without stacks.
+    pub stack: Option<StackId>,
 }
 
 /// The newest events, bounded.

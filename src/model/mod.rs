@@ -20,6 +20,7 @@ pub mod loaded;
 pub mod names;
 pub mod pattern;
 pub mod rates;
+pub mod seen;
 pub mod sites;
 pub mod snapshots;
 pub mod state;
@@ -38,6 +39,7 @@ pub use loaded::Loaded;
 pub use names::{Function, Names};
 pub use pattern::{Filter, Purpose, Term};
 pub use rates::{Counters, PerSecond, Rates};
+pub use seen::SeenStacks;
 pub use sites::{
     Location, LocationId, Module, ModuleId, Node, NodeId, SiteFigures, Sites, SitesUpdate, Stack,
     StackId,
@@ -103,6 +105,8 @@ pub struct Model {
     pub reading: Reading,
     /// The tail of the events.
     pub events: EventLog,
+    /// What all events seen tell of each stack.
+    pub seen: SeenStacks,
     /// Where the shown process's memory comes from.
     pub sites: Sites,
     /// What its locations are called, as far as that was looked up.
@@ -144,6 +148,7 @@ impl Model {
         Self {
             reading: Reading::default(),
             events: EventLog::default(),
+            seen: SeenStacks::default(),
             sites: Sites::default(),
             names: Names::default(),
             tables: Tables::default(),
@@ -167,22 +172,31 @@ impl Model {
     pub fn observe(&mut self, mut reading: Reading) {
         if self.shows_another(&reading) {
             self.events.clear();
+            self.seen.clear();
             self.rates.clear();
             self.marks.clear();
             self.events_seen = 0;
             self.forget_sites();
         }
         let sites = std::mem::take(&mut reading.sites);
-        match reading.events_anew {
-            true => self.events.clear(),
-            false => self.events_seen += reading.events.len() as u64,
-        }
-        self.events.extend(reading.events.drain(..));
+        self.observe_events(reading.events_anew, std::mem::take(&mut reading.events));
         if let Some(state) = &reading.state {
             self.rates.push(counters(reading.now_s, state, self.events_seen));
         }
         self.reading = reading;
         self.observe_sites(sites);
+    }
+
+    fn observe_events(&mut self, anew: bool, events: Vec<Event>) {
+        match anew {
+            true => {
+                self.events.clear();
+                self.seen.clear();
+            }
+            false => self.events_seen += events.len() as u64,
+        }
+        self.seen.note(&events);
+        self.events.extend(events);
     }
 
     fn observe_sites(&mut self, update: SitesUpdate) {

@@ -2,14 +2,19 @@
 
 use std::cmp::Reverse;
 
+use memtop_probe::session::size_class;
 use memtop_ui::{
     Screen, State,
-    data::{self, Figures, Moment, Site, Stack, StackEntry, ThreadShare},
+    data::{self, Figures, Lifetime, Moment, Site, SizeShare, Stack, StackEntry, ThreadShare},
     format,
 };
 
 use super::{code, overview, sites};
-use crate::model::{GroupId, Model, Place, Scope, StackId, Table, ThreadState, frame::base};
+use crate::model::{
+    GroupId, Model, Place, Scope, StackId, Table, ThreadState,
+    frame::base,
+    seen::{LIVED_UP_TO_S, Seen},
+};
 
 /// What was opened; `None` when it is not there.
 pub(super) fn site(model: &Model, state: &State) -> Option<Box<Site>> {
@@ -22,6 +27,7 @@ pub(super) fn site(model: &Model, state: &State) -> Option<Box<Site>> {
     let figures = sites::of_group(model, table, group);
     let history = history(model, table, group);
     let live = model.state().map_or(0, |state| state.totals.current_bytes);
+    let seen = model.seen.of(&stacks);
     Some(Box::new(Site {
         key: state.site.key,
         name: code::name(model, scope, groups, group),
@@ -34,6 +40,8 @@ pub(super) fn site(model: &Model, state: &State) -> Option<Box<Site>> {
         stacks: stacks.len(),
         history,
         threads: threads(model, state),
+        sizes: sizes(&seen),
+        lifetimes: lifetimes(&seen),
         ..Site::default()
     }))
 }
@@ -53,6 +61,22 @@ pub fn opened(model: &Model, state: &State) -> Option<(u64, Vec<StackId>)> {
 
 /// Stacks of a site of which threads are told.
 const MOST_STACKS: usize = 1000;
+
+/// Sizes of the allocations that were seen, the classes without any left out.
+fn sizes(seen: &Seen) -> Vec<SizeShare> {
+    let share = |class: usize| {
+        let (min, max) = size_class::bounds(class);
+        SizeShare { min, max, allocations: seen.allocations[class], bytes: seen.bytes[class] }
+    };
+    (0..size_class::COUNT).map(share).filter(|share| share.allocations > 0).collect()
+}
+
+/// How long the blocks lived whose frees were seen, up to the longest.
+fn lifetimes(seen: &Seen) -> Vec<Lifetime> {
+    let rows = seen.lived.iter().rposition(|blocks| *blocks > 0).map_or(0, |last| last + 1);
+    let row = |(&up_to_s, &blocks)| Lifetime { up_to_s, blocks };
+    LIVED_UP_TO_S.iter().zip(&seen.lived).take(rows).map(row).collect()
+}
 
 /// Who asked, the thread that asked for most first.
 fn threads(model: &Model, state: &State) -> Option<Vec<ThreadShare>> {

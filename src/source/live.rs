@@ -299,5 +299,6 @@ fn convert(event: &EventReading, tick_s: f64, before_s: f64) -> Event {
         address: event.address,
         age_s: released.then(|| f64::from(age) * tick_s),
         untracked: event.kind == kind::RELEASE_UNTRACKED,
+        stack: (event.kind != kind::RELEASE_UNTRACKED).then_some(StackId(event.stack)),
     }
 }

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use crate::{
     Error,
     keeper::history::History,
-    model::{Event, EventKind, Function, ImageName, LocationId, Point, Reading},
+    model::{Event, EventKind, Function, ImageName, LocationId, Point, Reading, StackId},
     recording::{Cursor, File, Kind, Moment, Tail},
     source::past::{Past, Source},
 };
@@ -223,6 +223,7 @@ fn event(moment: &Moment, started: Duration) -> Event {
         address: record.address,
         age_s: (record.kind == Kind::Free).then_some(age as f64 * tick_s),
         untracked: record.kind == Kind::FreeUntracked,
+        stack: (record.kind != Kind::FreeUntracked).then_some(StackId(record.stack)),
     }
 }
 

@@ -99,12 +99,20 @@ fn a_leaking_line_is_found_in_five_steps() {
         assert!(leak.contains("auto session = std::make_"), "{leak}");
         insta::assert_snapshot!(format!("site_{}x{}", size.0, size.1), steady(&rows));
     }
+    assert_tells_sizes_seen(&server.terminal.wait_for("╭ Sizes "));
     // Each connection has a thread, and either asked for half of it.
     for worker in ["worker-1", "worker-2"] {
         let rows = server.terminal.wait_for(worker);
         let row = rows.iter().find(|row| row.contains(worker)).unwrap();
         assert!(row.contains("+460.5 KiB") && row.contains(" 225 "), "{row}");
     }
+}
+
+/// Sizes and lifetimes are those of the events that the dashboard saw: some, if not all.
+fn assert_tells_sizes_seen(rows: &[String]) {
+    let sizes = rows.iter().position(|row| row.contains("╭ Sizes ")).expect("sizes were seen");
+    assert!(rows[sizes].contains(" seen ╮"), "{}", rows[sizes]);
+    assert!(rows[sizes + 2].contains("B "), "{}", rows[sizes + 2]);
 }
 
 /// The screen without what differs from run to run: the header, moments, rates and curves, and

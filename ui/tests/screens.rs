@@ -219,7 +219,7 @@ fn a_site_with_a_cut_stack_and_no_source() {
         file: "/home/me/redis/src/dict.c".to_owned(),
         why: "No such file: the program was built elsewhere.".to_owned(),
     };
-    (site.sizes, site.threads, site.lifetimes) = (None, None, None);
+    (site.sizes, site.threads, site.lifetimes) = (Vec::new(), None, Vec::new());
     site.history.clear();
     let mut state = on_code(Screen::Site, (100, 24));
     state.site.entry = Some(2);

@@ -173,13 +173,7 @@ pub fn site() -> Site {
         t_s: f64::from(t),
         live_bytes: (f64::from(t - 41).max(0.0) * 204_800.0) as u64,
     });
-    let size = |min, max, blocks: u64, allocations| SizeRow {
-        min,
-        max,
-        blocks,
-        bytes: blocks * max,
-        allocations,
-    };
+    let size = |min, max, allocations, bytes| SizeShare { min, max, allocations, bytes };
     let thread = |name: &str, net_bytes, allocations| ThreadShare {
         name: name.to_owned(),
         net_bytes,
@@ -197,21 +191,12 @@ pub fn site() -> Site {
         stacks: 3,
         source: source(),
         history: history.collect(),
-        sizes: Some(vec![size(257, 320, 90_012, 1_100_400), size(321, 384, 7_400, 103_712)]),
+        sizes: vec![size(129, 256, 412, 88_004), size(257, 512, 9_012, 2_951_400)],
         threads: Some(vec![
             thread("redis-server", 29 << 20, 1_190_004),
             thread("io_thd_1", 1 << 20, 14_108),
         ]),
-        lifetimes: Some(Lifetimes {
-            freed: vec![
-                lived(0.001, 912_004),
-                lived(1.0, 180_112),
-                lived(60.0, 14_584),
-                lived(f64::INFINITY, 0),
-            ],
-            oldest_live_s: Some(151.0),
-            sampled: true,
-        }),
+        lifetimes: vec![lived(0.1, 6_004), lived(1.0, 812), lived(60.0, 184)],
         sentence: Some(
             "30.1 MiB in 97,412 blocks of 257–384 B, none older than 2:31 ever freed, \
              growing 230 KiB/s."

@@ -1,6 +1,6 @@
 //! One site, or one group of sites, in full.
 
-use super::{Baseline, Figures, Key, Name, Place, SizeRow};
+use super::{Baseline, Figures, Key, Name, Place};
 
 /// Everything about what was opened.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,13 +25,14 @@ pub struct Site {
     pub source: Source,
     /// Live bytes over time; empty while there is no history.
     pub history: Vec<Moment>,
-    /// Live blocks by size class; `None` where sizes are not known by site.
-    pub sizes: Option<Vec<SizeRow>>,
+    /// Allocations by size, of the events that were seen; empty where none were.
+    pub sizes: Vec<SizeShare>,
     /// Who asked and who freed, the one that asked for most first; `None` where threads are not
     /// known by site.
     pub threads: Option<Vec<ThreadShare>>,
-    /// How long its blocks lived; `None` where nobody measured.
-    pub lifetimes: Option<Lifetimes>,
+    /// Freed blocks by how long they lived, of the events that were seen, in ascending order;
+    /// empty where none were.
+    pub lifetimes: Vec<Lifetime>,
     /// What a colleague would say about it.
     pub sentence: Option<String>,
 }
@@ -129,15 +130,17 @@ pub struct ThreadShare {
     pub allocations: u64,
 }
 
-/// How long blocks lived.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Lifetimes {
-    /// Freed blocks by how long they lived, in ascending order.
-    pub freed: Vec<Lifetime>,
-    /// Age of the oldest live block, seconds.
-    pub oldest_live_s: Option<f64>,
-    /// From a sample of the blocks, not from all.
-    pub sampled: bool,
+/// Allocations of about the same size.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SizeShare {
+    /// Smallest requested size, inclusive.
+    pub min: u64,
+    /// Largest requested size, inclusive.
+    pub max: u64,
+    /// Allocations that were seen.
+    pub allocations: u64,
+    /// Their requested bytes.
+    pub bytes: u64,
 }
 
 /// Blocks that lived about as long.

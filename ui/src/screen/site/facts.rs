@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::text::Line;
 
-use crate::data::{Lifetime, Point, Site, SizeRow, ThreadShare, Timeline};
+use crate::data::{Lifetime, Point, Site, SizeShare, ThreadShare, Timeline};
 use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::screen::{Cx, tendency};
 use crate::theme::Role;
@@ -14,30 +14,25 @@ use crate::widget::{airy, panel, timeline};
 
 /// Draws what is known, the history in what room the rest leaves.
 pub(super) fn draw(frame: &mut Frame, area: Rect, cx: Cx, site: &Site) {
-    let lists = [
-        site.sizes.as_ref().map_or(0, Vec::len),
-        site.threads.as_ref().map_or(0, Vec::len),
-        site.lifetimes.as_ref().map_or(0, |lifetimes| lifetimes.freed.len()),
-    ];
+    let lists = [site.sizes.len(), site.threads.as_ref().map_or(0, Vec::len), site.lifetimes.len()];
     let heights = heights(lists, area.height.saturating_sub(HISTORY));
     let [sizes, threads, lifetimes] = heights.map(Constraint::Length);
     let rows = Layout::vertical([Constraint::Fill(1), sizes, threads, lifetimes]);
     let [history, sizes, threads, lifetimes] = rows.areas(area);
     draw_history(frame, history, cx, site);
-    if let Some(rows) = &site.sizes {
-        let most = rows.iter().map(|row| row.blocks).max().unwrap_or(0);
-        list(frame, sizes, cx, (" Sizes ", ""), (SIZES, &most, rows));
-    }
+    let (most, right) = of_those_seen(&site.sizes, |row| row.allocations);
+    list(frame, sizes, cx, (" Sizes ", &right), (SIZES, &most, &site.sizes));
     if let Some(rows) = &site.threads {
         list(frame, threads, cx, (" Threads ", ""), (THREADS, &(), rows));
     }
-    if let Some(lived) = &site.lifetimes {
-        let most = lived.freed.iter().map(|row| row.blocks).max().unwrap_or(0);
-        let oldest = lived.oldest_live_s.map(|age| format!("· oldest {} ", format::span(age)));
-        let sampled = if lived.sampled { " ± sampled " } else { " " };
-        let right = format!("{sampled}{}", oldest.unwrap_or_default());
-        list(frame, lifetimes, cx, (" Lived ", right.trim_end()), (LIFETIMES, &most, &lived.freed));
-    }
+    let (most, right) = of_those_seen(&site.lifetimes, |row| row.blocks);
+    list(frame, lifetimes, cx, (" Lived ", &right), (LIFETIMES, &most, &site.lifetimes));
+}
+
+/// The highest count of a list, and words for what they are all a sample of.
+fn of_those_seen<R>(rows: &[R], count: fn(&R) -> u64) -> (u64, String) {
+    let most = rows.iter().map(count).max().unwrap_or(0);
+    (most, format!("of {} seen", format::count(rows.iter().map(count).sum())))
 }
 
 /// Rows the history keeps where it can.
@@ -107,7 +102,7 @@ fn list<R, C>(
     Table { columns, context, selected: None }.draw(frame, airy(inner), cx.theme, rows);
 }
 
-const SIZES: &[Column<SizeRow, u64>] = &[
+const SIZES: &[Column<SizeShare, u64>] = &[
     Column {
         title: "size",
         width: Width::Fixed(11),
@@ -116,11 +111,11 @@ const SIZES: &[Column<SizeRow, u64>] = &[
         cell: |row, _, _| (format::size_class(row.min, row.max), Some(Role::Label)),
     },
     Column {
-        title: "blocks",
+        title: "allocs",
         width: Width::Fixed(COUNT_WIDTH),
         align: Alignment::Right,
         rank: 0,
-        cell: |row, _, _| (format::count(row.blocks), Some(Role::Figure)),
+        cell: |row, _, _| (format::count(row.allocations), Some(Role::Figure)),
     },
     Column {
         title: "bytes",
@@ -134,7 +129,7 @@ const SIZES: &[Column<SizeRow, u64>] = &[
         width: Width::Fill(3),
         align: Alignment::Left,
         rank: 3,
-        cell: |row, most, width| (bar(row.blocks, *most, width), Some(Role::Bar)),
+        cell: |row, most, width| (bar(row.allocations, *most, width), Some(Role::Bar)),
     },
 ];
 
