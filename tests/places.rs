@@ -188,6 +188,17 @@ fn who_was_not_traced_is_named_at_the_end() {
     assert!(line.contains("sleep (environment emptied)"), "{line}");
 }
 
+#[test]
+fn a_program_that_goes_on_untraced_is_named_at_the_end() {
+    let home = Home::new();
+    let words = ["env", "-i", "sh", "-c", "sleep 3; exit 7"];
+    let mut command = home.memtop(["record", "-o", "recording.memtop", "--"]);
+    command.args(words);
+    let found = behaviour(command, "");
+    assert_eq!(found.status, 7, "{found:?}");
+    assert!(found.stderr.contains("; not traced: sh (environment emptied)"), "{found:?}");
+}
+
 /// A control group for memory, gone with the test.
 struct Group(PathBuf);
 

@@ -33,6 +33,7 @@ pub struct Image {
     /// 0 for the first image of this pid.
     pub generation: u32,
     started_ns: u64,
+    /// Gone once it has ended and its process has, or has become another image.
     handle: Handle,
     /// What it was when it was met; another one is another program.
     incarnation: Option<Incarnation>,
@@ -122,7 +123,10 @@ impl Processes {
     /// Somebody who was there saw the image with this session number end.
     pub fn ended_elsewhere(&mut self, index: usize, exit: Option<Exit>, at_ns: u64) {
         match self.images.get_mut(index).and_then(|image| image.end.as_mut()) {
-            Some(end) => *end = End { at_ns, exit: exit.or(end.exit), reading: end.reading.take() },
+            Some(end) => {
+                end.at_ns = at_ns;
+                end.exit = exit.or(end.exit);
+            }
             None => _ = self.told.insert(index, (exit, at_ns)),
         }
     }
@@ -182,6 +186,7 @@ impl Processes {
             image.finish(reader, at_ns, None, changes);
             changes.ended.push(image.index);
         }
+        image.handle = Handle::Gone;
         Some(image.generation)
     }
 
@@ -221,6 +226,12 @@ impl Processes {
                 changes.ended.push(image.index);
             }
         }
+    }
+
+    /// Processes that went on as a program that cannot be traced, each with its parent.
+    pub fn gone_untraced(&self, reader: &Reader) -> Vec<(u32, u32)> {
+        let gone = self.images.iter().filter(|image| image.goes_on_untraced());
+        gone.map(|image| (image.pid, image.parent(reader))).collect()
     }
 
     /// Reads the names of the threads that live. Costs a few system calls a thread, so it is
@@ -299,6 +310,11 @@ impl Image {
         self.history.points()
     }
 
+    /// Whether its process lives, though it has ended, as a program that cannot be traced.
+    pub fn goes_on_untraced(&self) -> bool {
+        self.end.is_some() && !self.handle.has_ended()
+    }
+
     /// When its session began, `CLOCK_MONOTONIC` nanoseconds.
     pub fn started_ns(&self) -> u64 {
         self.started_ns
@@ -333,6 +349,17 @@ impl Image {
         // One that lived for less than the look that found it has ended after its start too.
         let at_ns = at_ns.max(self.started_ns.saturating_add(1));
         self.end = Some(End { at_ns, exit, reading });
+        if self.handle.has_ended() {
+            self.handle = Handle::Gone;
+        }
+    }
+
+    /// Process id of its parent when its session began; 0 where that is not known.
+    fn parent(&self, reader: &Reader) -> u32 {
+        let kept = self.end.as_ref().and_then(|end| end.reading.as_ref());
+        kept.map(|reading| reading.parent)
+            .or_else(|| Some(reader.read(self.index)?.parent))
+            .unwrap_or(0)
     }
 
     fn name_threads(&mut self, reading: &SessionReading) {

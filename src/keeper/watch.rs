@@ -174,7 +174,8 @@ impl Watch {
     pub fn look_for_untraced(&mut self, now_ns: u64) {
         let images = self.processes.images().iter();
         let alive = images.filter(|image| image.end().is_none()).map(|image| image.pid).collect();
-        self.children.observe(&alive, now_ns);
+        let gone_untraced = self.processes.gone_untraced(&self.prepared.reader);
+        self.children.observe(&alive, &gone_untraced, now_ns);
     }
 
     /// Each process of the tree that was seen and not traced, as in `busybox (static)`.

@@ -79,6 +79,8 @@ pub struct Reading {
     pub tree: Arc<Vec<Arc<TreeRow>>>,
     /// When the tree was looked at, since the launch.
     pub tree_at: Duration,
+    /// The shown image has ended and its process runs on, as a program that cannot be traced.
+    pub goes_on_untraced: bool,
     /// Whether new blocks are recorded now.
     pub tracing: bool,
     /// How the program ended, once it has.

@@ -1,4 +1,5 @@
-//! Children of traced processes that are not traced themselves, and why.
+//! Children of traced processes that are not traced themselves, and traced processes that went
+//! on as a program that is not, and why.
 //!
 //! A traced process may start programs into which the probe cannot come: static ones, set-user-ID
 //! ones, ones of another architecture, or ones whose environment was emptied. They are part of
@@ -53,10 +54,17 @@ const MOST: usize = 1024;
 pub struct Children(BTreeMap<u32, Untraced>);
 
 impl Children {
-    /// Looks at the children of all processes in `traced`, and at theirs.
-    pub fn observe(&mut self, traced: &BTreeSet<u32>, now_ns: u64) {
+    /// Looks at the children of all processes in `traced`, and at theirs, and at those that are
+    /// `gone_untraced`: process ids, each with that of its parent.
+    pub fn observe(&mut self, traced: &BTreeSet<u32>, gone_untraced: &[(u32, u32)], now_ns: u64) {
         let mut seen = BTreeSet::new();
         let mut next: Vec<u32> = traced.iter().copied().collect();
+        for &(pid, parent) in gone_untraced {
+            if process::incarnation(pid).is_some() && seen.insert(pid) {
+                self.meet(pid, parent, now_ns);
+                next.push(pid);
+            }
+        }
         while let Some(parent) = next.pop() {
             for pid in children_of(parent) {
                 if !traced.contains(&pid) && seen.len() < MOST && seen.insert(pid) {
@@ -152,7 +160,7 @@ mod tests {
             children.all().find(is_sleep).cloned()
         };
         let found = loop {
-            children.observe(&traced, 1);
+            children.observe(&traced, &[], 1);
             if let Some(found) = find(&children) {
                 break found;
             }
@@ -162,11 +170,11 @@ mod tests {
         assert!(found.resident.is_some());
         process::signal(found.pid, libc::SIGKILL).unwrap();
         shell.wait().unwrap();
-        children.observe(&traced, 2);
-        children.observe(&traced, 3);
+        children.observe(&traced, &[], 2);
+        children.observe(&traced, &[], 3);
         let found = find(&children).unwrap();
         assert_eq!((found.ended_ns, found.resident), (Some(2), None));
-        children.observe(&BTreeSet::from([found.pid]), 4);
+        children.observe(&BTreeSet::from([found.pid]), &[], 4);
         assert_eq!(find(&children), None, "it turned out to be traced");
     }
 }

@@ -45,6 +45,7 @@ pub fn title(command: &[Vec<u8>]) -> String {
 fn run_state(model: &Model) -> RunState {
     let own = model.state().and_then(|state| state.identity.ended.map(|_| state.identity.exit));
     match own.unwrap_or(model.reading.exit) {
+        None if model.reading.goes_on_untraced => RunState::Untraced,
         Some(Exit::Code(code)) => RunState::Ended { code: Some(code) },
         Some(Exit::Signal(signal)) => killed(signal),
         None if own.is_some() => RunState::Ended { code: None },

@@ -173,6 +173,7 @@ impl Live {
             gap,
             tree,
             tree_at: Duration::from_nanos(now_ns.saturating_sub(self.reader.clock().created_ns)),
+            goes_on_untraced: image.is_some_and(Image::goes_on_untraced),
             tracing: control::is_tracing(self.reader.header()),
             exit: self.exit,
             connected: self.connected,

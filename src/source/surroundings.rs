@@ -83,7 +83,7 @@ fn rows(
     let images = processes.images();
     let alive = images.iter().filter(|image| image.end().is_none());
     let alive: BTreeSet<u32> = alive.map(|image| image.pid).collect();
-    children.observe(&alive, clock::monotonic_ns());
+    children.observe(&alive, &processes.gone_untraced(reader), clock::monotonic_ns());
     let mut rows: Vec<Arc<TreeRow>> = Vec::with_capacity(images.len());
     for (position, image) in images.iter().enumerate() {
         // What has ended says the same for ever.

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, process::Command};
 use memtop_ui::format::bytes;
 
 use crate::{
-    LARGE, Late, USUAL,
+    LARGE, Late, SMALL, USUAL,
     end_to_end::{Home, figures::try_figure, programs::Steps, pty::Terminal},
     run_shell,
 };
@@ -44,6 +44,23 @@ fn static_program(home: &Home) -> PathBuf {
     let built = Command::new("cc").args(["-static", "-o"]).args([&program, &source]).status();
     assert!(built.unwrap().success());
     program
+}
+
+#[test]
+fn a_program_that_goes_on_untraced_is_not_said_to_have_ended() {
+    let home = Home::new();
+    let still = static_program(&home);
+    let mut terminal =
+        Terminal::start(SMALL, run_shell(&home, &format!("exec {}", still.display())));
+    let rows = terminal.wait_for("runs on untraced");
+    assert!(rows.iter().any(|row| row.contains("as a program that cannot be traced")), "{rows:?}");
+    terminal.press("6");
+    let rows = terminal.wait_for("not traced");
+    assert!(row_with(&rows, "still").is_some_and(|row| row.contains("not traced")), "{rows:?}");
+    terminal.press("q");
+    terminal.wait_for("still runs");
+    terminal.press("e");
+    assert_eq!(terminal.wait().code(), Some(128 + libc::SIGTERM));
 }
 
 #[test]

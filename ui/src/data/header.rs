@@ -53,6 +53,8 @@ pub enum RunState {
     Starting,
     /// Runs.
     Running,
+    /// Its process runs on, as a program that cannot be traced.
+    Untraced,
     /// Exited by itself.
     Ended {
         /// Exit status; `None` where nobody could learn it.
@@ -69,6 +71,13 @@ pub enum RunState {
     },
     /// The connection to the program is gone; its fate is unknown.
     Disconnected,
+}
+
+impl Header {
+    /// Whether there is a program that could be typed to, or ended.
+    pub fn runs(&self) -> bool {
+        self.still_runs || self.state.is_alive()
+    }
 }
 
 impl RunState {

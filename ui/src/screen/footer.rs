@@ -84,7 +84,7 @@ const ROOM_FOR_OTHERS: usize = 60;
 /// Keys that could only be refused are not offered.
 fn works(binding: &Binding, cx: Cx) -> bool {
     let header = &cx.data.header;
-    let typeable = matches!(cx.data.output, Output::Terminal(_)) && header.state.is_alive();
+    let typeable = matches!(cx.data.output, Output::Terminal(_)) && header.runs();
     match binding.action {
         Action::ToggleTracing => header.state.is_alive() && !header.read_only,
         Action::ToggleRecording => {

@@ -88,6 +88,7 @@ pub(crate) fn draw(frame: &mut Frame, cx: Cx) {
 pub(crate) fn fate(state: &RunState) -> Option<String> {
     match state {
         RunState::Starting | RunState::Running => None,
+        RunState::Untraced => Some("runs on as a program that cannot be traced".to_owned()),
         RunState::Ended { code: Some(code) } => Some(format!("ended: exit {code}")),
         RunState::Ended { code: None } => Some("ended".to_owned()),
         RunState::Killed { signal, name, hint } => {
@@ -103,6 +104,7 @@ pub(crate) fn fate_in_short(state: &RunState) -> Option<String> {
     match state {
         RunState::Killed { signal, .. } => Some(format!("killed by signal {signal}")),
         RunState::Disconnected => Some("disconnected".to_owned()),
+        RunState::Untraced => Some("runs on untraced".to_owned()),
         state => fate(state),
     }
 }

@@ -55,8 +55,7 @@ fn banner(cx: Cx, typing: bool) -> Line<'static> {
             Span::styled(" to the present ", label),
         ]);
     }
-    let alive = cx.data.header.state.is_alive();
-    match alive && !cx.data.header.read_only {
+    match cx.data.header.runs() && !cx.data.header.read_only {
         true => {
             Line::from(vec![Span::styled(" i", key), Span::styled(" types to the program ", label)])
         }

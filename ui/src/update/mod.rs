@@ -10,7 +10,7 @@ pub use time::advance;
 
 use crate::action::{Action, Answer, Motion, Step};
 use crate::cursor::moved;
-use crate::data::{Baseline, Data, Key, Mark, Notice, Origin, Output, Pair, When};
+use crate::data::{Baseline, Data, Key, Mark, Notice, Origin, Output, Pair, RunState, When};
 use crate::keys;
 use crate::state::{Bars, Dialog, Mode, Question, SCREENS, Screen, State};
 use crate::widget::timeline::zoom;
@@ -138,8 +138,7 @@ fn tell(state: &mut State, notice: Notice) -> Effect {
 }
 
 fn quit(state: &mut State, data: &Data) -> Effect {
-    let runs = data.header.still_runs || data.header.state.is_alive();
-    if state.screen == Screen::Chooser || !runs {
+    if state.screen == Screen::Chooser || !data.header.runs() {
         return Effect::Quit(Leave::Leave);
     }
     match data.header.origin {
@@ -242,11 +241,18 @@ fn toggle_theme(state: &mut State) -> Effect {
 
 /// Whether the person may steer the program's tracing; says so if not.
 fn may_steer(state: &mut State, data: &Data) -> bool {
+    may_act(state, data, data.header.state.is_alive())
+}
+
+/// Whether the person may act on the program, if it `lives`; says so if not.
+fn may_act(state: &mut State, data: &Data, lives: bool) -> bool {
     let reason = if state.screen == Screen::Chooser {
         "join a program first"
     } else if data.header.read_only {
         "this view is read-only"
-    } else if !data.header.state.is_alive() {
+    } else if data.header.state == RunState::Untraced && !lives {
+        "the program is not traced any more"
+    } else if !lives {
         "the program has ended"
     } else {
         return true;
@@ -429,7 +435,7 @@ fn answered(state: &mut State, answer: Answer) -> Effect {
 
 fn start_typing(state: &mut State, data: &Data) -> Effect {
     match data.output {
-        Output::Terminal(_) if may_steer(state, data) => {
+        Output::Terminal(_) if may_act(state, data, data.header.runs()) => {
             state.scrollback = 0;
             enter(state, Mode::Typing)
         }
@@ -442,7 +448,7 @@ fn send_key(state: &mut State, key: crossterm::event::KeyEvent, data: &Data) -> 
     let Output::Terminal(screen) = data.output else {
         return enter(state, Mode::Browse);
     };
-    if !data.header.state.is_alive() {
+    if !data.header.runs() {
         return enter(state, Mode::Browse);
     }
     match keys::encode(key, screen.application_cursor()) {
