@@ -279,6 +279,10 @@ impl Server {
         for number in 0..self.viewers.len() {
             for message in self.viewers[number].receive() {
                 self.obey(number, message);
+                // One answer to who only asks: a question may be said a thousand times at once.
+                if self.viewers[number].is_leaving() {
+                    break;
+                }
             }
         }
     }

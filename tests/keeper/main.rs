@@ -8,6 +8,7 @@ mod launcher;
 
 mod embedded;
 mod events;
+mod hostile;
 mod record;
 mod viewers;
 

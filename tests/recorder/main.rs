@@ -3,7 +3,7 @@
 #[path = "../sample/mod.rs"]
 mod sample;
 
-#[path = "../fuzz/exercise.rs"]
+#[path = "../fuzz/exercise/recording.rs"]
 mod exercise;
 mod golden;
 mod history;

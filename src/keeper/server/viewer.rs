@@ -63,8 +63,9 @@ impl Viewer {
     }
 
     pub(super) fn wait(&self) -> poll::Wait {
-        let write = !self.outgoing.is_empty();
-        poll::Wait::new(self.socket.as_raw_fd(), true, write)
+        // Nobody reads what is said after the last word, and it must not wake anybody for ever.
+        let read = self.ending == Ending::Stays;
+        poll::Wait::new(self.socket.as_raw_fd(), read, !self.outgoing.is_empty())
     }
 
     /// What it said since.
@@ -86,10 +87,14 @@ impl Viewer {
             }
         }
         let introduced = self.is_open || !messages.is_empty() || self.ending != Ending::Stays;
-        if !introduced && clock::monotonic_ns() > self.came_at_ns + INTRODUCTION_NS {
+        if !introduced && self.is_overdue() {
             self.close();
         }
         messages
+    }
+
+    fn is_overdue(&self) -> bool {
+        clock::monotonic_ns() > self.came_at_ns.saturating_add(INTRODUCTION_NS)
     }
 
     fn decode(&mut self, messages: &mut Vec<FromViewer>) {
@@ -141,7 +146,9 @@ impl Viewer {
     /// and needs the histories anew.
     pub(super) fn flush(&mut self) -> bool {
         self.push();
-        if self.outgoing.is_empty() && self.ending == Ending::WhenSent {
+        // Who asks and does not listen is not kept waiting for.
+        let done = self.outgoing.is_empty() || self.is_overdue();
+        if done && self.ending == Ending::WhenSent {
             self.close();
         }
         if !self.outgoing.is_empty() || self.ending != Ending::Stays {
@@ -174,6 +181,11 @@ impl Viewer {
         if self.ending == Ending::Stays {
             self.ending = Ending::WhenSent;
         }
+    }
+
+    /// It has said what it had to say.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.ending != Ending::Stays
     }
 
     pub(super) fn is_closed(&self) -> bool {

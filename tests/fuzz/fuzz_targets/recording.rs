@@ -1,7 +1,7 @@
 //! Any bytes read as a recording: never a crash, never unbounded memory.
 #![no_main]
 
-#[path = "../exercise.rs"]
+#[path = "../exercise/recording.rs"]
 mod exercise;
 
 use libfuzzer_sys::fuzz_target;
