@@ -1,56 +1,9 @@
 //! From the start of a server that leaks to the line that does it, in the steps of the README:
 //! `s`, wait, `s`, `d`, Enter.
 
-use std::{
-    io::{BufRead, BufReader, Write},
-    net::TcpStream,
-};
-
-use crate::{
-    LARGE, SMALL,
-    end_to_end::{Home, programs::program, pty::Terminal, wait_for},
-    run,
-};
-
-/// The server of `tests/programs/sessions.cpp`, under the dashboard and under traffic.
-struct Served {
-    terminal: Terminal,
-    connections: Vec<BufReader<TcpStream>>,
-    served: usize,
-    _home: Home,
-}
+use crate::{LARGE, SMALL, served::Served};
 
 impl Served {
-    fn start(size: (u16, u16)) -> Self {
-        let home = Home::new();
-        let (server, port_file) = (program("sessions.cpp"), home.path("port"));
-        let line = [server.to_str().unwrap(), port_file.to_str().unwrap()];
-        let terminal = Terminal::start(size, run(&home, &[], &line));
-        let port = wait_for("a port", || home.read("port")?.strip_suffix('\n')?.parse().ok());
-        let connect = |_| BufReader::new(TcpStream::connect(("127.0.0.1", port)).unwrap());
-        Self { terminal, connections: [0, 1].map(connect).into(), served: 0, _home: home }
-    }
-
-    fn ask(&mut self, request: &str) -> String {
-        let count = self.connections.len();
-        let connection = &mut self.connections[self.served % count];
-        connection.get_mut().write_all(format!("{request}\n").as_bytes()).unwrap();
-        let mut answer = String::new();
-        connection.read_line(&mut answer).unwrap();
-        answer.trim_end().strip_prefix("OK").expect("it is served").trim_start().to_owned()
-    }
-
-    /// Sessions from login to logout, one after the other.
-    fn serve(&mut self, sessions: usize) {
-        for _ in 0..sessions {
-            let id = self.ask(&format!("LOGIN user{}", self.served % 10));
-            self.ask(&format!("SET {id} theme as-dark-as-a-theme-can-be"));
-            assert_eq!(self.ask(&format!("GET {id} theme")), "as-dark-as-a-theme-can-be");
-            self.ask(&format!("LOGOUT {id}"));
-            self.served += 1;
-        }
-    }
-
     /// The screen in a terminal of this size, once it has `text`.
     fn screen_of(&self, size: (u16, u16), text: &str) -> Vec<String> {
         self.terminal.resize(size);
@@ -72,7 +25,7 @@ impl Served {
 
 #[test]
 fn a_leaking_line_is_found_in_five_steps() {
-    let mut server = Served::start(LARGE);
+    let mut server = Served::start(LARGE, &[]);
     server.serve(50);
     server.wait_for_growth(50);
     let screen = |server: &Served, key: &str, place: &str| {

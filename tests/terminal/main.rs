@@ -16,6 +16,8 @@ mod mouse;
 mod output;
 mod processes;
 mod recording;
+mod served;
+mod soak;
 
 use std::{fs, process::Command, time::Duration};
 
