@@ -7,8 +7,8 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use crate::{
+    counter::{Mode, Own},
     fast::{Step, open_value},
-    ledger::{Mode, Own},
     session::layout::Slot,
     sys,
 };

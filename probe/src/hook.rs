@@ -12,9 +12,9 @@ use core::sync::atomic::{
 
 use crate::{
     cost,
+    counter::{Mode, Own, Shared},
     fast::{self, Entry, Old, Step},
-    journal,
-    ledger::{self, Mode, Own, Shared},
+    journal, ledger,
     process::{self, Charge, Origin, SHADOW},
     ring,
     session::{

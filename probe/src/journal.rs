@@ -27,7 +27,7 @@ use core::{
 };
 
 use crate::{
-    ledger::{Mode, Own},
+    counter::{Mode, Own},
     process,
     ring::Push,
     session::layout::{Header, JOURNAL, Journal, Slot, flag, kind},

@@ -37,17 +37,20 @@
 #![cfg_attr(memtop_preload, no_std)]
 
 mod cost;
+pub mod counter;
 #[cfg(all(feature = "std", not(memtop_preload)))]
 pub mod embed;
 mod fast;
 pub mod hook;
 mod journal;
 pub mod ledger;
+pub mod peak;
 pub mod process;
 pub mod ring;
 pub mod session;
 pub mod shadow;
 pub mod stack;
+mod sync;
 mod sys;
 pub mod thread;
 mod tls;

@@ -3,8 +3,8 @@
 use core::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
 use crate::{
-    ledger::{Mode, Own, Shared},
-    session::layout::{Event, RING, Ring, flag},
+    counter::{Mode, Own, Shared},
+    session::layout::{Event, Ring, flag},
 };
 
 /// An event about to be pushed; the fields are those of the ring's events.
@@ -37,13 +37,13 @@ impl Push {
 
 /// Whether an event can be pushed; if not, it is dropped and counted by this.
 #[inline(always)]
-pub fn has_room(ring: &Ring) -> bool {
+pub fn has_room<const N: usize>(ring: &Ring<N>) -> bool {
     // Pairs with the consumer's Release: what it has read may be written over.
     let pending = ring.head.load(Relaxed).wrapping_sub(ring.tail.load(Acquire));
-    if pending >= RING as u64 {
+    if pending >= N as u64 {
         Own::add(&ring.dropped, 1);
     }
-    pending < RING as u64
+    pending < N as u64
 }
 
 /// Whether an event is to be told; if not, it is dropped and counted by this. A journal is not
@@ -55,9 +55,9 @@ pub fn is_told(ring: &Ring, pulse: u64) -> bool {
 
 /// Pushes an event. Only after [`has_room`] said so.
 #[inline]
-pub fn push(ring: &Ring, push: Push) {
+pub fn push<const N: usize>(ring: &Ring<N>, push: Push) {
     let head = ring.head.load(Relaxed);
-    push.put(&ring.events[head as usize % RING], Relaxed);
+    push.put(&ring.events[head as usize % N], Relaxed);
     // Publishes the event to the consumer's Acquire.
     ring.head.store(head.wrapping_add(1), Release);
 }

@@ -19,9 +19,9 @@ use core::sync::atomic::{
 
 use crate::{
     cost,
+    counter::Own,
     fast::open_value,
-    journal,
-    ledger::{self, Own},
+    journal, ledger, peak,
     process::{self, Origin},
     session::layout::{SLOTS, Session, Slot, flag},
     stack, sys,
@@ -153,7 +153,7 @@ fn settle(slot: &'static Slot) {
     session.membership.fetch_add(1, AcqRel);
     ledger::note_former(slot);
     journal::change_owner(slot);
-    ledger::flush::<Own>(session, slot);
+    peak::flush(session, slot);
     let key = KEY.load(Relaxed);
     if key != u32::MAX {
         // SAFETY: the key was created by `prepare`.
@@ -173,7 +173,7 @@ unsafe extern "C" fn ended(slot: *mut libc::c_void) {
     slot.gate.store(tls::CLOSED, Relaxed);
     compiler_fence(SeqCst);
     if (slot.pulse.load(Relaxed) ^ process::pulse()) & flag::CLEARS == 0 {
-        ledger::flush::<Own>(session, slot);
+        peak::flush(session, slot);
     } else {
         window::discard(slot);
     }

@@ -13,7 +13,9 @@ use core::sync::atomic::{
 
 use crate::{
     cost,
-    ledger::{self, Mode, Own, flush, rebase},
+    counter::Mode,
+    ledger,
+    peak::{flush, rebase},
     process,
     session::{
         control,
@@ -39,7 +41,7 @@ pub fn refresh<M: Mode>(session: &Session, slot: &Slot, pulse: u64) {
         }
     } else {
         if (seen ^ pulse) & flag::CLEARS == 0 {
-            flush::<M>(session, slot);
+            flush(session, slot);
         } else {
             // What is pending is of before the clear; the session may have started over by now.
             discard(slot);
@@ -129,7 +131,7 @@ fn note_cleared(slot: &Slot) {
 pub fn reset_peak(memory: &Memory, session: &Session, own: &Slot) {
     let gate = own.gate.swap(tls::CLOSED, Relaxed);
     compiler_fence(SeqCst);
-    flush::<Own>(session, own);
+    flush(session, own);
     let (blocks, bytes) = ledger::live(&Some(*memory), session);
     session.peak_bytes.store(bytes as i64, Relaxed);
     session.peak_blocks.store(blocks as i64, Relaxed);
@@ -141,7 +143,7 @@ pub fn reset_peak(memory: &Memory, session: &Session, own: &Slot) {
         .for_each(forget_peak);
     // The other threads take the new peak for their base at their next rise.
     session.membership.fetch_add(1, AcqRel);
-    flush::<Own>(session, own);
+    flush(session, own);
     if own.alone.load(Relaxed) != 0 {
         // It is this thread's alone to notice when the peak is left.
         session.at_peak.store(0, Relaxed);

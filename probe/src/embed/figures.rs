@@ -13,7 +13,7 @@ use core::{
 
 use super::{is_aside, origin};
 use crate::{
-    ledger::flush_threshold,
+    peak::flush_threshold,
     process,
     session::{
         control,

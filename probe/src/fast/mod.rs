@@ -19,8 +19,9 @@ pub use settle::{
 };
 
 use crate::{
+    counter::{Mode, Own},
     hook::Allocation,
-    ledger::{self, Mode, Own},
+    ledger, peak,
     process::{self, SHADOW},
     ring,
     session::{
@@ -199,7 +200,7 @@ pub fn moved<const BITS: u32>(old: Old, new: Allocation, caller: Caller) -> Step
     let site = captures.then(|| site_of_release(slot, id));
     count_out(slot, up_to_date(slot, size), (old.address, size, old.usable), site);
     if is_sinking(slot) {
-        ledger::flush::<Own>(process::session(), slot);
+        peak::flush(process::session(), slot);
     }
     let site = captures.then(|| site_of(slot, caller));
     let packed = count_in(slot, up_to_date(slot, new.size), new, site);
@@ -235,7 +236,7 @@ fn is_sinking(slot: &Slot) -> bool {
 #[inline(always)]
 fn leave_peak(slot: &Slot) {
     if slot.at_peak.load(Relaxed) != 0 {
-        ledger::leave_peak(process::session(), slot);
+        peak::leave_peak(process::session(), slot);
     }
 }
 

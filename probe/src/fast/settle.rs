@@ -8,9 +8,8 @@ use super::{
     is_rising, is_sinking, known_cell, leave_peak, site_of_release,
 };
 use crate::{
-    journal,
-    ledger::{self, Own},
-    process,
+    counter::Own,
+    journal, ledger, peak, process,
     ring::{self, Push},
     session::{
         control,
@@ -26,7 +25,7 @@ use crate::{
 pub fn settle_allocation() {
     let Some(slot) = closed_slot() else { return };
     let (bytes, blocks) = (&slot.pending_bytes, &slot.pending_blocks);
-    ledger::rise(process::session(), slot, bytes.load(Relaxed), blocks.load(Relaxed));
+    peak::rise(process::session(), slot, bytes.load(Relaxed), blocks.load(Relaxed));
     open_gate(slot, slot.pulse.load(Relaxed));
 }
 
@@ -34,7 +33,7 @@ pub fn settle_allocation() {
 #[inline(never)]
 pub fn settle_release() {
     let Some(slot) = closed_slot() else { return };
-    ledger::flush::<Own>(process::session(), slot);
+    peak::flush(process::session(), slot);
     open_gate(slot, slot.pulse.load(Relaxed));
 }
 

@@ -6,6 +6,7 @@
 //! Publication is by `Release`/`Acquire` on the offset that leads to a structure.
 
 mod events;
+pub mod flag;
 
 use core::sync::atomic::{
     AtomicI64, AtomicU8, AtomicU32, AtomicU64,
@@ -42,30 +43,6 @@ pub const MAX_FRAMES: u32 = 512;
 pub const FRAMES: u32 = 128;
 /// Bytes of a process's command line that are kept.
 pub const COMMAND: usize = 1024;
-
-/// Bits of the low half of [`Header::pulse`].
-pub mod flag {
-    /// New blocks are recorded and untracked frees are counted.
-    pub const TRACING: u64 = 1;
-    /// Events are pushed into the rings.
-    pub const FEED: u64 = 2;
-    /// Every captured stack is compared with one that was walked without any memory of others:
-    /// slow, for tests.
-    pub const CHECK: u64 = 4;
-    /// Changes when a library went away, so that every thread forgets what it knew of code.
-    pub const UNLOADED: u64 = 8;
-    /// Beside [`FEED`]: events go to the journals, whose writers wait for room while somebody
-    /// reads.
-    pub const LOSSLESS: u64 = 16;
-    /// In no session: the process has none, and will get none.
-    pub const ASIDE: u64 = 1 << 15;
-    /// One bit for each clear: `pulse & CLEARS`.
-    pub const CLEARS: u64 = 0xFFFF_0000;
-    /// What a clear adds to the pulse.
-    pub const ONE_CLEAR: u64 = 1 << 16;
-    /// What a tick adds to the pulse.
-    pub const ONE_TICK: u64 = 1 << 32;
-}
 
 /// The first page.
 ///
@@ -406,6 +383,9 @@ pub const PIECES: u64 = TABLE + (SESSIONS * 8) as u64;
 
 const _: () = {
     use core::mem::{offset_of, size_of};
+    assert!(size_of::<Event>() == 32);
+    assert!(RING.is_power_of_two() && JOURNAL.is_power_of_two());
+    assert!(offset_of!(Journal, tail) == 64 && offset_of!(Journal, events) == 128);
     assert!(size_of::<Header>() == 4096);
     assert!(offset_of!(Header, pulse) == 64);
     assert!(offset_of!(Header, next_piece) == 128);

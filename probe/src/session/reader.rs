@@ -6,12 +6,15 @@
 //! live figures never go below zero.
 
 mod journals;
+mod rings;
 mod stacks;
 mod sums;
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::vec::Vec;
 
+pub use rings::EventReading;
+use rings::drain;
 pub use stacks::{
     CaptureReading, ModuleReading, NodeReading, SiteReading, SiteThreadReading, StackReading,
 };
@@ -19,7 +22,7 @@ use sums::Sums;
 
 use super::{
     control,
-    layout::{COMMAND, Event, INTERVALS, RING, SESSIONS, Session, Slot, TICK_PEAKS, flag},
+    layout::{COMMAND, INTERVALS, SESSIONS, Session, Slot, TICK_PEAKS, flag},
     memory::{Memory, MemoryError},
     size_class,
 };
@@ -161,41 +164,6 @@ pub struct CostReading {
     pub samples: u64,
 }
 
-/// One event out of a ring.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EventReading {
-    /// One of [`super::layout::kind`].
-    pub kind: u64,
-    /// Address of the block.
-    pub address: u64,
-    /// Requested bytes; usable bytes when untracked.
-    pub size: u64,
-    /// When, in ticks (low 32 bits).
-    pub tick: u32,
-    /// When the block was born, in ticks; meaningful on a release.
-    pub birth_tick: u32,
-    /// Thread that did it.
-    pub tid: u32,
-    /// Id of the block's stack, less its session's first; meaningless when untracked.
-    pub stack: u32,
-}
-
-impl EventReading {
-    /// An event of a thread, in a session whose first id is given.
-    fn of(event: &Event, what: u64, tid: u32, first_id: u32) -> EventReading {
-        let ticks = event.ticks.load(Relaxed);
-        EventReading {
-            kind: what >> 56,
-            address: what & ((1 << 56) - 1),
-            size: event.size.load(Relaxed),
-            tick: ticks as u32,
-            birth_tick: (ticks >> 32) as u32,
-            tid,
-            stack: (event.id.load(Relaxed) as u32).wrapping_sub(first_id),
-        }
-    }
-}
-
 impl Reader {
     /// Maps the memory behind a descriptor, which stays the caller's.
     pub fn open(fd: i32) -> Result<Reader, MemoryError> {
@@ -273,7 +241,7 @@ impl Reader {
             return;
         };
         for slot in self.slots(session) {
-            drain_slot(session, slot, into);
+            drain(&slot.ring, slot.owner.load(Relaxed), session.first_id.load(Relaxed), into);
         }
     }
 
@@ -311,22 +279,6 @@ fn pending_high(slot: &Slot, from: u64) -> Option<u64> {
     let recent = control::tick(slot.pulse.load(Relaxed)) >= from;
     let high = slot.flushed_bytes.load(Relaxed).saturating_add(slot.high_bytes.load(Relaxed));
     (recent && slot.alone.load(Relaxed) != 0).then_some(high.max(0) as u64)
-}
-
-fn drain_slot(session: &Session, slot: &Slot, into: &mut Vec<EventReading>) {
-    let ring = &slot.ring;
-    let tid = slot.owner.load(Relaxed);
-    let first_id = session.first_id.load(Relaxed);
-    // Pairs with the producer's Release: events below `head` are written.
-    let head = ring.head.load(Acquire);
-    let tail = ring.tail.load(Relaxed);
-    let pending = head.wrapping_sub(tail).min(RING as u64);
-    for position in 0..pending {
-        let event = &ring.events[(tail.wrapping_add(position) % RING as u64) as usize];
-        into.push(EventReading::of(event, event.what.load(Relaxed), tid, first_id));
-    }
-    // Pairs with the producer's Acquire: it may now write over what was read.
-    ring.tail.store(head, Release);
 }
 
 fn command(session: &Session) -> Vec<Vec<u8>> {

@@ -1,7 +1,7 @@
 //! Events in session memory: the ring in which they are shown, and the journal in which they are
 //! recorded.
 
-use core::sync::atomic::{AtomicU32, AtomicU64};
+use crate::sync::{AtomicU32, AtomicU64};
 
 /// Events a thread's ring holds; a power of two.
 pub const RING: usize = 512;
@@ -11,11 +11,11 @@ pub const JOURNAL: usize = 2048;
 /// A thread's events as they are shown: one producer (the owner), one consumer (the viewer
 /// that holds the feed).
 ///
-/// Positions only rise; an event is at `position % RING`. The producer alone writes `head`
+/// Positions only rise; an event is at `position % N`. The producer alone writes `head`
 /// (`Release`, after the event), the consumer alone writes `tail` (`Release`, after reading).
 /// A full ring drops and counts: the program never waits.
 #[repr(C, align(64))]
-pub struct Ring {
+pub struct Ring<const N: usize = RING> {
     /// Next position to write.
     pub head: AtomicU64,
     /// Events that found the ring full, or came from a nested call.
@@ -26,8 +26,8 @@ pub struct Ring {
     /// Next position to read.
     pub tail: AtomicU64,
     _consumer: [u64; 7],
-    /// The events.
-    pub events: [Event; RING],
+    /// The events; N is a power of two.
+    pub events: [Event; N],
 }
 
 /// A slot's events as they are recorded, none of which is to be lost; made with the first of
@@ -50,7 +50,23 @@ pub struct Journal {
     pub events: [Event; JOURNAL],
 }
 
+impl<const N: usize> Default for Ring<N> {
+    /// One without events.
+    fn default() -> Self {
+        Self {
+            head: AtomicU64::default(),
+            dropped: AtomicU64::default(),
+            journal: AtomicU64::default(),
+            _producer: [0; 5],
+            tail: AtomicU64::default(),
+            _consumer: [0; 7],
+            events: [(); N].map(|()| Event::default()),
+        }
+    }
+}
+
 /// One allocation or free.
+#[derive(Default)]
 #[repr(C, align(32))]
 pub struct Event {
     /// `kind << 56 | address`.
@@ -76,10 +92,3 @@ pub mod kind {
     /// In a journal: what follows is of the thread whose id is in `size`.
     pub const OWNER: u64 = 5;
 }
-
-const _: () = {
-    use core::mem::{offset_of, size_of};
-    assert!(size_of::<Event>() == 32);
-    assert!(RING.is_power_of_two() && JOURNAL.is_power_of_two());
-    assert!(offset_of!(Journal, tail) == 64 && offset_of!(Journal, events) == 128);
-};

@@ -11,7 +11,7 @@ use std::vec::Vec;
 
 use super::{ClassReading, CostReading, Reader, SessionReading, ThreadReading, command};
 use crate::{
-    ledger,
+    peak,
     session::{
         layout::{Cell, Journal, Session, Slot, flag},
         size_class,
@@ -360,6 +360,6 @@ fn is_used(slot: &Slot) -> bool {
 fn peak_error(session: &Session, peak: u64, shares_slot: bool) -> u64 {
     match u64::from(session.max_threads.load(Relaxed)) + u64::from(shares_slot) {
         0 | 1 => 0,
-        threads => threads.saturating_mul(ledger::flush_threshold(peak as i64, threads) as u64),
+        threads => threads.saturating_mul(peak::flush_threshold(peak as i64, threads) as u64),
     }
 }

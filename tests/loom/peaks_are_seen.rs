@@ -1,0 +1,93 @@
+//! Threads flush what they hold: live bytes add up, and the peak is never below what a flush saw.
+
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+
+use loom::{sync::Arc, thread};
+
+use crate::{
+    peak::{flush, leave_peak, rise},
+    session::layout::{Session, Slot},
+};
+
+/// Every interleaving with at most so many switches that no thread asked for: without a bound the
+/// two dozen atomics of a flush take hours, and what goes wrong does so with two or three.
+fn model(check: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(check);
+}
+
+/// What an allocation or a free leaves to be flushed.
+fn hold(slot: &Slot, bytes: i64) {
+    let held = slot.pending_bytes.load(Relaxed) + bytes;
+    slot.pending_bytes.store(held, Relaxed);
+    slot.pending_blocks.store(slot.pending_blocks.load(Relaxed) + bytes.signum(), Relaxed);
+}
+
+/// Holds and flushes; what the flush saw to be live.
+fn flushed(session: &Session, slot: &Slot, bytes: i64) -> i64 {
+    hold(slot, bytes);
+    flush(session, slot);
+    slot.flushed_bytes.load(Relaxed)
+}
+
+fn session_of(threads: u32) -> Arc<Session> {
+    let session = Session::default();
+    session.threads.store(threads, Relaxed);
+    Arc::new(session)
+}
+
+#[test]
+fn whoever_flushes_first() {
+    model(|| {
+        let session = session_of(2);
+        let climb = |session: &Session, bytes| {
+            let slot = Slot::default();
+            let high = flushed(session, &slot, bytes);
+            flushed(session, &slot, -bytes);
+            high
+        };
+        let other = {
+            let session = Arc::clone(&session);
+            thread::spawn(move || climb(&session, 100))
+        };
+        let seen = climb(&session, 7).max(other.join().unwrap());
+        assert_eq!((session.live_bytes.load(Relaxed), session.live_blocks.load(Relaxed)), (0, 0));
+        let peak = session.peak_bytes.load(Relaxed);
+        assert!((seen..=107).contains(&peak), "{peak} after {seen}");
+        assert_eq!(session.tick_peaks[0].load(Relaxed), peak as u64);
+        // Whoever raised it fell afterwards, and so it was left: cells copy what they held.
+        assert_eq!(session.at_peak.load(Relaxed), 0);
+        assert!(session.epoch.load(Relaxed) > 0);
+    });
+}
+
+#[test]
+fn a_thread_that_was_alone_and_one_that_comes() {
+    model(|| {
+        let session = session_of(1);
+        let alone = Slot::default();
+        alone.alone.store(1, Relaxed);
+        alone.threshold.store(4096, Relaxed);
+        let other = {
+            let session = Arc::clone(&session);
+            thread::spawn(move || {
+                // As `thread` makes a slot known.
+                session.threads.fetch_add(1, AcqRel);
+                session.membership.fetch_add(1, AcqRel);
+                let slot = Slot::default();
+                flushed(&session, &slot, 7)
+            })
+        };
+        hold(&alone, 100);
+        rise(&session, &alone, 100, 1);
+        if alone.at_peak.load(Relaxed) != 0 {
+            leave_peak(&session, &alone);
+        }
+        let last = flushed(&session, &alone, -40);
+        let seen = last.max(other.join().unwrap()).max(100);
+        assert_eq!(session.live_bytes.load(Relaxed), 67);
+        let peak = session.peak_bytes.load(Relaxed).max(alone.peak_bytes.load(Relaxed));
+        assert!((seen..=107).contains(&peak), "{peak} after {seen}");
+    });
+}
