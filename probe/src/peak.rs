@@ -108,6 +108,9 @@ pub fn rebase(session: &Session, slot: &Slot, live: i64, live_blocks: i64) {
     slot.alone.store(u32::from(threads == 1), Relaxed);
     slot.flushed_bytes.store(live, Relaxed);
     slot.flushed_blocks.store(live_blocks, Relaxed);
+    if threads == 1 && session.at_peak.load(Relaxed) != 0 {
+        take_over(session, slot);
+    }
     let (highest, own) = (session.peak_bytes.load(Relaxed), slot.peak_bytes.load(Relaxed));
     if own < highest {
         slot.at_peak.store(0, Relaxed);
@@ -115,6 +118,16 @@ pub fn rebase(session: &Session, slot: &Slot, live: i64, live_blocks: i64) {
     let peak = highest.max(own);
     slot.peak_gap.store(peak - live, Relaxed);
     slot.threshold.store(flush_threshold(peak, u64::from(threads)), Relaxed);
+}
+
+/// Several threads reached the peak, and the one that is left has not left it: from here on it
+/// alone can notice when it does.
+fn take_over(session: &Session, slot: &Slot) {
+    session.at_peak.store(0, Relaxed);
+    slot.peak_bytes.store(session.peak_bytes.load(Relaxed), Relaxed);
+    slot.peak_blocks.store(session.peak_blocks.load(Relaxed), Relaxed);
+    slot.peak_tick.store(session.peak_tick.load(Relaxed), Relaxed);
+    slot.at_peak.store(1, Relaxed);
 }
 
 /// A nested or late operation: straight to the session.

@@ -143,14 +143,8 @@ pub fn reset_peak(memory: &Memory, session: &Session, own: &Slot) {
         .for_each(forget_peak);
     // The other threads take the new peak for their base at their next rise.
     session.membership.fetch_add(1, AcqRel);
+    // A thread that is alone takes the peak over by this.
     flush(session, own);
-    if own.alone.load(Relaxed) != 0 {
-        // It is this thread's alone to notice when the peak is left.
-        session.at_peak.store(0, Relaxed);
-        own.peak_bytes.store(bytes as i64, Relaxed);
-        own.peak_blocks.store(blocks as i64, Relaxed);
-        own.at_peak.store(1, Relaxed);
-    }
     compiler_fence(SeqCst);
     own.gate.store(gate, Relaxed);
 }

@@ -80,6 +80,16 @@ fn the_usual_path_counts_what_the_careful_one_does() {
     }
 }
 
+/// A thread reaches the peak and ends; who is left leaves it, some ticks later.
+#[test]
+fn the_last_thread_leaves_the_peak_of_all() {
+    for levels in ["10", "13", "15"] {
+        let session = Session::traced();
+        output(session.command(program("many_stacks")).arg(levels));
+        assert_sums(&session);
+    }
+}
+
 /// Three libraries with the same functions and frames of other sizes, one after another at the
 /// same address.
 #[test]
