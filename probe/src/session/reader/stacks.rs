@@ -15,7 +15,7 @@ use crate::{
         layout::{CELL_TABLE, CELLS, Cell, Session, Slot, flag},
         stacks::{
             ADDRESS_BITS, BUILD_ID, CUT, FIRST_NODES, FIRST_STACKS, MODULE_PATH, MODULES,
-            ModuleRecord, Node, StackTable, WRITTEN, chunk_of,
+            ModuleRecord, Node, StackTable, WRITTEN, chunk_length, chunk_of,
         },
     },
     shadow::MAX_ID,
@@ -24,6 +24,8 @@ use crate::{
 type Table = [AtomicU64; CELL_TABLE];
 /// Cells that one table leads to.
 const TABLE_CELLS: u32 = (CELL_TABLE * CELLS) as u32;
+/// Words of a leaf.
+const LEAF_WORDS: u64 = (CELLS * size_of::<Cell>() / 8) as u64;
 
 /// The program or a library, as a process had it loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -131,7 +133,7 @@ impl Reader {
     /// the same positions.
     pub fn stacks(&self, index: usize, from: u32) -> Vec<StackReading> {
         let Some((session, table)) = self.stack_table(index) else { return Vec::new() };
-        let count = stack_count(session, table);
+        let count = self.stack_count(session, table);
         (from..count).map_while(|at| self.stack(table, at)).collect()
     }
 
@@ -139,7 +141,7 @@ impl Reader {
     pub fn stacks_of_window(&self, index: usize) -> Range<u32> {
         let Some((session, table)) = self.stack_table(index) else { return 0..0 };
         let base = session.id_base.load(Acquire) as u32;
-        let count = stack_count(session, table);
+        let count = self.stack_count(session, table);
         base.saturating_sub(session.first_id.load(Relaxed)).min(count)..count
     }
 
@@ -160,7 +162,7 @@ impl Reader {
     pub fn read_sites(&self, index: usize, sites: &mut Vec<SiteReading>) {
         sites.clear();
         let Some((session, table)) = self.stack_table(index) else { return };
-        sites.resize(stack_count(session, table) as usize, SiteReading::default());
+        sites.resize(self.stack_count(session, table) as usize, SiteReading::default());
         let clears = self.clears();
         let fresh = |slot: &&Slot| slot.pulse.load(Relaxed) & flag::CLEARS == clears;
         let slots: Vec<&Slot> = self.slots(session).filter(fresh).collect();
@@ -168,16 +170,18 @@ impl Reader {
         let epoch = session.epoch.load(Relaxed);
         let at_peak = session.at_peak.load(Relaxed) != 0
             || slots.iter().any(|slot| slot.at_peak.load(Relaxed) != 0);
+        let mut left = self.words();
         for slot in &slots {
-            self.each_cell(slot, window.clone(), |at, cell| {
+            self.each_cell(slot, window.clone(), &mut left, |at, cell| {
                 if let Some(site) = sites.get_mut(at) {
                     add_frees(site, cell);
                 }
             });
         }
         core::sync::atomic::fence(Acquire);
+        let mut left = self.words();
         for slot in &slots {
-            self.each_cell(slot, window.clone(), |at, cell| {
+            self.each_cell(slot, window.clone(), &mut left, |at, cell| {
                 if let Some(site) = sites.get_mut(at) {
                     add_allocations(site, cell, epoch, at_peak);
                 }
@@ -188,10 +192,10 @@ impl Reader {
     /// What each thread did under the stack at position `stack` of session `index`.
     pub fn site_threads(&self, index: usize, stack: u32) -> Vec<SiteThreadReading> {
         let Some((session, _)) = self.stack_table(index) else { return Vec::new() };
-        let mut threads = Vec::new();
+        let (mut threads, mut left) = (Vec::new(), self.words());
         for slot in self.slots(session) {
             let mut figures = SiteReading::default();
-            self.each_cell(slot, stack..stack.saturating_add(1), |_, cell| {
+            self.each_cell(slot, stack..stack.saturating_add(1), &mut left, |_, cell| {
                 add_frees(&mut figures, cell);
                 add_allocations(&mut figures, cell, 0, true);
             });
@@ -256,9 +260,34 @@ impl Reader {
         })
     }
 
+    /// No more than there is room for records: a number alone, which may be anything, must not make
+    /// a reader take memory for so many.
+    fn stack_count(&self, session: &Session, table: &StackTable) -> u32 {
+        let (next, first) = (session.next_id.load(Acquire), session.first_id.load(Relaxed));
+        let fits = |(number, chunk): &(usize, &AtomicU64)| {
+            let bytes = u64::from(chunk_length(*number, FIRST_STACKS)) * 8;
+            let offset = chunk.load(Acquire);
+            offset != 0 && offset.checked_add(bytes).is_some_and(|end| end <= self.memory.length())
+        };
+        let chunks = table.stack_chunks.iter().enumerate().take_while(fits).count();
+        let room = FIRST_STACKS * ((1 << chunks) - 1);
+        next.min(MAX_ID).saturating_sub(first).min(room)
+    }
+
+    fn words(&self) -> u64 {
+        self.memory.length() / 8
+    }
+
     /// Calls `each` with the position and the cell of every stack in `range` that `slot` has
-    /// counted for.
-    fn each_cell(&self, slot: &Slot, range: Range<u32>, mut each: impl FnMut(usize, &Cell)) {
+    /// counted for. All slots together look at no more words than are `left`: there are no more,
+    /// but in tables that lead to the same leaves a thousand times.
+    fn each_cell(
+        &self,
+        slot: &Slot,
+        range: Range<u32>,
+        left: &mut u64,
+        mut each: impl FnMut(usize, &Cell),
+    ) {
         let range = range.start..range.end.min(MAX_ID);
         if range.is_empty() {
             return;
@@ -268,12 +297,14 @@ impl Reader {
         }
         let leaf = CELLS as u32;
         let mut first = range.start / leaf * leaf;
-        while first < range.end {
+        while first < range.end && *left > 0 {
+            *left -= 1;
             let Some(table) = self.table(slot, first) else {
                 first = (first / TABLE_CELLS + 1) * TABLE_CELLS;
                 continue;
             };
             if let Some(cells) = self.leaf(slot, table, first) {
+                *left = left.saturating_sub(LEAF_WORDS);
                 let positions = first.max(range.start)..(first + leaf).min(range.end);
                 for at in positions {
                     each(at as usize, &cells[(at - first) as usize]);
@@ -310,15 +341,6 @@ impl Reader {
         // SAFETY: upheld by the caller.
         (distance != 0).then(|| unsafe { self.memory.get(offset.wrapping_add(distance)) })?
     }
-}
-
-/// No more than there is room for records: a number alone, which may be anything, must not make a
-/// reader take memory for so many.
-fn stack_count(session: &Session, table: &StackTable) -> u32 {
-    let (next, first) = (session.next_id.load(Acquire), session.first_id.load(Relaxed));
-    let chunks = table.stack_chunks.iter().take_while(|chunk| chunk.load(Acquire) != 0).count();
-    let room = FIRST_STACKS * ((1 << chunks) - 1);
-    next.min(MAX_ID).saturating_sub(first).min(room)
 }
 
 fn add(sum: &mut u64, counter: &AtomicU64) {
