@@ -33,7 +33,7 @@ use crate::{
     model::Exit,
     query::Session,
     report,
-    source::{Controls, live::Live, replay::Replay},
+    source::{Controls, live::Live, replay::Replay, rewind::Rewind},
     symbols::Resolver,
     sys::pty::Size,
     terminal::{self, Screen},
@@ -117,8 +117,9 @@ fn show_launched(launch: &Options, view: View) -> Result<ExitCode, Error> {
 /// What to show of a program that a keeper holds.
 fn kept(connection: Connection, origin: Origin, tick: Duration) -> Opened {
     let hello = connection.hello().clone();
+    let (reader, rewind) = (Arc::clone(connection.reader()), Rewind::of(&connection));
     Opened {
-        source: Box::new(Live::kept(Arc::clone(connection.reader()), hello.root, hello.holds_feed)),
+        source: Box::new(Live::kept(reader, hello.root, hello.holds_feed, rewind)),
         session: Session { command: hello.command, origin, read_only: !hello.holds_feed },
         updates: connection.messages().clone(),
         controls: Controls::Keeper(connection),

@@ -5,6 +5,7 @@
 
 mod automatic;
 mod naming;
+mod rewound;
 mod shown;
 mod snapshots;
 mod source_lines;
@@ -36,6 +37,7 @@ use crate::{
     keeper::{output, protocol::FromKeeper},
     model::{Exit, LocationId, Model, SiteThreads, Totals},
     query::{self, Session},
+    recording,
     source::{Controls, past::Source},
     symbols::Plumbing,
     terminal::{self, Look},
@@ -136,6 +138,7 @@ impl App {
             theme: look.theme(state.palette),
             shown: Shown {
                 model: Model::new(Arc::new(Plumbing::in_use().clone())),
+                present: None,
                 state,
                 session: opened.session,
                 program,
@@ -197,6 +200,7 @@ impl App {
         let chosen =
             (self.shown.state.process != self.followed).then_some(self.shown.state.process);
         let reading = self.source.read(chosen);
+        self.follow_the_present();
         if chosen.is_none() {
             self.followed = reading.shown;
             self.shown.state.process = reading.shown;
@@ -225,20 +229,23 @@ impl App {
 
     /// Marks this moment if it is one that the person wants marked. A recording has its own.
     fn mark_by_itself(&mut self) {
-        let Shown { model, state, session, .. } = &mut self.shown;
+        let Shown { model, state, session, time, .. } = &mut self.shown;
         let Some(totals) = model.state().map(|state| state.totals) else { return };
-        if session.origin == Origin::Replay {
+        if session.origin == Origin::Replay || state.playback.at_s.is_some() {
             return;
         }
         let now_s = model.reading.now_s;
         let figures = (totals.current_bytes, totals.peak_bytes);
         let observed = self.automatic.observe(model.reading.shown, figures, now_s);
         if let Some(reason) = observed {
-            let number = state.marks.last().map_or(1, |mark| mark.number + 1);
+            let recorded = time.stops.iter().filter_map(|stop| stop.what.mark()).max();
+            let last = state.marks.last().map(|mark| mark.number).max(recorded);
+            let number = last.unwrap_or(0) + 1;
             state.notice = Some(Notice::info(format!("mark {number}: {reason}")));
             let name = Some(reason);
             state.marks.push(Mark { number, t_s: now_s, name, automatic: true });
             self.shown.mark(number);
+            self.keep_mark(number);
         }
     }
 
@@ -347,11 +354,15 @@ impl App {
             Effect::StartRecording => self.record(),
             Effect::StopRecording => self.controls.end_recording(),
             Effect::Clear => self.controls.clear(),
-            Effect::Marked(number) => self.shown.mark(number),
+            Effect::Marked(number) => {
+                self.shown.mark(number);
+                self.keep_mark(number);
+            }
+            Effect::Named(number) => self.keep_mark(number),
             Effect::SendInput(bytes) => self.controls.send_input(&bytes),
             Effect::Suspend => self.suspend()?,
-            // Only the chooser joins; a name is in the state already.
-            Effect::Join(_) | Effect::Named(_) => {}
+            // Only the chooser joins.
+            Effect::Join(_) => {}
             Effect::SaveSnapshot(when, path) => self.shown.save(when, &path),
             Effect::LoadSnapshot(path) => self.shown.load(&path),
             Effect::Seek(at) => {
@@ -361,6 +372,17 @@ impl App {
             Effect::Quit(leave) => return Ok(Some(self.leave(leave))),
         }
         Ok(None)
+    }
+
+    /// Lets a mark go into what is recorded.
+    fn keep_mark(&self, number: u32) {
+        let marks = &self.shown.state.marks;
+        let mark = marks.iter().find(|mark| mark.number == number);
+        if let (Some(mark), Some(index)) = (mark, self.source.session()) {
+            let at = Duration::try_from_secs_f64(mark.t_s).unwrap_or_default();
+            let label = mark.name.clone().unwrap_or_default();
+            self.controls.mark(index, recording::Mark { at, number, label });
+        }
     }
 
     /// Asks for a recording into a new file of this folder.

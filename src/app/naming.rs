@@ -20,6 +20,11 @@ impl Naming {
         Self { service: Service::start().ok(), epoch: 0 }
     }
 
+    /// The next model is not the one that names were looked up for.
+    pub(super) fn begin_anew(&mut self) {
+        self.epoch = 0;
+    }
+
     /// Asks for names and takes in what was found; `visible` are wanted first. Whether any name
     /// is new.
     pub(super) fn tick(&mut self, model: &mut Model, visible: Vec<LocationId>) -> bool {

@@ -26,6 +26,8 @@ pub(super) struct Frozen {
 /// What a frame is made of.
 pub(super) struct Shown {
     pub model: Model,
+    /// What goes on now, while the past is shown.
+    pub present: Option<Box<Model>>,
     pub state: State,
     pub session: Session,
     pub program: Option<vt100::Parser>,

@@ -1,13 +1,19 @@
 //! Options of the commands that read recordings: report, diff, export.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
 
 use super::value::{self, ProcessChoice};
 use crate::{
+    Error,
     export::Figure,
     model::{Term, diff},
+    recording,
 };
 
 /// `memtop report`.
@@ -18,8 +24,8 @@ pub struct ReportOptions {
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
-    /// The moment: `end`, `peak` (live figures, sizes and sites as they were at the peak), or
-    /// seconds since the program began.
+    /// The moment: `end`, `peak` (live figures, sizes and sites as they were at the peak),
+    /// seconds since the program began, or `mark:N`.
     #[arg(long, value_name = "WHEN", default_value = "end", value_parser = value::parse_moment)]
     pub at: Moment,
     /// Group by `site` (the line that asked, allocator functions left aside), `function`, `file`,
@@ -65,7 +71,7 @@ pub struct FilterOptions {
 /// `memtop diff`.
 #[derive(Debug, Clone, Args)]
 pub struct DiffOptions {
-    /// The recording to start from: FILE, FILE@peak, or FILE@SECONDS.
+    /// The recording to start from: FILE, FILE@peak, FILE@SECONDS, or FILE@mark:N.
     #[arg(value_name = "A[@WHEN]")]
     pub a: OsString,
     /// The recording to compare with it.
@@ -121,8 +127,8 @@ pub struct ExportOptions {
     /// Where to write it; `-` is the standard output.
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
-    /// The moment: `end`, `peak` (live figures as they were at the peak), or seconds since
-    /// the start.
+    /// The moment: `end`, `peak` (live figures as they were at the peak), seconds since the
+    /// start, or `mark:N`.
     #[arg(long, value_name = "WHEN", default_value = "end", value_parser = value::parse_moment)]
     pub at: Moment,
     /// What `folded` and `flamegraph` show: live `bytes` or `blocks`, or `allocated` bytes,
@@ -183,6 +189,21 @@ pub enum Moment {
     Peak,
     /// So long after the session began.
     At(Duration),
+    /// When somebody set the mark of this number, which the recording knows.
+    Mark(u32),
+}
+
+impl Moment {
+    /// The same, a mark looked up in the recording at `path`.
+    ///
+    /// # Errors
+    /// When it has no such mark, or cannot be read.
+    pub(crate) fn known_in(self, path: &Path) -> Result<Self, Error> {
+        match self {
+            Self::Mark(number) => recording::time_of_mark(path, number).map(Self::At),
+            moment => Ok(moment),
+        }
+    }
 }
 
 /// What a report is grouped by.

@@ -42,6 +42,8 @@ use crate::{
 /// file exists or cannot be written.
 pub fn run(options: &ExportOptions) -> Result<(), Error> {
     refuse_nonsense(options)?;
+    let at = options.at.known_in(&options.file)?;
+    let options = &ExportOptions { at, ..options.clone() };
     let mut recording = read(options)?;
     Resolver::default().resolve_tree(&mut recording.tree);
     let processes = processes(&recording, options)?;
@@ -135,7 +137,7 @@ fn refuse_nonsense(options: &ExportOptions) -> Result<(), Error> {
 fn read(options: &ExportOptions) -> Result<Recording, Error> {
     match options.at {
         Moment::At(at) => recording::open_at(&options.file, When::At(at)),
-        Moment::End | Moment::Peak => recording::open(&options.file),
+        _ => recording::open(&options.file),
     }
 }
 
@@ -189,7 +191,7 @@ fn processes<'a>(
 fn moment(options: &ExportOptions) -> Option<Duration> {
     match options.at {
         Moment::At(at) => Some(at),
-        Moment::End | Moment::Peak => None,
+        _ => None,
     }
 }
 

@@ -24,6 +24,6 @@ pub use message::{FromKeeper, FromViewer, Hello, Purpose};
 pub use wire::{Frames, Malformed};
 
 /// Version of this protocol.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// Longest frame: a command line and an environment of the kernel's greatest size fit.
 pub const LONGEST: usize = 4 << 20;

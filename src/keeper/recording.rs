@@ -1,5 +1,12 @@
 //! What a keeper sees, on its way into a file.
 //!
+//! The keeper of `memtop run` keeps one more recording, of its own: the past that viewers go
+//! back to. It is written by the same recorder and read by the same reader, so that a moment of
+//! a session that lives is shown as that of a file is. It lies in memory and not on a disk, so
+//! that no folder fills up and nothing is left behind whoever is killed; it keeps to
+//! [`past_bytes`], its oldest detail first to go; viewers open it through `/proc`. It has no
+//! names: viewers look those up anyway.
+//!
 //! Always holds: whatever happens to the file, the program and its viewers never wait for it
 //! and the keeper goes on; what was written until then opens.
 
@@ -7,6 +14,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io,
+    os::fd::{AsRawFd, RawFd},
     path::Path,
     thread::{self, JoinHandle},
     time::Duration,
@@ -21,13 +29,30 @@ use super::{
 };
 use crate::{
     model::Exit,
-    recording::{Bounded, Gap, Look, Recorder, Saved},
+    recording::{Bounded, Gap, Look, Mark, PAST, Recorder, Saved},
     source::sites::Follower,
+    sys::{file, limits},
 };
 
 /// Names that are not found so soon after the end of a program are left out, and sooner after
 /// that of a recording whose program goes on.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_millis(300));
+
+/// Most bytes of the past that is kept: at 15 KB a second, the last half an hour in full
+/// detail. Less where a control group has little left.
+fn past_bytes() -> u64 {
+    (limits::default_tracer_limit() / 16).clamp(PAST_BYTES.0, PAST_BYTES.1)
+}
+
+const PAST_BYTES: (u64, u64) = (1 << 20, 32 << 20);
+
+/// What a recording is made of beside its way to the disk.
+struct Parts {
+    saved: Saved,
+    most: Option<u64>,
+    namer: Option<Namer>,
+    collector: Option<Collector>,
+}
 
 fn queue(file: File, path: &Path, most: Option<u64>) -> io::Result<(Queue, Saved)> {
     match most {
@@ -46,7 +71,8 @@ pub struct Recording {
     /// Since when detail is left out.
     behind_since: Option<Duration>,
     places: BTreeMap<usize, Places>,
-    namer: Namer,
+    /// `None` where whoever reads it finds the names.
+    namer: Option<Namer>,
     collector: Option<Collector>,
     saved: Saved,
 }
@@ -76,16 +102,28 @@ impl Recording {
         }
         let most = watch.most_bytes().filter(|_| is_file);
         let (queue, saved) = queue(file, path, most)?;
+        let namer = Some(Namer::new()?);
+        Self::over(queue, watch, Parts { saved, most, namer, collector })
+    }
+
+    /// Begins to keep the past, in memory; with the number of its descriptor.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    pub fn of_the_past(watch: &Watch) -> io::Result<(Self, RawFd)> {
+        let file = file::in_memory(PAST)?;
+        let (descriptor, most) = (file.as_raw_fd(), past_bytes());
+        let (bounded, saved) = Bounded::in_memory(file, most);
+        let parts = Parts { saved, most: Some(most), namer: None, collector: None };
+        Ok((Self::over(Queue::new(bounded)?, watch, parts)?, descriptor))
+    }
+
+    fn over(queue: Queue, watch: &Watch, parts: Parts) -> io::Result<Self> {
+        let Parts { saved, most, namer, collector } = parts;
         let mut recorder = Recorder::new(queue, watch.command(), watch.launched_at())?;
         most.into_iter().for_each(|most| recorder.keep_to(most));
-        let mut recording = Self {
-            recorder,
-            behind_since: None,
-            places: BTreeMap::new(),
-            namer: Namer::new()?,
-            collector,
-            saved,
-        };
+        let places = BTreeMap::new();
+        let mut recording = Self { recorder, behind_since: None, places, namer, collector, saved };
         let mut looks = watch.looks_at_all();
         looks.iter_mut().for_each(|look| recording.add_sites(watch, look));
         recording.recorder.tick(watch.now(), looks)?;
@@ -108,7 +146,7 @@ impl Recording {
                 self.add_sites(watch, look);
             }
         }
-        for (image, names) in self.namer.found() {
+        for (image, names) in self.namer.as_mut().map(Namer::found).unwrap_or_default() {
             self.recorder.names(image, &names)?;
         }
         let behind = self.recorder.get_mut().is_behind();
@@ -145,10 +183,20 @@ impl Recording {
     fn add_sites(&mut self, watch: &Watch, look: &mut Look) {
         let places = self.places.entry(look.image).or_default();
         look.sites = places.follower.look(watch.reader(), look.image);
-        self.namer.ask(look.image, &mut places.asked, &look.sites);
+        if let Some(namer) = &mut self.namer {
+            namer.ask(look.image, &mut places.asked, &look.sites);
+        }
         if look.state.identity.ended.is_some() {
             places.follower = Follower::default();
         }
+    }
+
+    /// Notes a moment that somebody marked in an image.
+    ///
+    /// # Errors
+    /// As [`tick`](Self::tick).
+    pub fn mark(&mut self, image: usize, mark: &Mark) -> io::Result<()> {
+        self.recorder.mark(Some(image), mark)
     }
 
     /// Bytes so far, those that still wait for the disk among them.
@@ -187,7 +235,8 @@ impl Recording {
         self.collector.iter_mut().for_each(Collector::finish);
         self.fetch_events()?;
         let patience = if exit.is_some() { PATIENCE.0 } else { PATIENCE.1 };
-        for (image, names) in self.namer.rest(patience) {
+        let rest = self.namer.map(|namer| namer.rest(patience)).unwrap_or_default();
+        for (image, names) in rest {
             self.recorder.names(image, &names)?;
         }
         self.recorder.finish(exit)?.finish()

@@ -26,6 +26,7 @@ use super::{
     output::Output,
     processes::Changes,
     protocol::{FromKeeper, FromViewer},
+    recording::Recording,
     rendezvous::Door,
     terminal::Terminal,
     watch::Watch,
@@ -109,6 +110,8 @@ struct Server {
     /// A viewer has seen that.
     was_seen: bool,
     recorded: Recorded,
+    /// `None` where there is no memory for it, or once it failed.
+    past: Option<(Recording, RawFd)>,
 }
 
 impl Server {
@@ -152,7 +155,9 @@ impl Server {
             done_at_ns: None,
             was_seen: false,
             recorded: Recorded::default(),
+            past: None,
         };
+        server.past = Recording::of_the_past(&server.watch).ok();
         if let (Some(output), Some(file)) = (&options.output, file) {
             server.record_into(file, &output.path, events);
         }
@@ -230,6 +235,7 @@ impl Server {
                 self.send_all(&message);
             }
         }
+        self.keep_past(changes);
         self.feed_recording(changes);
         let now = clock::monotonic_ns();
         if self.force_at_ns.take_if(|at| *at <= now).is_some() && self.watch.exit().is_none() {
@@ -308,6 +314,7 @@ impl Server {
             FromViewer::EndProgram => self.end_program(),
             FromViewer::Record(path) => self.record(&Output { path, force: false }),
             FromViewer::EndRecording => self.end_recording(),
+            FromViewer::Mark { index, mark } => self.mark(index as usize, &mark),
             _ => {}
         }
     }

@@ -39,7 +39,9 @@ fn stops(past: &Past, marks: &[memtop_ui::data::Mark]) -> Vec<Stop> {
         stops.extend(paused.map(|to| stop(to, StopKind::TracingOff)));
     }
     stops.extend(past.peak.map(|(at, _)| stop(at, StopKind::Peak)));
-    stops.extend(past.marks.iter().map(|(number, at)| stop(*at, StopKind::Mark(*number))));
+    let own = |number: u32| marks.iter().any(|mark| mark.number == number);
+    let recorded = past.marks.iter().filter(|(number, _)| !own(*number));
+    stops.extend(recorded.map(|(number, at)| stop(*at, StopKind::Mark(*number))));
     stops
         .extend(marks.iter().map(|mark| Stop { t_s: mark.t_s, what: StopKind::Mark(mark.number) }));
     let growths = past.growths();

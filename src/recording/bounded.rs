@@ -22,6 +22,7 @@ use super::{
     schema::{End, Record},
     thin::{Thinned, thin},
 };
+use crate::sys::{descriptor, file};
 
 /// Of the size that is allowed, so much is left after a thinning.
 const LEFT: (u64, u64) = (3, 4);
@@ -37,11 +38,20 @@ impl Saved {
     }
 }
 
+/// Where the file is, and how another takes its place.
+#[derive(Debug)]
+enum Place {
+    /// In a folder: the other one is written beside it.
+    Named(PathBuf),
+    /// In memory: the other one gets its descriptor, by which readers find it.
+    InMemory,
+}
+
 /// Takes whole frames, as a recorder writes them.
 #[derive(Debug)]
 pub struct Bounded {
     file: fs::File,
-    path: PathBuf,
+    place: Place,
     most: u64,
     /// It is thinned beyond this; more than `most` where no more can be left out.
     limit: u64,
@@ -59,10 +69,20 @@ pub struct Bounded {
 impl Bounded {
     /// The recording in this file, which is empty, is to take at most so many bytes.
     pub fn new(file: fs::File, path: &Path, most: u64) -> (Self, Saved) {
+        Self::at(Place::Named(path.to_owned()), file, most)
+    }
+
+    /// A recording in a file in memory, which is empty, is to take at most so many bytes. Its
+    /// descriptor stays the same.
+    pub fn in_memory(file: fs::File, most: u64) -> (Self, Saved) {
+        Self::at(Place::InMemory, file, most)
+    }
+
+    fn at(place: Place, file: fs::File, most: u64) -> (Self, Saved) {
         let saved = Saved::default();
         let bounded = Self {
             file,
-            path: path.to_owned(),
+            place,
             most,
             limit: most,
             received: 0,
@@ -132,23 +152,37 @@ impl Bounded {
 
     /// Writes the file anew beside itself, and puts it in its place when it is whole.
     fn thin(&mut self) -> io::Result<()> {
-        let beside = self.path.with_added_extension("thinned");
-        let mut options = fs::OpenOptions::new();
-        let thinned = options.write(true).create(true).truncate(true).open(&beside)?;
-        let copied = self.thin_into(&thinned);
-        let copied = copied.and_then(|copied| fs::rename(&beside, &self.path).map(|()| copied));
-        let copied = copied.inspect_err(|_| drop(fs::remove_file(&beside)))?;
-        self.file = thinned;
-        self.length = copied.bytes;
-        self.frames = count_frames(&self.path)?;
+        let copied = match &self.place {
+            Place::Named(path) => {
+                let (thinned, copied) = self.thin_beside(path)?;
+                self.file = thinned;
+                copied
+            }
+            Place::InMemory => {
+                let thinned = file::in_memory(PAST)?;
+                let copied = self.thin_into(self.file.try_clone()?, &thinned)?;
+                descriptor::replace(&self.file, &thinned)?;
+                copied
+            }
+        };
+        (self.length, self.frames) = (copied.bytes, copied.frames);
         self.last_index = copied.last_index;
         self.limit = self.most.max(copied.bytes.saturating_mul(LEFT.1) / LEFT.0);
         self.saved.0.store(self.received.saturating_sub(self.length), Relaxed);
         Ok(())
     }
 
-    fn thin_into(&self, thinned: &fs::File) -> io::Result<Thinned> {
-        let old = fs::File::open(&self.path)?;
+    fn thin_beside(&self, path: &Path) -> io::Result<(fs::File, Thinned)> {
+        let beside = path.with_added_extension("thinned");
+        let mut options = fs::OpenOptions::new();
+        let thinned = options.write(true).create(true).truncate(true).open(&beside)?;
+        let copied = fs::File::open(path).and_then(|old| self.thin_into(old, &thinned));
+        let copied = copied.and_then(|copied| fs::rename(&beside, path).map(|()| copied));
+        let copied = copied.inspect_err(|_| drop(fs::remove_file(&beside)))?;
+        Ok((thinned, copied))
+    }
+
+    fn thin_into(&self, old: fs::File, thinned: &fs::File) -> io::Result<Thinned> {
         let old = File::new(old).map_err(io::Error::other)?;
         let mut out = BufWriter::new(thinned);
         let copied = thin(&old, self.most / LEFT.1 * LEFT.0, &mut out).map_err(io::Error::other)?;
@@ -156,6 +190,9 @@ impl Bounded {
         Ok(copied)
     }
 }
+
+/// Name of a recording in memory; `/proc/PID/fd` shows it.
+pub const PAST: &std::ffi::CStr = c"memtop-past";
 
 impl Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -171,17 +208,6 @@ impl Write for Bounded {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
-}
-
-/// Frames of a file that ends with a whole one.
-fn count_frames(path: &Path) -> io::Result<u64> {
-    let bytes = fs::read(path)?;
-    let (mut at, mut count) = (MAGIC.len() + 4, 0);
-    while let Some(length) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-        at += FRAME_HEADER_BYTES + u32::from_le_bytes(*length) as usize;
-        count += 1;
-    }
-    Ok(count)
 }
 
 fn frame_of(kind: u8, payload: &[u8]) -> Vec<u8> {

@@ -258,10 +258,10 @@ mod value;
 mod wire;
 mod writer;
 
-use std::{fs, io::BufReader, path::Path, time::Duration};
+use std::{collections::BTreeSet, fs, io::BufReader, path::Path, time::Duration};
 
 pub use assembly::{Recording, read_tree};
-pub use bounded::{Bounded, Saved};
+pub use bounded::{Bounded, PAST, Saved};
 pub use cells::Cells;
 pub use cursor::Cursor;
 pub use dump::dump;
@@ -363,6 +363,27 @@ pub fn open_at(path: &Path, when: When) -> Result<Recording, Error> {
         }
         _ => Ok(recording),
     }
+}
+
+/// When the mark of this number was set, since the session of the launched program began.
+///
+/// # Errors
+/// When the recording cannot be read, or has no such mark.
+pub fn time_of_mark(path: &Path, number: u32) -> Result<Duration, Error> {
+    let file = File::open(path)?;
+    let began = |image: usize| file.images().get(image).map(|facts| facts.identity.started);
+    let mark = file.marks().iter().rfind(|(_, mark)| mark.number == number);
+    let since_launch =
+        mark.map(|(image, mark)| image.and_then(began).unwrap_or_default() + mark.at);
+    since_launch.map(|at| at.saturating_sub(began(0).unwrap_or_default())).ok_or_else(|| {
+        let known: BTreeSet<_> = file.marks().iter().map(|(_, mark)| mark.number).collect();
+        let known: Vec<_> = known.into_iter().map(|number| number.to_string()).collect();
+        let why = match known.is_empty() {
+            true => format!("it has no mark {number}: none was set while it was recorded"),
+            false => format!("it has no mark {number}; there are {}", known.join(", ")),
+        };
+        Error::NothingToShow { path: path.to_owned(), why }
+    })
 }
 
 fn too_early(path: &Path, at: Duration, first: Duration) -> Error {

@@ -203,9 +203,9 @@ impl<W: Write> Recorder<W> {
         self.writer.events(image, events).map(|()| true)
     }
 
-    /// Notes a moment that somebody marked.
+    /// Notes a moment that somebody marked; one with the number of another takes its place.
     pub fn mark(&mut self, image: Option<usize>, mark: &Mark) -> io::Result<()> {
-        let image = image.and_then(|image| self.live.get(&image)).map(|tracked| tracked.image);
+        let image = image.and_then(|image| self.named.get(&image)).map(|named| named.image);
         self.writer.mark(image, mark)
     }
 

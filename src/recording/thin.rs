@@ -31,6 +31,8 @@ use super::{
 pub struct Thinned {
     /// Bytes of it now.
     pub bytes: u64,
+    /// Its frames.
+    pub frames: u64,
     /// Where its last index is.
     pub last_index: Option<u64>,
 }
@@ -45,12 +47,12 @@ pub fn thin<B: Bytes>(file: &File<B>, most: u64, out: impl Write) -> Result<Thin
     let mut gap = [known, leave_out(&mut pieces, most)].into_iter().flatten().reduce(|one, two| {
         Gap { from: one.from.min(two.from), to: one.to.max(two.to), reason: Gap::THINNED }
     });
-    let mut copy = Copy { out, offset: 0, index: Index::default() };
+    let mut copy = Copy { out, offset: 0, frames: 0, index: Index::default() };
     copy.write(&[&MAGIC[..], &VERSION.to_le_bytes()].concat())?;
     for piece in &pieces {
         copy.piece(file, piece, gap.take())?;
     }
-    Ok(Thinned { bytes: copy.offset, last_index: copy.index.previous })
+    Ok(Thinned { bytes: copy.offset, frames: copy.frames, last_index: copy.index.previous })
 }
 
 /// A segment, and what is to be left of it.
@@ -145,6 +147,7 @@ fn leave_out(pieces: &mut Vec<Piece>, most: u64) -> Option<Gap> {
 struct Copy<W> {
     out: W,
     offset: u64,
+    frames: u64,
     index: Index,
 }
 
@@ -157,6 +160,7 @@ impl<W: Write> Copy<W> {
     fn frame(&mut self, kind: u8, payload: &[u8]) -> io::Result<()> {
         let length = (payload.len() as u32).to_le_bytes();
         let crc = frame_crc(length, kind, payload).to_le_bytes();
+        self.frames += 1;
         self.write(&[&length[..], &[kind], &crc, payload].concat())
     }
 

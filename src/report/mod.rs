@@ -80,6 +80,8 @@ fn list(pids: &[u32]) -> String {
 /// # Errors
 /// When options ask for what cannot be had, the file cannot be read, or the condition is met.
 pub fn run(options: &ReportOptions) -> Result<(), Error> {
+    let at = options.at.known_in(&options.file)?;
+    let options = &ReportOptions { at, ..options.clone() };
     let choice = choice(options)?;
     let condition = options.fail_if.as_deref().map(parse_condition).transpose()?;
     let recording = open(&options.file, options.at)?;
@@ -141,7 +143,7 @@ fn at(moment: Moment, choice: Choice) -> Result<Choice, Error> {
 fn open(file: &Path, moment: Moment) -> Result<Recording, Error> {
     let mut recording = match moment {
         Moment::At(at) => recording::open_at(file, recording::When::At(at))?,
-        Moment::End | Moment::Peak => recording::open(file)?,
+        _ => recording::open(file)?,
     };
     Resolver::default().resolve_tree(&mut recording.tree);
     Ok(recording)

@@ -27,6 +27,7 @@ use crate::{
     },
     source::{
         past::{Past, Source},
+        rewind::Rewind,
         sites::Follower,
         surroundings::Surroundings,
     },
@@ -64,12 +65,16 @@ pub struct Live {
     /// Session of the image that was shown last.
     index: Option<usize>,
     past: Past,
+    /// Where moments of the past come from.
+    rewind: Option<Rewind>,
+    /// What goes on now, read while a moment of the past is shown.
+    present: Option<Reading>,
 }
 
 impl Live {
-    /// A session whose program, `root`, a keeper holds.
-    pub fn kept(reader: Arc<Reader>, root: u32, holds_feed: bool) -> Self {
-        let mut live = Self::over(reader);
+    /// A session whose program, `root`, a keeper holds, and what there is of its past.
+    pub fn kept(reader: Arc<Reader>, root: u32, holds_feed: bool, rewind: Option<Rewind>) -> Self {
+        let mut live = Self { rewind, ..Self::over(reader) };
         live.processes.root_started(root);
         live.histories = Some(BTreeMap::new());
         live.root = Some(root);
@@ -101,6 +106,8 @@ impl Live {
             sites: Follower::default(),
             index: None,
             past: Past::default(),
+            rewind: None,
+            present: None,
         }
     }
 
@@ -238,19 +245,97 @@ impl Live {
     }
 }
 
-impl Source for Live {
-    fn read(&mut self, wanted: Option<usize>) -> Reading {
-        Self::read(self, wanted)
+impl Live {
+    /// The reading of a moment of the past, of the image that `present` shows, beside what goes
+    /// on now; `None` where none is looked at, or nothing is kept of it.
+    fn rewound(&mut self, present: &Reading) -> Option<Reading> {
+        let image = present.images.get(present.shown)?;
+        let then = self.rewind.as_mut()?.read(image)?;
+        Some(Reading {
+            images: present.images.clone(),
+            shown: present.shown,
+            tree: Arc::clone(&present.tree),
+            tree_at: present.tree_at,
+            tracing: present.tracing,
+            exit: present.exit,
+            connected: present.connected,
+            ..then
+        })
     }
 
-    /// A session keeps no figures of its past yet.
-    fn seek(&mut self, _at: Option<Duration>) {}
+    /// What there is to go through: up to now, whatever moment is shown.
+    fn look_back(&mut self, present: &Reading, shown: &Reading) {
+        let Some(rewind) = &mut self.rewind else { return };
+        let marks = rewind.marks();
+        if rewind.past().is_none() {
+            return;
+        }
+        let own = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        let (now, at) = (own(present.now_s), own(shown.now_s));
+        let points = &present.timeline;
+        let state = present.state.as_ref();
+        let kept = rewind.past().filter(|_| rewind.is_past());
+        let (before, after) = match kept {
+            Some(kept) => (kept.before, kept.after),
+            None => (points.iter().rev().map(|point| point.at).find(|tick| *tick < at), None),
+        };
+        let gaps = kept.map(|kept| kept.gaps.clone()).unwrap_or_default();
+        let first = points.first().map_or(Duration::ZERO, |point| point.at);
+        let has_stacks = self.index.is_some_and(|index| self.reader.has_stacks(index));
+        self.past = Past {
+            recording: None,
+            first,
+            last: now,
+            at,
+            before,
+            after,
+            points: points.as_slice().into(),
+            intervals: state.map(|state| state.window.intervals.clone()).unwrap_or_default(),
+            peak: state.and_then(|state| Some((state.totals.peak_at?, state.totals.peak_bytes))),
+            sites_from: has_stacks.then_some(first),
+            marks,
+            ended: state.and_then(|state| state.identity.ended.map(|_| now)),
+            gaps,
+        };
+    }
+}
+
+impl Source for Live {
+    fn read(&mut self, wanted: Option<usize>) -> Reading {
+        let present = Self::read(self, wanted);
+        match self.rewound(&present) {
+            Some(then) => {
+                self.look_back(&present, &then);
+                self.present = Some(present);
+                then
+            }
+            None => {
+                self.look_back(&present, &present);
+                present
+            }
+        }
+    }
+
+    fn session(&self) -> Option<usize> {
+        self.index
+    }
+
+    fn read_present(&mut self) -> Option<Reading> {
+        self.present.take()
+    }
+
+    fn seek(&mut self, at: Option<Duration>) {
+        self.rewind.iter_mut().for_each(|rewind| rewind.seek(at));
+    }
 
     fn past(&self) -> &Past {
         &self.past
     }
 
     fn threads_of(&self, stacks: &[StackId]) -> Option<Vec<ThreadState>> {
+        if self.rewind.as_ref().is_some_and(Rewind::is_past) {
+            return None;
+        }
         let index = self.index.filter(|index| self.reader.has_stacks(*index))?;
         let mut threads: BTreeMap<u32, ThreadState> = BTreeMap::new();
         for SiteThreadReading { tid, figures } in

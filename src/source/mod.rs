@@ -3,6 +3,7 @@
 pub mod live;
 pub mod past;
 pub mod replay;
+pub mod rewind;
 pub mod session;
 pub mod sites;
 pub mod surroundings;
@@ -11,6 +12,7 @@ use memtop_probe::session::{control, reader::Reader};
 
 use crate::{
     keeper::{client::Connection, protocol::FromViewer},
+    recording::Mark,
     sys::{clock, pty::Size},
 };
 use std::{path::PathBuf, sync::Arc};
@@ -69,6 +71,13 @@ impl Controls {
             Self::Memory(_) | Self::Nobody => return false,
         }
         true
+    }
+
+    /// Lets the keeper note a moment that was marked in the process of this session.
+    pub fn mark(&self, session: usize, mark: Mark) {
+        if let (Self::Keeper(connection), Ok(index)) = (self, u32::try_from(session)) {
+            tell(connection, &FromViewer::Mark { index, mark });
+        }
     }
 
     /// Asks the keeper to complete its recording.

@@ -12,6 +12,16 @@ pub trait Source {
     /// One look: at the image in position `wanted`, or the program's own newest.
     fn read(&mut self, wanted: Option<usize>) -> Reading;
 
+    /// Number of the shown image's session, where one lives.
+    fn session(&self) -> Option<usize> {
+        None
+    }
+
+    /// What goes on while [`read`](Self::read) shows the past of a session that lives.
+    fn read_present(&mut self) -> Option<Reading> {
+        None
+    }
+
     /// From now on everything is shown as it was so long after the shown image's session
     /// began; at none, as it is, or was at the end.
     fn seek(&mut self, at: Option<Duration>);

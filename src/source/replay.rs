@@ -1,12 +1,12 @@
 //! Readings out of a recording, at whatever moment is asked for.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use crate::{
     Error,
     keeper::history::History,
     model::{Event, EventKind, Function, ImageName, LocationId, Point, Reading, StackId},
-    recording::{Cursor, File, Kind, Moment, Tail},
+    recording::{Cursor, File, ImageFacts, Kind, Mark, Moment, Tail},
     source::past::{Past, Source},
 };
 
@@ -24,6 +24,9 @@ pub struct Replay {
     /// Of the shown image; told with its sites.
     names: Vec<(LocationId, Vec<Function>)>,
     names_due: bool,
+    /// When the ticks were that no timeline frame tells of yet: the last minute of a recording
+    /// that was cut, or is still being written.
+    last_ticks: Vec<Duration>,
     tail: Tail,
 }
 
@@ -33,7 +36,14 @@ impl Replay {
     /// # Errors
     /// When it cannot be read, or holds no process.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path)?;
+        Self::of(File::open(path)?, path)
+    }
+
+    /// Replays what was opened under `path`, from its end.
+    ///
+    /// # Errors
+    /// When it holds no process.
+    pub fn of(file: File, path: &Path) -> Result<Self, Error> {
         if file.images().is_empty() {
             let why = "it holds no process; was the program's start traced?".to_owned();
             return Err(Error::NothingToShow { path: path.to_owned(), why });
@@ -48,11 +58,32 @@ impl Replay {
             past: Past::default(),
             names: Vec::new(),
             names_due: false,
+            last_ticks: Vec::new(),
             tail: Tail::default(),
         };
         let root = replay.root();
         replay.show(root);
         Ok(replay)
+    }
+
+    /// Position of the image with this name.
+    pub fn position(&self, name: &ImageName) -> Option<usize> {
+        let is = |facts: &ImageFacts| {
+            (facts.identity.pid, facts.identity.generation) == (name.pid, name.generation)
+        };
+        self.file.images().iter().position(is)
+    }
+
+    /// Up to when an image is known, since its session began.
+    pub fn reaches(&self, name: &ImageName) -> Option<Duration> {
+        let facts = &self.file.images()[self.position(name)?];
+        Some(facts.own_time(self.file.end()))
+    }
+
+    /// From now on everything is shown as it was so long after the session of an image began.
+    pub fn show_moment(&mut self, image: usize, at: Duration) {
+        let started = self.file.images()[image].identity.started;
+        self.moment = started.saturating_add(at).min(self.file.end());
     }
 
     /// The recording.
@@ -83,18 +114,16 @@ impl Replay {
     }
 
     /// What there is to go through of an image.
-    fn past_of(&self, image: usize) -> Past {
+    fn past_of(&mut self, image: usize) -> Past {
         let mut whole = History::default();
         let _ = self.file.each_point(image, Duration::MAX, &mut |point| whole.push(point));
         let mut at_end = Cursor::new(image);
         let _ = at_end.seek(&self.file, Duration::MAX);
         // What a cut recording says of its last minute stands in its ticks alone.
         let known = whole.points().last().map_or(Duration::ZERO, |point| point.at);
-        at_end
-            .recent()
-            .iter()
-            .filter(|point| point.at > known)
-            .for_each(|point| whole.push(*point));
+        let last = at_end.recent().iter().filter(|point| point.at > known);
+        self.last_ticks = last.clone().map(|point| point.at).collect();
+        last.for_each(|point| whole.push(*point));
         let points = whole.points().to_vec();
         let facts = &self.file.images()[image];
         let own = |moment| facts.own_time(moment);
@@ -110,7 +139,7 @@ impl Replay {
             intervals: at_end.window().intervals.clone(),
             peak,
             sites_from: at_end.sites().have_figures().then_some(first),
-            marks: self.file.marks().iter().map(|(_, mark)| (mark.number, mark.at)).collect(),
+            marks: marks(&self.file, image),
             ended: facts.identity.ended.map(own),
             gaps: self.file.gaps().iter().map(|gap| (own(gap.from), own(gap.to))).collect(),
             ..Past::default()
@@ -119,6 +148,14 @@ impl Replay {
 
     fn own_time(&self) -> Duration {
         self.file.images()[self.cursor.image()].own_time(self.moment)
+    }
+
+    /// The ticks right before and behind a moment.
+    fn neighbours(&self, at: Duration) -> (Option<Duration>, Option<Duration>) {
+        let known = self.file.neighbours(self.cursor.image(), at).unwrap_or_default();
+        let before = self.last_ticks.iter().rfind(|tick| **tick < at).copied();
+        let after = self.last_ticks.iter().find(|tick| **tick > at).copied();
+        (before.or(known.0), known.1.or(after))
     }
 
     /// The last events before the moment, where events were recorded.
@@ -167,7 +204,7 @@ impl Source for Replay {
         let root = &self.file.images()[self.root()].identity;
         let is_over = root.ended.is_some_and(|ended| ended <= self.moment);
         let exit = self.file.exit().filter(|_| is_over);
-        let (before, after) = self.file.neighbours(shown, own).unwrap_or_default();
+        let (before, after) = self.neighbours(own);
         self.past.at = now;
         self.past.before = before;
         self.past.after = after;
@@ -190,9 +227,10 @@ impl Source for Replay {
     }
 
     fn seek(&mut self, at: Option<Duration>) {
-        let started = self.file.images()[self.cursor.image()].identity.started;
-        let end = self.file.end();
-        self.moment = at.map_or(end, |at| started.saturating_add(at).min(end));
+        match at {
+            Some(at) => self.show_moment(self.cursor.image(), at),
+            None => self.moment = self.file.end(),
+        }
     }
 
     fn past(&self) -> &Past {
@@ -205,6 +243,17 @@ impl Source for Replay {
             false => Vec::new(),
         }
     }
+}
+
+/// The marks of an image by number, the last of each, since its session began.
+fn marks(file: &File, image: usize) -> Vec<(u32, Duration)> {
+    let facts = &file.images()[image];
+    let own = |(of, mark): &(Option<usize>, Mark)| match of {
+        Some(of) => (*of == image).then_some((mark.number, mark.at)),
+        None => Some((mark.number, facts.own_time(mark.at))),
+    };
+    let last: BTreeMap<u32, Duration> = file.marks().iter().filter_map(own).collect();
+    last.into_iter().collect()
 }
 
 fn event(moment: &Moment, started: Duration) -> Event {
@@ -227,7 +276,7 @@ fn event(moment: &Moment, started: Duration) -> Event {
     }
 }
 
-fn name(facts: &crate::recording::ImageFacts) -> ImageName {
+fn name(facts: &ImageFacts) -> ImageName {
     let identity = &facts.identity;
     ImageName {
         pid: identity.pid,

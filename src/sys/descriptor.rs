@@ -18,6 +18,12 @@ pub fn adopt(number: RawFd) -> Option<OwnedFd> {
     (number > 2 && set == 0).then(|| unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// Lets the descriptor of one file lead to another: whoever knows its number finds that.
+pub fn replace(file: &File, with: &File) -> io::Result<()> {
+    // SAFETY: dup3 takes integers; both descriptors are open and stay their owners'.
+    check(unsafe { libc::dup3(with.as_raw_fd(), file.as_raw_fd(), libc::O_CLOEXEC) }).map(drop)
+}
+
 /// Turns blocking off.
 pub fn set_nonblocking(descriptor: &impl AsRawFd) -> io::Result<()> {
     let fd = descriptor.as_raw_fd();

@@ -9,6 +9,7 @@ use std::{
 use memtop::{
     keeper::protocol::{FromKeeper, FromViewer},
     model::Exit,
+    recording::{File, Mark},
     sys::pty::Size,
 };
 
@@ -65,6 +66,23 @@ fn what_is_typed_and_resized_reaches_the_program() {
     connection.send(&FromViewer::Resize(size)).unwrap();
     assert_eq!(viewer.until_exit(&connection), Exit::Code(4));
     assert!(viewer.text().contains("33 101"));
+}
+
+#[test]
+fn the_past_is_kept_with_what_viewers_marked() {
+    let (connection, _viewer) = spawn("sleep 60");
+    let hello = connection.hello();
+    let path = format!("/proc/{}/fd/{}", hello.keeper, hello.past.expect("a past"));
+    let past = || File::open(path.as_ref()).ok().filter(|file| !file.images().is_empty());
+    wait_until(|| past().is_some());
+    let mark = Mark { at: Duration::from_millis(300), number: 1, label: "here".to_owned() };
+    connection.send(&FromViewer::Mark { index: 0, mark: mark.clone() }).unwrap();
+    wait_until(|| past().is_some_and(|file| file.marks() == [(Some(0), mark.clone())]));
+    let began = past().unwrap().end();
+    wait_until(|| past().unwrap().end() > began);
+    // Of a process that is not there it is nobody's, and nothing breaks.
+    connection.send(&FromViewer::Mark { index: 99, mark }).unwrap();
+    wait_until(|| past().unwrap().marks().len() == 2);
 }
 
 #[test]

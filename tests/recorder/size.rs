@@ -1,10 +1,10 @@
 //! What a recording takes, and how soon it opens.
 
-use std::time::Duration;
+use std::{os::fd::AsRawFd, time::Duration};
 
 use memtop::{
     model::*,
-    recording::{Cursor, File, Recorder},
+    recording::{Bounded, Cursor, File, PAST, Recorder},
 };
 
 use crate::history::*;
@@ -56,6 +56,34 @@ fn a_busy_program_is_recorded_within_the_budget() {
     let per_second = bytes / u64::from(seconds);
     println!("{per_second} bytes a second");
     assert!(per_second <= 50_000, "{per_second} bytes a second");
+}
+
+/// However long it goes on, the past that is kept in memory takes no more than it may, is found
+/// under the same descriptor, and holds the beginning and the last minute.
+#[test]
+fn a_recording_in_memory_keeps_to_its_size() {
+    let most = 1 << 20;
+    let memory = memtop::sys::file::in_memory(PAST).expect("memory");
+    let path = format!("/proc/self/fd/{}", memory.as_raw_fd());
+    let (bounded, saved) = Bounded::in_memory(memory, most);
+    let mut recorder = Recorder::new(bounded, &[], Duration::ZERO).expect("memory");
+    recorder.keep_to(most);
+    let mut program = Program::new(0, Duration::ZERO, None);
+    program.stacks_at_most = 100;
+    let ticks = 12_000;
+    for tick in 1..=ticks {
+        recorder.tick(TICK * tick, vec![program.look(0, TICK * tick)]).expect("memory");
+        let length = std::fs::metadata(&path).expect("a file").len();
+        assert!(length <= most + most / 8, "{length} bytes after {tick} ticks");
+    }
+    assert!(saved.bytes() > 0, "it was thinned");
+    let file = File::open(path.as_ref()).expect("a recording");
+    assert!(file.end() + Duration::from_secs(1) > TICK * ticks && !file.gaps().is_empty());
+    let mut cursor = Cursor::new(0);
+    for tick in [1, ticks - 20, ticks - 300] {
+        cursor.seek(&file, TICK * tick).expect("a moment");
+        assert!(cursor.state(&file).is_some(), "tick {tick}");
+    }
 }
 
 /// A day of a busy program: how long it takes to open, to jump, and how much memory.

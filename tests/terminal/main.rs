@@ -14,6 +14,7 @@ mod leaving;
 mod looks;
 mod mouse;
 mod output;
+mod past;
 mod processes;
 mod recording;
 mod served;

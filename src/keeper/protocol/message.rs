@@ -9,6 +9,7 @@ use super::{
 use crate::{
     keeper::{clock::Start, launch::Options, output::Output},
     model::{Exit, Point},
+    recording::Mark,
     sys::pty::Size,
 };
 
@@ -52,6 +53,13 @@ pub enum FromViewer {
     Record(PathBuf),
     /// Complete the recording.
     EndRecording,
+    /// A moment was marked, or its mark got another name.
+    Mark {
+        /// Number of the process's session in the session memory.
+        index: u32,
+        /// When, and how it is called.
+        mark: Mark,
+    },
 }
 
 /// The keeper's answer to a viewer that opens.
@@ -82,6 +90,8 @@ pub struct Hello {
     pub viewers: u32,
     /// How the program ended, if it has.
     pub exit: Option<Exit>,
+    /// Number of the keeper's descriptor of the recording of what was until now.
+    pub past: Option<u32>,
 }
 
 /// From the keeper.
@@ -151,6 +161,7 @@ mod viewer {
     pub(super) const END_PROGRAM: u8 = 7;
     pub(super) const RECORD: u8 = 8;
     pub(super) const END_RECORDING: u8 = 9;
+    pub(super) const MARK: u8 = 10;
 }
 
 mod keeper {
@@ -184,6 +195,11 @@ impl FromViewer {
             Self::EndProgram => Builder::new(viewer::END_PROGRAM),
             Self::Record(path) => Builder::new(viewer::RECORD).rest(path.as_os_str().as_bytes()),
             Self::EndRecording => Builder::new(viewer::END_RECORDING),
+            Self::Mark { index, mark } => Builder::new(viewer::MARK)
+                .u32(*index)
+                .time(mark.at)
+                .u32(mark.number)
+                .bytes(mark.label.as_bytes()),
         }
         .finish()
     }
@@ -216,6 +232,11 @@ impl FromViewer {
             viewer::END_PROGRAM => Self::EndProgram,
             viewer::RECORD => Self::Record(OsStr::from_bytes(payload).into()),
             viewer::END_RECORDING => Self::EndRecording,
+            viewer::MARK => {
+                let (index, at, number) = (parser.u32()?, parser.time()?, parser.u32()?);
+                let label = parser.text()?;
+                Self::Mark { index, mark: Mark { at, number, label } }
+            }
             _ => return Ok(None),
         }))
     }
@@ -341,7 +362,7 @@ fn put_hello(builder: Builder, hello: &Hello) -> Builder {
         .list(&hello.warnings)
         .optional(hello.live)
         .u32(hello.viewers);
-    put_exit(builder, hello.exit)
+    put_exit(builder, hello.exit).optional(hello.past.map(u64::from))
 }
 
 fn hello(parser: &mut Parser<'_>) -> Result<Hello, Malformed> {
@@ -360,6 +381,7 @@ fn hello(parser: &mut Parser<'_>) -> Result<Hello, Malformed> {
         live: parser.optional()?,
         viewers: parser.u32()?,
         exit: exit(parser)?,
+        past: parser.optional()?.and_then(|number| u32::try_from(number).ok()),
     })
 }
 

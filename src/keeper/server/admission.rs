@@ -119,6 +119,7 @@ impl Server {
             live: self.live_bytes(),
             viewers: self.viewers.iter().filter(|viewer| viewer.is_open).count() as u32,
             exit: self.watch.exit(),
+            past: self.past.as_ref().and_then(|(_, number)| u32::try_from(*number).ok()),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::{
         events::Collector, output::Output, processes::Changes, protocol::FromKeeper,
         recording::Recording,
     },
+    recording::Mark,
     sys::clock,
 };
 
@@ -66,6 +67,26 @@ impl Server {
                 is_thinned && !std::mem::replace(&mut self.recorded.said_thinned, is_thinned);
             let message = "the recording has reached its size: its oldest detail is left out";
             self.say_recording(Some(bytes), if news { message } else { "" });
+        }
+    }
+
+    /// Keeps what a tick found for viewers to go back to.
+    pub(super) fn keep_past(&mut self, changes: &Changes) {
+        let kept = self.past.as_mut().map(|(past, _)| past.tick(&mut self.watch, changes));
+        if let Some(Err(_)) = kept {
+            self.past = None;
+        }
+    }
+
+    /// Notes a marked moment wherever moments are kept.
+    pub(super) fn mark(&mut self, index: usize, mark: &Mark) {
+        if let Some((past, _)) = &mut self.past {
+            // What is wrong with it shows at the next tick.
+            let _ = past.mark(index, mark);
+        }
+        let marked = self.recorded.current.as_mut().map(|recording| recording.mark(index, mark));
+        if let Some(Err(error)) = marked {
+            self.give_up(&error);
         }
     }
 

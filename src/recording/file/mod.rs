@@ -149,7 +149,8 @@ impl<B: Bytes> File<B> {
         &self.images
     }
 
-    /// Marked moments, with the position of the image that each is of.
+    /// Marked moments as they were noted, with the position of the image that each is of: the
+    /// last one of a number counts.
     pub fn marks(&self) -> &[(Option<usize>, Mark)] {
         &self.marks
     }

@@ -62,6 +62,11 @@ impl Moments {
         })
     }
 
+    /// The same, a mark looked up.
+    fn known(self) -> Result<Self, Error> {
+        Ok(Self { at: self.at.known_in(&self.file)?, ..self })
+    }
+
     /// `at its end`.
     fn words(&self) -> String {
         json::at_words(&self.word())
@@ -73,6 +78,7 @@ impl Moments {
             Moment::End => "end".to_owned(),
             Moment::Peak => "peak".to_owned(),
             Moment::At(at) => at.as_secs_f64().to_string(),
+            Moment::Mark(number) => format!("mark:{number}"),
         }
     }
 }
@@ -102,7 +108,8 @@ pub fn run(options: &DiffOptions) -> Result<(), Error> {
         with_callees: options.with_callees,
         sort: options.sort.into(),
     };
-    let (a, b) = (Moments::parse(&options.a)?, Moments::parse(&options.b)?);
+    let parse = |side| Moments::parse(side).and_then(Moments::known);
+    let (a, b) = (parse(&options.a)?, parse(&options.b)?);
     let open = |moments: &Moments| super::open(&moments.file, moments.at);
     let (recording_a, recording_b) = (open(&a)?, open(&b)?);
     let choice = |moments: &Moments| choice(moments, options, &comparison);

@@ -70,3 +70,13 @@ pub enum StopKind {
     /// The program ended.
     End,
 }
+
+impl StopKind {
+    /// The number of the mark it is.
+    pub fn mark(self) -> Option<u32> {
+        match self {
+            Self::Mark(number) => Some(number),
+            _ => None,
+        }
+    }
+}

@@ -196,7 +196,8 @@ fn mark(state: &mut State, data: &Data) -> Effect {
         return Effect::None;
     }
     let before = state.marks.last().map(|mark| mark.number);
-    let number = before.unwrap_or(0) + 1;
+    let recorded = data.time.stops.iter().filter_map(|stop| stop.what.mark()).max();
+    let number = before.max(recorded).unwrap_or(0) + 1;
     state.marks.push(Mark { number, t_s: data.timeline.now_s, ..Mark::default() });
     measure_from(state, Baseline::Mark(number));
     if let Some(before) = before {

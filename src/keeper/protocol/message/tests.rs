@@ -26,6 +26,14 @@ fn from_viewers() -> Vec<FromViewer> {
         FromViewer::Tracing(true),
         FromViewer::Clear,
         FromViewer::EndProgram,
+        FromViewer::Mark {
+            index: 3,
+            mark: Mark {
+                at: Duration::from_millis(1500),
+                number: 2,
+                label: "before the load".to_owned(),
+            },
+        },
     ]
 }
 
@@ -51,6 +59,7 @@ fn from_keepers() -> Vec<FromKeeper> {
             live: Some(1 << 33),
             viewers: 2,
             exit: Some(Exit::Code(3)),
+            past: Some(17),
         }),
         FromKeeper::Failed { message: "no".to_owned(), code: 126 },
         FromKeeper::Scrollback(b"old".to_vec()),

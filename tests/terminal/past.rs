@@ -1,0 +1,104 @@
+//! Going back in time: in a session that lives, and to the marks that were set in it.
+
+use memtop::recording::File;
+
+use crate::{
+    Late, USUAL,
+    end_to_end::{
+        Home,
+        figures::{figure, try_figure},
+        pty::Terminal,
+        text, wait_until,
+    },
+    run,
+};
+
+/// Goes back from stop to stop until the overview shows what was at the mark.
+fn back_to_the_mark(terminal: &Terminal) -> Vec<String> {
+    let is_there =
+        |rows: &[String]| try_figure(rows, "allocations").is_some_and(|count| count == "100,000");
+    for _ in 0..10 {
+        terminal.press("8");
+        terminal.wait_for("this session");
+        terminal.press("[1");
+        let rows = terminal.wait_until("a moment of the past", |rows| {
+            rows[0].contains("   at 0:") && try_figure(rows, "allocations").is_some()
+        });
+        if is_there(&rows) {
+            return rows;
+        }
+    }
+    panic!("no stop is that of the mark: {}", terminal.text());
+}
+
+#[test]
+fn a_session_that_lives_is_gone_through_as_a_file_is() {
+    let mut late = Late::built(USUAL, &["100000", "100", "0"]);
+    late.terminal.wait_until("all blocks", |rows| {
+        try_figure(rows, "live blocks").is_some_and(|blocks| blocks == "100,000")
+    });
+    // What is marked is of a tick that the keeper has kept.
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    late.terminal.press("s");
+    late.terminal.wait_for("Grew since mark 1");
+    late.steps.go();
+    late.steps.wait_for("replaced");
+    let all =
+        |rows: &[String]| try_figure(rows, "allocations").is_some_and(|count| count == "200,000");
+    late.terminal.wait_until("the replaced blocks", all);
+    let rows = back_to_the_mark(&late.terminal);
+    assert_eq!(figure(&rows, "│ frees"), "0");
+    // Sites are of that moment too, and have their names.
+    late.terminal.press("2");
+    let rows = late.terminal.wait_for(" main ");
+    assert!(rows.iter().any(|row| row.contains(" main ") && row.contains("100,000")));
+    assert!(!rows.iter().any(|row| row.contains("200,000")), "{}", rows.join("\n"));
+    // The present went on, and is shown again.
+    late.terminal.press("8");
+    late.terminal.press("G1");
+    late.terminal.wait_until("the present", |rows| all(rows) && !rows[0].contains("   at 0:"));
+    late.terminal.press("q");
+    late.terminal.wait_for("still runs.");
+    late.terminal.press("e");
+    late.terminal.wait();
+    late.home.wait_until_empty();
+}
+
+#[test]
+fn marks_are_in_the_recording_that_is_being_written() {
+    let home = Home::new();
+    let script = "sleep 60 & wait";
+    let mut terminal =
+        Terminal::start(USUAL, run(&home, &["--output", "out.memtop"], &["sh", "-c", script]));
+    terminal.wait_for("  rec ");
+    std::thread::sleep(std::time::Duration::from_millis(1000));
+    terminal.press("s");
+    terminal.wait_for("Grew since mark 1");
+    terminal.press("4n");
+    terminal.press("before\r");
+    terminal.wait_for("before");
+    wait_until("the mark and its name to be recorded", || {
+        let file = File::open(&home.path("out.memtop"));
+        file.is_ok_and(|file| file.marks().iter().any(|(_, mark)| mark.label == "before"))
+    });
+    terminal.press("q");
+    terminal.wait_for("still runs.");
+    terminal.press("e");
+    terminal.wait();
+    home.wait_until_empty();
+
+    let file = File::open(&home.path("out.memtop")).expect("a recording");
+    let (_, mark) = &file.marks()[0];
+    assert!(mark.number == 1 && mark.at.as_millis() >= 900, "{mark:?}");
+    for line in ["report out.memtop --at mark:1", "diff out.memtop@mark:1 out.memtop"] {
+        let output = home.memtop(line.split(' ')).output().expect("memtop runs");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    let output = home.memtop(["report", "out.memtop", "--at", "mark:2"]).output().expect("runs");
+    assert!(text(&output.stderr).contains("it has no mark 2; there are 1"));
+    let replay = Terminal::start(USUAL, home.memtop(["replay", "out.memtop"]));
+    replay.press("8");
+    replay.wait_for("mark 1");
+    replay.press("gs");
+    replay.wait_for("mark 2");
+}
