@@ -256,6 +256,7 @@ impl Live {
             shown: present.shown,
             tree: Arc::clone(&present.tree),
             tree_at: present.tree_at,
+            goes_on_untraced: present.goes_on_untraced,
             tracing: present.tracing,
             exit: present.exit,
             connected: present.connected,

@@ -5,6 +5,7 @@ use std::{os::fd::AsRawFd, time::Duration};
 use memtop::{
     model::*,
     recording::{Bounded, Cursor, File, PAST, Recorder},
+    source::{past::Source, replay::Replay},
 };
 
 use crate::history::*;
@@ -84,6 +85,12 @@ fn a_recording_in_memory_keeps_to_its_size() {
         cursor.seek(&file, TICK * tick).expect("a moment");
         assert!(cursor.state(&file).is_some(), "tick {tick}");
     }
+    // Ticks of the last minute, of which no timeline frame tells yet, can be stepped through.
+    let mut replay = Replay::of(file, path.as_ref()).expect("a process");
+    let at = TICK * (ticks - 20);
+    replay.show_moment(0, at);
+    replay.read(Some(0));
+    assert_eq!((replay.past().before, replay.past().after), (Some(at - TICK), Some(at + TICK)));
 }
 
 /// A day of a busy program: how long it takes to open, to jump, and how much memory.

@@ -5,7 +5,7 @@ mod sample;
 
 mod pressing;
 
-use memtop_ui::data::{Baseline, Data, Origin, Output, Peak, RunState};
+use memtop_ui::data::{Baseline, Data, Origin, Output, Peak, RunState, Time};
 use memtop_ui::state::{Bars, Mode, SCREENS};
 use memtop_ui::{Action, Effect, Leave, Screen, State, update};
 use pressing::{effects, press};
@@ -63,7 +63,9 @@ fn screens_follow_digits_and_tab() {
 
 #[test]
 fn marks_are_numbered_and_growth_is_measured_from_the_last() {
-    let data = sample::session();
+    let recorded = sample::session();
+    assert_eq!(effects(&recorded, "s"), [Effect::Marked(3)], "two were recorded before");
+    let data = Data { time: Time::default(), ..sample::session() };
     let (state, effects) = press(Screen::Overview, &data, "ss");
     assert_eq!(effects, [Effect::Marked(1), Effect::Marked(2)]);
     assert_eq!(state.marks.len(), 2);

@@ -150,7 +150,7 @@ fn the_pair_is_chosen_from_the_moments() {
     assert_eq!(pair("{"), (When::File(1), When::Now), "the other side is left out");
     assert_eq!(pair("}"), (When::Start, When::File(1)));
     assert_eq!(pair("]"), (When::Start, When::Mark(1)));
-    assert_eq!(pair("s"), (When::Mark(1), When::Now), "a mark is what is compared with");
+    assert_eq!(pair("s"), (When::Mark(3), When::Now), "a mark is what is compared with");
     assert_eq!(pair("sb"), (When::Start, When::Now));
 }
 
@@ -160,7 +160,7 @@ fn marks_are_named_and_moments_saved_and_loaded() {
     let run = |text| press(Screen::Snapshots, &data, text);
     let (state, effects) = run("snwarm<Enter>");
     assert_eq!(state.marks[0].name.as_deref(), Some("warm"));
-    assert_eq!(effects, [Effect::Marked(1), Effect::Named(1)]);
+    assert_eq!(effects, [Effect::Marked(3), Effect::Named(3)]);
     assert_eq!(run("snwarm<Enter>ncold<Enter>").0.marks[0].name.as_deref(), Some("cold"));
     let (state, _) = run("snwarm<Enter>n<Backspace><Backspace><Backspace><Backspace><Enter>");
     assert_eq!(state.marks[0].name, None);

@@ -288,6 +288,20 @@ fn what_is_missing_of_a_moment_is_said_whole_at_any_width() {
 }
 
 #[test]
+fn what_is_not_kept_of_the_past_says_so() {
+    let past = |screen, mut data: Data<'static>| {
+        data.events.rows.clear();
+        let mut state = State::new(screen, (120, 40));
+        state.playback.at_s = Some(60.0);
+        frame_of(data, &mut state)
+    };
+    let frame = past(Screen::Processes, sample::session());
+    assert!(frame.contains(" Processes, as they are now "), "{frame}");
+    let frame = past(Screen::Events, sample::session());
+    assert!(frame.contains("No events are kept of this moment"), "{frame}");
+}
+
+#[test]
 fn the_time_behind_the_moment_is_drawn_as_it_was_traced() {
     let mut data = sample::session();
     // What the other screens show, of a moment before the start.

@@ -149,6 +149,9 @@ fn why_empty(cx: Cx) -> String {
     if !cx.state.filter.is_empty() && cx.data.events.kept > 0 {
         return "No event matches the filter: / changes it, Esc takes it away.".to_owned();
     }
+    if cx.state.playback.at_s.is_some() {
+        return "No events are kept of this moment: --events records them.".to_owned();
+    }
     if header.read_only {
         return "The events go to the dashboard that was here first.".to_owned();
     }

@@ -5,7 +5,7 @@ use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::text::Line;
 
 use super::{Cx, tendency};
-use crate::data::{ProcessFate, ProcessFigures, ProcessRow, ThreadRow};
+use crate::data::{Origin, ProcessFate, ProcessFigures, ProcessRow, ThreadRow};
 use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::theme::Role;
 use crate::widget::table::{Column, Table, Width};
@@ -162,11 +162,18 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
 
 fn draw_tree(frame: &mut Frame, area: Rect, cx: Cx) {
     let processes = &cx.data.processes;
-    let title = Line::styled(" Processes ", cx.theme.style(Role::Title));
+    // The tree is looked at, and not kept.
+    let is_now = cx.state.playback.at_s.is_some() && cx.data.header.origin != Origin::Replay;
+    let title = if is_now { " Processes, as they are now " } else { " Processes " };
+    let title = Line::styled(title, cx.theme.style(Role::Title));
     let sums = Line::styled(sums(cx, area.width), cx.theme.style(Role::Label));
     let inner = panel(frame, area, cx.theme, (title, sums));
     if processes.rows.rows.is_empty() {
-        return empty_words(frame, inner, cx.theme, "Waiting for the program to start.");
+        let words = match cx.data.header.origin {
+            Origin::Replay => "The tree is not recorded: < and > show the other processes.",
+            _ => "Waiting for the program to start.",
+        };
+        return empty_words(frame, inner, cx.theme, words);
     }
     let selected = processes.rows.selected.checked_sub(processes.rows.first);
     let inner = airy(inner);
