@@ -119,7 +119,7 @@ fn kept(connection: Connection, origin: Origin, tick: Duration) -> Opened {
     let hello = connection.hello().clone();
     let (reader, rewind) = (Arc::clone(connection.reader()), Rewind::of(&connection));
     Opened {
-        source: Box::new(Live::kept(reader, hello.root, hello.holds_feed, rewind)),
+        source: Box::new(Live::kept(reader, hello.root, hello.holds_feed).with_past(rewind)),
         session: Session { command: hello.command, origin, read_only: !hello.holds_feed },
         updates: connection.messages().clone(),
         controls: Controls::Keeper(connection),

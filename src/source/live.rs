@@ -72,14 +72,20 @@ pub struct Live {
 }
 
 impl Live {
-    /// A session whose program, `root`, a keeper holds, and what there is of its past.
-    pub fn kept(reader: Arc<Reader>, root: u32, holds_feed: bool, rewind: Option<Rewind>) -> Self {
-        let mut live = Self { rewind, ..Self::over(reader) };
+    /// A session whose program, `root`, a keeper holds.
+    pub fn kept(reader: Arc<Reader>, root: u32, holds_feed: bool) -> Self {
+        let mut live = Self::over(reader);
         live.processes.root_started(root);
         live.histories = Some(BTreeMap::new());
         live.root = Some(root);
         live.holds_feed = holds_feed;
         live
+    }
+
+    /// The same, with what there is of its past.
+    #[must_use]
+    pub fn with_past(self, rewind: Option<Rewind>) -> Self {
+        Self { rewind, ..self }
     }
 
     /// The session of a program that embeds the allocator.
