@@ -65,10 +65,12 @@ pub(super) fn totals(state: &ProcessState) -> Totals {
     }
 }
 
-/// Where not all classes fit, those that hold the most stay, in order of size.
+/// Classes that hold something. Where not all of them fit, those that hold the most stay, in order
+/// of size.
 pub(super) fn sizes(model: &Model, room: Capacity) -> Sizes {
-    let mut rows: Vec<SizeRow> = classes(model).iter().map(size_row).collect();
-    rows.sort_by_key(|row| Reverse((row.bytes, row.blocks, row.allocations)));
+    let held = classes(model).iter().filter(|class| class.current_blocks > 0);
+    let mut rows: Vec<SizeRow> = held.map(size_row).collect();
+    rows.sort_by_key(|row| Reverse((row.bytes, row.blocks)));
     let more = rows.len().saturating_sub(room.sizes);
     rows.truncate(room.sizes);
     rows.sort_by_key(|row| row.min);
@@ -170,5 +172,32 @@ fn growth_row(class: &SizeClass, then: &[SizeClass]) -> GrowthRow {
         delta_bytes: class.current_bytes.wrapping_sub(before.current_bytes) as i64,
         delta_blocks: class.current_blocks.wrapping_sub(before.current_blocks) as i64,
         live_bytes: class.current_bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Reading;
+
+    #[test]
+    fn an_empty_class_takes_no_row() {
+        let class = |min, current_bytes, current_blocks| SizeClass {
+            min,
+            current_bytes,
+            current_blocks,
+            allocations: 9,
+            ..SizeClass::default()
+        };
+        let classes = vec![class(0, 0, 3), class(17, 0, 0), class(33, 40, 1), class(65, 90, 1)];
+        let process = ProcessState { size_classes: classes, ..ProcessState::default() };
+        let mut model = Model::default();
+        model.observe(Reading { state: Some(process), ..Reading::default() });
+        let shown = |room| {
+            let shown = sizes(&model, Capacity { sizes: room, ..Capacity::default() });
+            (shown.rows.iter().map(|row| row.min).collect::<Vec<_>>(), shown.more)
+        };
+        assert_eq!(shown(9), (vec![0, 33, 65], 0));
+        assert_eq!(shown(2), (vec![33, 65], 1));
     }
 }

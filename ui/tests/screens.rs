@@ -10,7 +10,7 @@ use memtop_ui::data::{
     Sort, SortKey, Source, TimeSource, When,
 };
 use memtop_ui::filter::CodeFilter;
-use memtop_ui::state::{Dialog, Mode, Prompt, Purpose, Question};
+use memtop_ui::state::{Bars, Dialog, Mode, Prompt, Purpose, Question};
 use memtop_ui::theme::{ColorDepth, Glyphs, Palette};
 use memtop_ui::widget::timeline::{self, plot_area};
 use memtop_ui::{Screen, State, Theme, capacity, draw, pane_size};
@@ -260,6 +260,17 @@ fn growth_by_site() {
         let data = Data { growth: sample::code::growth(), ..sample::session() };
         let frame = frame_of(data, &mut State::new(Screen::Overview, size));
         assert_snapshot!(format!("growth_by_site_{cols}x{rows}"), frame);
+    }
+}
+
+#[test]
+fn the_histogram_has_bars_wherever_it_is_shown() {
+    for (cols, bars) in (80..=200).flat_map(|cols| [(cols, Bars::Bytes), (cols, Bars::Blocks)]) {
+        let data = Data { growth: sample::code::growth(), ..sample::session() };
+        let mut state = State { bars, ..State::new(Screen::Overview, (cols, 24)) };
+        let frame = frame_of(data, &mut state);
+        let longest = frame.lines().map(|row| row.matches('█').count()).max().unwrap();
+        assert!(longest >= 7, "{cols} {bars:?}:\n{frame}");
     }
 }
 

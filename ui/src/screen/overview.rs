@@ -59,9 +59,9 @@ fn shares(width: u16, growth: GrowthBy) -> [Constraint; 2] {
     use Constraint::{Fill, Length};
     match (growth, width) {
         (GrowthBy::Site, 0..80) => [Length(0), Fill(1)],
-        (GrowthBy::Site, 80..116) => [Length(35), Fill(1)],
-        (GrowthBy::Site, 116..160) => [Length(43), Fill(1)],
-        (GrowthBy::Site, 160..) => [Length(54), Fill(1)],
+        (GrowthBy::Site, 80..116) => [Length(36 + (width - 80) / 2), Fill(1)],
+        (GrowthBy::Site, 116..160) => [Length(46 + (width - 116) / 4), Fill(1)],
+        (GrowthBy::Site, 160..) => [Length(64), Fill(1)],
         (GrowthBy::Size, 0..80) => [Fill(3), Fill(2)],
         (GrowthBy::Size, 80..160) => [Fill(3), Length(37)],
         (GrowthBy::Size, 160..) => [Fill(3), Length(47)],
@@ -171,52 +171,52 @@ impl SizesCx {
     }
 }
 
-const SIZES: &[Column<SizeRow, SizesCx>] = &[
-    Column {
-        title: "size",
-        width: Width::Fixed(11),
-        align: Alignment::Right,
-        rank: 0,
-        cell: |row, _, _| (format::size_class(row.min, row.max), Some(Role::Label)),
-    },
-    Column {
-        title: "blocks",
-        width: Width::Fixed(COUNT_WIDTH),
-        align: Alignment::Right,
-        rank: 0,
-        cell: |row, _, _| (format::count(row.blocks), None),
-    },
-    Column {
-        title: "bytes",
-        width: Width::Fixed(BYTES_WIDTH),
-        align: Alignment::Right,
-        rank: 0,
-        cell: |row, _, _| (format::bytes(row.bytes), Some(Role::Figure)),
-    },
-    Column {
-        title: "allocated",
-        width: Width::Fixed(COUNT_WIDTH),
-        align: Alignment::Right,
-        rank: 4,
-        cell: |row, _, _| (format::count(row.allocations), Some(Role::Label)),
-    },
-    Column {
-        title: "",
-        width: Width::Fill(3),
-        align: Alignment::Left,
-        rank: 3,
-        cell: |row, cx, width| (bar(cx.measure(row), cx.most, width), Some(Role::Bar)),
-    },
-];
+/// Columns of the histogram. Bars are what it is for: where room is short, first the allocations
+/// give way, then the figure that the bars do not stand for.
+const fn sizes(blocks: u8, bytes: u8) -> [Column<SizeRow, SizesCx>; 5] {
+    [
+        figure("size", 11, 0, |row, _, _| (format::size_class(row.min, row.max), Some(Role::Label))),
+        figure("blocks", COUNT_WIDTH, blocks, |row, _, _| (format::count(row.blocks), None)),
+        figure("bytes", BYTES_WIDTH, bytes, |row, _, _| (format::bytes(row.bytes), Some(Role::Figure))),
+        figure("allocated", COUNT_WIDTH, 4, |row, _, _| {
+            (format::count(row.allocations), Some(Role::Label))
+        }),
+        Column {
+            title: "",
+            width: Width::Fill(LEAST_BAR),
+            align: Alignment::Left,
+            rank: 0,
+            cell: |row, cx, width| (bar(cx.measure(row), cx.most, width), Some(Role::Bar)),
+        },
+    ]
+}
+
+type SizeCell = fn(&SizeRow, &SizesCx, usize) -> (String, Option<Role>);
+
+const fn figure(
+    title: &'static str,
+    width: usize,
+    rank: u8,
+    cell: SizeCell,
+) -> Column<SizeRow, SizesCx> {
+    Column { title, width: Width::Fixed(width), align: Alignment::Right, rank, cell }
+}
+
+/// Columns with which bars still tell sizes apart.
+const LEAST_BAR: usize = 7;
+/// The columns, with the bars by bytes.
+const BY_BYTES: &[Column<SizeRow, SizesCx>] = &sizes(3, 0);
+/// The columns, with the bars by blocks.
+const BY_BLOCKS: &[Column<SizeRow, SizesCx>] = &sizes(0, 3);
 
 fn draw_sizes(frame: &mut Frame, area: Rect, cx: Cx) {
     if area.width == 0 || area.height < 3 {
         return;
     }
     let sizes = &cx.data.sizes;
-    let by = match cx.state.bars {
-        Bars::Bytes => " bars: bytes ",
-        Bars::Blocks => " bars: blocks ",
+    let (columns, by) = match cx.state.bars {
+        Bars::Bytes => (BY_BYTES, " bars: bytes "),
+        Bars::Blocks => (BY_BLOCKS, " bars: blocks "),
     };
     let right = more(sizes.more, by, cx.theme);
     let title = Line::styled(" Sizes ", cx.theme.style(Role::Title));
@@ -226,7 +226,7 @@ fn draw_sizes(frame: &mut Frame, area: Rect, cx: Cx) {
     }
     let mut context = SizesCx { bars: cx.state.bars, most: 0 };
     context.most = sizes.rows.iter().map(|row| context.measure(row)).max().unwrap_or(0);
-    Table { columns: SIZES, context: &context, selected: None }.draw(
+    Table { columns, context: &context, selected: None }.draw(
         frame,
         airy(inner),
         cx.theme,
