@@ -5,6 +5,7 @@
 
 mod automatic;
 mod naming;
+mod pane;
 mod rewound;
 mod shown;
 mod snapshots;
@@ -45,14 +46,13 @@ use crate::{
 };
 use automatic::AutomaticMarks;
 use naming::Naming;
+use pane::Pane;
 use shown::Shown;
 
 /// Between two frames.
 const FRAME: Duration = Duration::from_millis(50);
 /// Between two frames of a program that does nothing: only clocks move.
 const QUIET_FRAME: Duration = Duration::from_millis(500);
-/// Lines the output pane can be scrolled back.
-const SCROLLBACK: usize = 5000;
 
 /// How the person left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,8 +131,7 @@ impl App {
         let guard = Guard::enter(screen.writer().map_err(failed)?, view.mouse).map_err(failed)?;
         let writer = BufWriter::new(screen.writer().map_err(failed)?);
         let terminal = Terminal::new(CrosstermBackend::new(writer)).map_err(failed)?;
-        let (rows, columns) = pane(size);
-        let program = opened.has_output.then(|| vt100::Parser::new(rows, columns, SCROLLBACK));
+        let program = opened.has_output.then(|| Pane::new(pane_of(size)));
         Ok(Self {
             source: opened.source,
             theme: look.theme(state.palette),
@@ -300,7 +299,7 @@ impl App {
 
     fn show(&mut self, bytes: &[u8]) {
         if let Some(program) = &mut self.shown.program {
-            program.process(bytes);
+            program.write(bytes);
         }
     }
 
@@ -432,16 +431,16 @@ impl App {
     }
 
     fn resize_program(&mut self) {
-        let (rows, columns) = pane(self.shown.state.size);
+        let (rows, columns) = pane_of(self.shown.state.size);
         if let Some(program) = &mut self.shown.program {
-            program.screen_mut().set_size(rows, columns);
+            program.resize((rows, columns));
             self.controls.resize(columns.get(), rows.get());
         }
     }
 
     fn draw(&mut self) -> Result<(), Error> {
         if let Some(program) = &mut self.shown.program {
-            program.screen_mut().set_scrollback(self.shown.state.scrollback);
+            program.prepare(self.shown.state.scrollback);
         }
         query::prepare(&mut self.shown.model, &self.shown.state);
         let mut state = self.shown.state.clone();
@@ -491,7 +490,7 @@ impl Pulse {
 }
 
 /// Rows and columns of the program's terminal when memtop's has `size` columns and rows.
-fn pane(size: (u16, u16)) -> (NonZero<u16>, NonZero<u16>) {
+fn pane_of(size: (u16, u16)) -> pane::Size {
     let (columns, rows) = pane_size(size.0, size.1);
     let at_least_one = |number| NonZero::new(number).unwrap_or(NonZero::<u16>::MIN);
     (at_least_one(rows), at_least_one(columns))

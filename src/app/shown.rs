@@ -8,7 +8,7 @@ use memtop_ui::{
 };
 
 use crate::{
-    app::source_lines::SourceLines,
+    app::{pane::Pane, source_lines::SourceLines},
     model::{EventLog, Model},
     query::{self, Session},
 };
@@ -30,7 +30,7 @@ pub(super) struct Shown {
     pub present: Option<Box<Model>>,
     pub state: State,
     pub session: Session,
-    pub program: Option<vt100::Parser>,
+    pub program: Option<Pane>,
     pub frozen: Option<Frozen>,
     /// Bytes recorded so far.
     pub recording: Option<u64>,

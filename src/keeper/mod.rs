@@ -29,7 +29,7 @@ mod queue;
 pub mod record;
 pub mod recording;
 pub mod rendezvous;
-mod scrollback;
+pub(crate) mod scrollback;
 pub mod server;
 mod terminal;
 pub mod watch;

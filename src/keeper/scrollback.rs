@@ -7,22 +7,26 @@ const CAPACITY: usize = 1 << 20;
 
 /// A bounded ring of bytes.
 #[derive(Debug, Default)]
-pub(super) struct Scrollback(VecDeque<u8>);
+pub(crate) struct Scrollback(VecDeque<u8>);
 
 impl Scrollback {
     /// Adds bytes; the oldest make room.
-    pub(super) fn extend(&mut self, bytes: &[u8]) {
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
         let bytes = &bytes[bytes.len().saturating_sub(CAPACITY)..];
         let excess = (self.0.len() + bytes.len()).saturating_sub(CAPACITY);
         self.0.drain(..excess);
         self.0.extend(bytes);
     }
 
+    /// Whether nothing had to make room yet.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.0.len() < CAPACITY
+    }
+
     /// All of it. A cut ring starts at a line, not amid an escape sequence.
-    pub(super) fn bytes(&self) -> Vec<u8> {
-        let whole = self.0.len() < CAPACITY;
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let line = |&byte: &u8| byte == b'\n';
-        let start = match whole {
+        let start = match self.is_whole() {
             true => 0,
             false => self.0.iter().position(line).map_or(0, |end| end + 1),
         };

@@ -37,6 +37,26 @@ fn the_program_is_seen_and_typed_to() {
 }
 
 #[test]
+fn what_a_small_terminal_hides_comes_back() {
+    let home = Home::new();
+    let script = "for i in $(seq 40); do echo line $i and what stands on the right of it, as far \
+                  as the end of $i; done; exec sleep 60";
+    let terminal = Terminal::start(SMALL, run_shell(&home, script));
+    terminal.press("7");
+    terminal.wait_for("as the end of 40");
+    terminal.resize((60, 14));
+    terminal.wait_until("a narrow pane", |rows| {
+        rows.len() == 14 && rows.iter().any(|row| row.contains("line 40 and"))
+    });
+    terminal.press("g");
+    terminal.wait_for("line 1 and");
+    terminal.resize(SMALL);
+    terminal.wait_for("as far as the end of 1 ");
+    terminal.press("G");
+    terminal.wait_for("as far as the end of 40");
+}
+
+#[test]
 fn what_is_redirected_is_left_alone() {
     let home = Home::new();
     let file = home.path("file");
