@@ -97,7 +97,8 @@ fn live_usable(state: &ProcessState) -> (u64, u64) {
 fn started_late(state: &ProcessState) -> bool {
     let intervals = &state.window.intervals;
     let at_once = intervals.first().is_some_and(|first| first.from.as_millis() < 50);
-    !(at_once && intervals.len() == 1) || state.inherited.bytes > 0
+    let unbroken = intervals.len() == 1 && state.window.cleared.is_none();
+    !(at_once && unbroken) || state.inherited.bytes > 0
 }
 
 /// The largest part that is not live, in a sentence, where it is worth one.
@@ -147,7 +148,10 @@ mod tests {
         ProcessState {
             size_classes: vec![class(17, 32, small), class(MIB + 1, 2 * MIB, large)],
             totals: Totals { usable_current_bytes: small + large, ..Totals::default() },
-            window: Window { intervals: vec![Interval { from: Duration::ZERO, to: None }] },
+            window: Window {
+                intervals: vec![Interval { from: Duration::ZERO, to: None }],
+                ..Window::default()
+            },
             ..ProcessState::default()
         }
     }

@@ -183,6 +183,9 @@ impl Model {
         let sites = std::mem::take(&mut reading.sites);
         self.observe_events(reading.events_anew, std::mem::take(&mut reading.events));
         if let Some(state) = &reading.state {
+            if self.starts_over(state) {
+                self.rates.clear();
+            }
             self.rates.push(counters(reading.now_s, state, self.events_seen));
         }
         self.reading = reading;
@@ -199,6 +202,16 @@ impl Model {
         }
         self.seen.note(&events);
         self.events.extend(events);
+    }
+
+    /// Whether a clear began a new window, whose figures cannot be compared with those before.
+    /// Figures may be seen to start over a reading before or after the clear is.
+    fn starts_over(&self, state: &ProcessState) -> bool {
+        let is_less = |before: &ProcessState| {
+            before.window.cleared != state.window.cleared
+                || before.totals.allocations > state.totals.allocations
+        };
+        self.state().is_some_and(is_less)
     }
 
     fn observe_sites(&mut self, update: SitesUpdate) {

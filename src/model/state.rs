@@ -105,6 +105,17 @@ pub enum Exit {
 pub struct Window {
     /// Empty when tracing never started.
     pub intervals: Vec<Interval>,
+    /// The last clear since tracing began: figures count from then on.
+    pub cleared: Option<Duration>,
+}
+
+impl Window {
+    /// The stretches over which figures count: those since the last clear.
+    pub fn counted(&self) -> Vec<Interval> {
+        let cleared = self.cleared.unwrap_or_default();
+        let since = self.intervals.iter().filter(|one| one.to.is_none_or(|to| to > cleared));
+        since.map(|one| Interval { from: one.from.max(cleared), to: one.to }).collect()
+    }
 }
 
 /// One stretch of tracing.

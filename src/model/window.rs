@@ -14,7 +14,7 @@ use super::{Interval, ProcessState};
 /// claims no more than the traced time. While tracing is paused, blocks that were traced are
 /// still seen to be moved, made larger and freed.
 pub fn window_sentence(process: &ProcessState) -> String {
-    let intervals = &process.window.intervals;
+    let intervals = process.window.counted();
     if process.exactness.unattributed_blocks > 0 {
         return unfollowed(process);
     }
@@ -73,8 +73,9 @@ fn freed_clause(process: &ProcessState) -> String {
     if untracked.frees == 0 {
         return String::new();
     }
-    let origin = match process.window.intervals.len() {
-        1 => "from before the start",
+    let origin = match (process.window.counted().len(), process.window.cleared) {
+        (1, None) => "from before the start",
+        (1, Some(_)) => "from before the clear",
         _ => "not seen allocated",
     };
     format!(", but {} {origin} were freed", bytes(untracked.freed_bytes))
@@ -128,7 +129,10 @@ mod tests {
             to: to.map(Duration::from_millis),
         };
         ProcessState {
-            window: Window { intervals: intervals.iter().map(interval).collect() },
+            window: Window {
+                intervals: intervals.iter().map(interval).collect(),
+                ..Window::default()
+            },
             totals: Totals {
                 usable_allocated_bytes: allocated + MIB,
                 usable_freed_bytes: MIB,
@@ -185,6 +189,19 @@ mod tests {
             "Traced +8.0 MiB, but 2.0 MiB not seen allocated were freed: net +6.0 MiB over the \
              traced time."
         );
+    }
+
+    #[test]
+    fn after_a_clear() {
+        let mut process = traced(8 * MIB, 2 * MIB, &[(0, Some(5_000)), (9_000, None)]);
+        process.window.cleared = Some(Duration::from_secs(80));
+        assert_eq!(
+            window_sentence(&process),
+            "Traced +8.0 MiB, but 2.0 MiB from before the clear were freed: the program holds \
+             +6.0 MiB more than at 1:20."
+        );
+        process.window.cleared = Some(Duration::from_secs(3));
+        assert!(window_sentence(&process).contains("not seen allocated"));
     }
 
     #[test]

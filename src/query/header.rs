@@ -80,11 +80,12 @@ pub fn signal_name(signal: i32) -> &'static str {
 }
 
 fn tracing(model: &Model) -> Tracing {
-    let intervals = model.state().map(|state| &state.window.intervals[..]).unwrap_or_default();
+    let window = model.state().map(|state| state.window.clone()).unwrap_or_default();
     Tracing {
-        since_s: intervals.first().map(|first| first.from.as_secs_f64()),
+        since_s: window.intervals.first().map(|first| first.from.as_secs_f64()),
         on: model.reading.tracing,
-        was_paused: intervals.len() > 1,
+        was_paused: window.counted().len() > 1,
+        cleared_s: window.cleared.map(|at| at.as_secs_f64()),
     }
 }
 
@@ -101,5 +102,37 @@ fn exactness(state: &ProcessState) -> Exactness {
         dropped_events: exactness.dropped_events,
         lost_records: exactness.lost_records,
         tracer_bytes: Some(exactness.tracer_bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Interval, Reading, Totals, Window};
+    use std::time::Duration;
+
+    #[test]
+    fn a_clear_is_no_fall_of_memory() {
+        let process = |current_bytes, allocations, cleared: Option<u64>| ProcessState {
+            window: Window {
+                intervals: vec![Interval { from: Duration::ZERO, to: None }],
+                cleared: cleared.map(Duration::from_secs),
+            },
+            totals: Totals { current_bytes, allocations, ..Totals::default() },
+            ..ProcessState::default()
+        };
+        let mut model = Model::default();
+        let mut rate_after = |now_s, state| {
+            let connected = true;
+            let state = Some(state);
+            model.observe(Reading { now_s, state, connected, ..Reading::default() });
+            header(&model, &Session::default()).live_per_s
+        };
+        rate_after(9.0, process(4 << 20, 1000, None));
+        assert_eq!(rate_after(9.5, process(4 << 20, 1000, None)), Some(0.0));
+        // Seen before the figures start over, and after.
+        assert_eq!(rate_after(10.0, process(4 << 20, 1000, Some(10))), None);
+        assert_eq!(rate_after(10.5, process(1 << 10, 3, Some(10))), None);
+        assert_eq!(rate_after(11.0, process(2 << 10, 6, Some(10))), Some(2048.0));
     }
 }

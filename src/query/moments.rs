@@ -10,7 +10,7 @@ use crate::model::{Loaded, Model, Snapshot, StackId, Tally};
 /// Every moment there is, in order of time, files last but for now.
 pub(super) fn rows(model: &Model, state: &State) -> Vec<SnapshotRow> {
     let totals = model.state().map(|state| &state.totals);
-    let began = model.state().and_then(|state| state.window.intervals.first());
+    let began = model.state().and_then(|state| state.window.counted().first().copied());
     let start = SnapshotRow {
         when: When::Start,
         t_s: began.map(|first| first.from.as_secs_f64()),

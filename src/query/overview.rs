@@ -19,6 +19,10 @@ pub(super) fn timeline(model: &Model, state: &State) -> Timeline {
     Timeline {
         points: points(model),
         intervals: intervals.iter().map(interval).collect(),
+        cleared_s: model
+            .state()
+            .and_then(|state| state.window.cleared)
+            .map(|cleared| cleared.as_secs_f64()),
         now_s: reading.now_s,
         marks: state.marks.clone(),
         peak: model.state().and_then(peak),

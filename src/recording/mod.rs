@@ -39,7 +39,7 @@
 //! |---|---|---|---|
 //! | 1 | launch | fields | once, first |
 //! | 2 | process | fields | for each process image before any other frame about it; again when more is known of it, and the last one counts |
-//! | 3 | window | fields | when tracing starts or stops; the last one of an image counts |
+//! | 3 | window | fields | when tracing starts, stops or begins anew; the last one of an image counts |
 //! | 4 | state | fields | at a labelled moment; the last one of each moment counts |
 //! | 5 | timeline | fields | batches of samples, in order |
 //! | 6 | exit | fields | when an image, or the launched program, ends |
@@ -106,7 +106,7 @@
 //!            5 command bytes, list            6 entry uint: 0 preload, 1 embedded, 2 fork
 //!            7 started time
 //!  window    1 image   2 interval record, list: 1 from time, 2 to time, optional (absent: open)
-//!            3 written at, time
+//!            3 written at, time       4 cleared time, optional: figures count from then on
 //!  state     1 image   2 moment uint: 0 end, 1 along the way; a reader skips moments it does
 //!            3 taken at, time                                 not know
 //!            4 totals record          5 untracked record      6 inherited record

@@ -121,7 +121,7 @@ record!(Launch { 1 launched_at, 2 command });
 record!(Identity {
     2 pid, 3 generation, 4 parent, 5 command, 6 entry, 7 started,
 });
-record!(Window { 2 intervals });
+record!(Window { 2 intervals, 4 cleared });
 record!(ProcessState {
     4 totals, 5 untracked, 6 inherited, 7 exactness, 8 size_classes, 9 size_classes_at_peak,
     10 threads,

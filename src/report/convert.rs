@@ -114,7 +114,11 @@ impl From<&model::Window> for Window {
             to_s: interval.to.map(seconds),
         };
         let intervals: Vec<_> = window.intervals.iter().map(interval).collect();
-        Self { started_after_s: intervals.first().map(|first| first.from_s), intervals }
+        Self {
+            started_after_s: intervals.first().map(|first| first.from_s),
+            intervals,
+            cleared_after_s: window.cleared.map(seconds),
+        }
     }
 }
 

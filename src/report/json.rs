@@ -132,6 +132,8 @@ pub struct Window {
     pub started_after_s: Option<f64>,
     /// In order; empty for a sum.
     pub intervals: Vec<Interval>,
+    /// The last clear: figures count from then on. Null where there was none, and for a sum.
+    pub cleared_after_s: Option<f64>,
 }
 
 /// One stretch of tracing.

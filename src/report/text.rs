@@ -116,8 +116,14 @@ pub(super) fn signal_words(signal: i32) -> String {
     format!("signal {signal}{name}")
 }
 
-/// `tracing since 0:41`, `traced 0:41–2:00`.
+/// `tracing since 0:41`, `traced 0:41–2:00, cleared at 1:20: figures count from then on`.
 fn traced(window: &Window, ended: bool) -> String {
+    let cleared = window.cleared_after_s.map(after);
+    let cleared = cleared.map(|at| format!(", cleared at {at}: figures count from then on"));
+    stretches(window, ended) + &cleared.unwrap_or_default()
+}
+
+fn stretches(window: &Window, ended: bool) -> String {
     match window.intervals.as_slice() {
         [] => "never traced".to_owned(),
         [only] if only.to_s.is_none() && ended => format!("traced since {}", after(only.from_s)),

@@ -66,6 +66,8 @@ pub struct Past {
     pub points: Arc<[Point]>,
     /// When tracing was on.
     pub intervals: Vec<Interval>,
+    /// The last clear.
+    pub cleared: Option<Duration>,
     /// The byte peak: when, and how high.
     pub peak: Option<(Duration, u64)>,
     /// From when on it is known which stacks held what; `None` where it never is.

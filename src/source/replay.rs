@@ -137,6 +137,7 @@ impl Replay {
             last: own(self.file.end()).max(points.last().map_or(Duration::ZERO, |point| point.at)),
             points: points.into(),
             intervals: at_end.window().intervals.clone(),
+            cleared: at_end.window().cleared,
             peak,
             sites_from: at_end.sites().have_figures().then_some(first),
             marks: marks(&self.file, image),

@@ -94,7 +94,7 @@ fn entry(code: u32) -> Entry {
 /// The stretches of tracing that lie in the life of the process, since its start.
 fn window(clock: &ClockReading, started_ns: u64, ended_ns: Option<u64>) -> Window {
     let clip = |&(from, to): &(u64, Option<u64>)| {
-        let from = from.max(started_ns).max(clock.cleared_ns.unwrap_or(0));
+        let from = from.max(started_ns);
         // An interval that is open goes on as long as the process.
         let to = match (to, ended_ns) {
             (Some(to), Some(ended)) => Some(to.min(ended)),
@@ -106,7 +106,11 @@ fn window(clock: &ClockReading, started_ns: u64, ended_ns: Option<u64>) -> Windo
             to: to.map(|to| since(started_ns, to)),
         })
     };
-    Window { intervals: clock.intervals.iter().filter_map(clip).collect() }
+    let intervals: Vec<Interval> = clock.intervals.iter().filter_map(clip).collect();
+    let cleared = clock.cleared_ns.filter(|&at| ended_ns.is_none_or(|ended| at < ended));
+    let cleared = cleared.map(|at| since(started_ns, at));
+    let first = intervals.first().map(|first| first.from);
+    Window { cleared: cleared.filter(|at| first.is_some_and(|first| first < *at)), intervals }
 }
 
 fn totals(reading: &SessionReading, clock: &ClockReading) -> Totals {

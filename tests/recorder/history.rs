@@ -121,6 +121,7 @@ impl Program {
                 intervals: (0..=u64::from(self.ticks / 20))
                     .map(|n| Interval { from: TICK * 20 * n as u32, to: None })
                     .collect(),
+                cleared: None,
             },
             totals: Totals {
                 current_bytes: self.random(1 << 40),

@@ -196,6 +196,7 @@ prop_compose! {
     pub fn processes()(
         identity in identities(),
         intervals in vec((times(), option::of(times())), 0..3),
+        cleared in option::of(times()),
         totals in totals(),
         untracked in untracked(),
         n in any::<[u64; 4]>(),
@@ -208,7 +209,7 @@ prop_compose! {
         let intervals = intervals.into_iter().map(|(from, to)| Interval { from, to });
         ProcessState {
             identity,
-            window: Window { intervals: intervals.collect() },
+            window: Window { intervals: intervals.collect(), cleared },
             totals,
             untracked,
             inherited: Inherited { blocks: n[0], bytes: n[1], frees: n[2], freed_bytes: n[3] },

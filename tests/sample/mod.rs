@@ -28,7 +28,7 @@ pub fn server() -> ProcessState {
             exit: Some(Exit::Code(0)),
             ..Identity::default()
         },
-        window: Window { intervals: vec![Interval { from: s(41.0), to: None }] },
+        window: Window { intervals: vec![Interval { from: s(41.0), to: None }], cleared: None },
         totals: totals(),
         untracked: Untracked {
             frees: 4_004,
@@ -146,7 +146,10 @@ pub fn child(generation: u32) -> ProcessState {
             ended: Some(s(if forked { 60.5 } else { 61.0 })),
             exit: (!forked).then_some(Exit::Signal(9)),
         },
-        window: Window { intervals: vec![Interval { from: Duration::ZERO, to: None }] },
+        window: Window {
+            intervals: vec![Interval { from: Duration::ZERO, to: None }],
+            cleared: None,
+        },
         totals: Totals {
             current_bytes: 1_000,
             current_blocks: 1,

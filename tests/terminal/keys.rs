@@ -78,6 +78,10 @@ fn keys_of_the_overview() {
     terminal.wait_until("an empty window", |rows| {
         try_figure(rows, "live blocks").is_some_and(|blocks| blocks == "0")
     });
+    terminal.wait_for("Grew since the clear");
+    let text = terminal.wait_for("● tracing since 0:0").join("\n");
+    assert!(text.contains("· cleared 0:1") && text.contains(" cleared 0:1"), "{text}");
+    assert!(!text.contains('▼'), "{text}");
 }
 
 #[test]

@@ -124,6 +124,25 @@ fn overview_after_a_pause_zoomed_and_frozen() {
     assert_snapshot!(text(&buffer));
 }
 
+/// As [`sample::session`], where the person cleared at 1:20.
+fn cleared() -> Data<'static> {
+    let mut data = sample::session();
+    data.header.tracing.cleared_s = Some(80.0);
+    data.timeline.cleared_s = Some(80.0);
+    data.growth.since = Baseline::Start;
+    data
+}
+
+#[test]
+fn a_clear_is_marked_and_what_was_traced_before_it_is_not_shaded() {
+    let frame = plain(cleared(), Screen::Overview, (120, 40));
+    assert!(frame.contains(" started 0:41") && frame.contains("cleared 1:20"), "{frame}");
+    let shaded = |frame: &str| frame.matches('░').count();
+    let before = plain(sample::session(), Screen::Overview, (120, 40));
+    assert_eq!(shaded(&frame), shaded(&before));
+    assert_snapshot!("overview_cleared", frame);
+}
+
 const SIZES: [(u16, u16); 4] = [(40, 10), (80, 24), (120, 40), (200, 50)];
 
 /// The state a person is in on the screens about code: compared with the first mark.

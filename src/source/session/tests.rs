@@ -69,6 +69,25 @@ fn clock(intervals: &[(u64, Option<u64>)]) -> ClockReading {
     }
 }
 
+#[test]
+fn a_clear_leaves_the_stretches_that_were_traced() {
+    let clock = |cleared: u64| {
+        let clock = clock(&[(12, Some(15)), (18, None)]);
+        ClockReading { cleared_ns: Some(cleared * SECOND), ..clock }
+    };
+    let both = [(seconds(1), Some(seconds(4))), (seconds(7), None)]
+        .map(|(from, to)| Interval { from, to });
+    let found = window(&clock(20), 11 * SECOND, None);
+    assert_eq!((&found.intervals[..], found.cleared), (&both[..], Some(seconds(9))));
+    assert_eq!(found.counted(), [Interval { from: seconds(9), to: None }]);
+    let found = window(&clock(14), 11 * SECOND, None);
+    let first = Interval { from: seconds(3), to: Some(seconds(4)) };
+    assert_eq!(found.counted(), [first, both[1]]);
+    // Nothing was traced yet, or any more.
+    assert_eq!(window(&clock(12), 11 * SECOND, None).cleared, None);
+    assert_eq!(window(&clock(30), 11 * SECOND, Some(29 * SECOND)).cleared, None);
+}
+
 fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }

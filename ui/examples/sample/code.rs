@@ -352,6 +352,7 @@ pub fn snapshots() -> Snapshots {
 pub fn time(points: &[Point]) -> Time {
     let stop = |t_s, what| Stop { t_s, what };
     Time {
+        cleared_s: None,
         source: TimeSource::Recording("redis.memtop".to_owned()),
         first_s: 0.0,
         last_s: 192.0,

@@ -47,7 +47,7 @@ pub fn empty() -> Data<'static> {
         state: RunState::Running,
         still_runs: false,
         uptime_s: Some(2.0),
-        tracing: Tracing { since_s: Some(0.0), on: true, was_paused: false },
+        tracing: Tracing { since_s: Some(0.0), on: true, ..Tracing::default() },
         ..Header::default()
     };
     let intervals = vec![Interval { from_s: 0.0, to_s: None }];
@@ -107,7 +107,7 @@ fn header(now_s: f64) -> Header {
         still_runs: false,
         origin: Origin::Launched,
         uptime_s: Some(now_s),
-        tracing: Tracing { since_s: Some(41.3), on: true, was_paused: false },
+        tracing: Tracing { since_s: Some(41.3), on: true, ..Tracing::default() },
         live: Some(50_541_363),
         live_per_s: Some(1.2e6),
         peak: Some(Peak { bytes: 54_421_094, t_s: 130.2 }),
@@ -135,6 +135,7 @@ fn timeline(now_s: f64) -> Timeline {
             .map(|(number, t_s)| Mark { number, t_s, ..Mark::default() })
             .to_vec(),
         peak: Some(Peak { bytes: 54_421_094, t_s: 130.2 }),
+        cleared_s: None,
     }
 }
 

@@ -108,8 +108,21 @@ pub struct Tracing {
     pub since_s: Option<f64>,
     /// Whether allocations are traced now.
     pub on: bool,
-    /// Whether tracing was ever paused, so that unseen blocks need not be from before the start.
+    /// Whether tracing was paused since figures count, so that unseen blocks need not be from
+    /// before.
     pub was_paused: bool,
+    /// The last clear, from which on figures count.
+    pub cleared_s: Option<f64>,
+}
+
+impl Tracing {
+    /// What figures count from: `tracing began`, or `the clear`.
+    pub fn beginning(&self) -> &'static str {
+        match self.cleared_s {
+            None => "tracing began",
+            Some(_) => "the clear",
+        }
+    }
 }
 
 /// The highest live bytes and when they were reached.

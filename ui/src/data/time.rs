@@ -21,6 +21,8 @@ pub struct Time {
     pub points: Vec<Point>,
     /// When tracing was on, over all of it.
     pub intervals: Vec<Interval>,
+    /// The last clear.
+    pub cleared_s: Option<f64>,
     /// The highest live bytes of all of it.
     pub peak: Option<Peak>,
     /// Where jumps lead, in the order of time.

@@ -9,6 +9,8 @@ pub struct Timeline {
     pub points: Vec<Point>,
     /// When tracing was on, in the order of time.
     pub intervals: Vec<Interval>,
+    /// The last clear: from then on only blocks that were allocated after it count.
+    pub cleared_s: Option<f64>,
     /// The present, or the end.
     pub now_s: f64,
     /// Moments the person marked.

@@ -90,7 +90,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     }
     let growth = &cx.data.growth;
     let room = usize::from(area.width).saturating_sub(4);
-    let title = format::shorten(&format!(" Grew since {} ", since(growth)), room);
+    let title = format::shorten(&format!(" Grew since {} ", since(cx.data)), room);
     let title = Line::styled(title, cx.theme.style(Role::Title));
     let inner = panel(frame, area, cx.theme, (title, right(cx)));
     if growth.rows.is_empty() {

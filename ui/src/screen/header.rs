@@ -141,6 +141,8 @@ fn losses(header: &Header) -> Item {
 /// The state in a word, and since when tracing is on.
 fn tracing(header: &Header) -> Vec<(String, Role)> {
     let since = header.tracing.since_s.map(|s| format!("since {}", format::clock(s)));
+    let cleared = header.tracing.cleared_s.map(|s| format!(" · cleared {}", format::clock(s)));
+    let since = since.map(|since| since + &cleared.unwrap_or_default());
     if let Some(fate) = fate_in_short(&header.state) {
         let (sign, role) = match header.state {
             RunState::Ended { code: Some(0) | None } => ("■", Role::Label),
@@ -194,9 +196,10 @@ fn live(header: &Header) -> Item {
 
 /// What was freed without having been seen allocated, and what that makes of the sum.
 fn untracked(header: &Header) -> [Item; 2] {
-    let label = match header.tracing.was_paused {
-        false => "before-start freed",
-        true => "not seen allocated",
+    let label = match (header.tracing.was_paused, header.tracing.cleared_s) {
+        (false, None) => "before-start freed",
+        (false, Some(_)) => "before-clear freed",
+        (true, _) => "not seen allocated",
     };
     // Frees of blocks that were not followed are among those that look untracked.
     let is_bound = header.exactness.lower_bound;

@@ -23,7 +23,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
-use crate::data::{Baseline, Data, Growth, RunState};
+use crate::data::{Baseline, Data, RunState};
 use crate::format;
 use crate::mouse::Targets;
 use crate::state::{Mode, Screen, State};
@@ -170,10 +170,11 @@ pub(crate) fn narrowed<'a>(cx: Cx<'a>, filter: &'a str) -> Vec<Span<'a>> {
 }
 
 /// Since when growth is measured: `tracing began`, `mark 1 (0:52 ago)`.
-pub(crate) fn since(growth: &Growth) -> String {
+pub(crate) fn since(data: &Data) -> String {
+    let growth = &data.growth;
     let age = growth.age_s.map(|age| format!(" ({} ago)", format::clock(age))).unwrap_or_default();
     match growth.since {
-        Baseline::Start => "tracing began".to_owned(),
+        Baseline::Start => data.header.tracing.beginning().to_owned(),
         Baseline::Mark(number) => format!("mark {number}{age}"),
     }
 }

@@ -88,9 +88,10 @@ fn draw_timeline(frame: &mut Frame, area: Rect, cx: Cx) {
         timeline: &cx.data.timeline,
         extent: cx.state.extent,
         zoom_s: cx.state.zoom_s,
-        untracked_label: match header.tracing.was_paused {
-            false => "freed from before the start",
-            true => "freed, not seen allocated",
+        untracked_label: match (header.tracing.was_paused, header.tracing.cleared_s) {
+            (false, None) => "freed from before the start",
+            (false, Some(_)) => "freed from before the clear",
+            (true, _) => "freed, not seen allocated",
         },
         present: if header.state.is_alive() { "now" } else { "end" },
         words: waiting(cx.data),
@@ -175,9 +176,13 @@ impl SizesCx {
 /// give way, then the figure that the bars do not stand for.
 const fn sizes(blocks: u8, bytes: u8) -> [Column<SizeRow, SizesCx>; 5] {
     [
-        figure("size", 11, 0, |row, _, _| (format::size_class(row.min, row.max), Some(Role::Label))),
+        figure("size", 11, 0, |row, _, _| {
+            (format::size_class(row.min, row.max), Some(Role::Label))
+        }),
         figure("blocks", COUNT_WIDTH, blocks, |row, _, _| (format::count(row.blocks), None)),
-        figure("bytes", BYTES_WIDTH, bytes, |row, _, _| (format::bytes(row.bytes), Some(Role::Figure))),
+        figure("bytes", BYTES_WIDTH, bytes, |row, _, _| {
+            (format::bytes(row.bytes), Some(Role::Figure))
+        }),
         figure("allocated", COUNT_WIDTH, 4, |row, _, _| {
             (format::count(row.allocations), Some(Role::Label))
         }),
@@ -246,7 +251,8 @@ fn draw_totals(frame: &mut Frame, area: Rect, cx: Cx) {
     if area.width == 0 || area.height < 3 {
         return;
     }
-    let title = Line::styled(" Since tracing began ", cx.theme.style(Role::Title));
+    let title = format!(" Since {} ", cx.data.header.tracing.beginning());
+    let title = Line::styled(title, cx.theme.style(Role::Title));
     let inner = panel(frame, area, cx.theme, (title, Line::default()));
     let width = usize::from(inner.width);
     for ((label, value), y) in totals(&cx.data.totals).into_iter().zip(inner.top()..inner.bottom())

@@ -55,6 +55,7 @@ fn draw_curve(frame: &mut Frame, area: Rect, cx: Cx) {
     let timeline = Timeline {
         points: time.points.clone(),
         intervals: time.intervals.clone(),
+        cleared_s: time.cleared_s,
         now_s: time.last_s,
         marks: whole.marks.clone(),
         peak: time.peak,

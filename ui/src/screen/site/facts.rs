@@ -66,6 +66,7 @@ fn draw_history(frame: &mut Frame, area: Rect, cx: Cx, site: &Site) {
     let timeline = Timeline {
         points: site.history.iter().map(point).collect(),
         intervals: whole.intervals.clone(),
+        cleared_s: whole.cleared_s,
         now_s: whole.now_s,
         marks: whole.marks.clone(),
         peak: None,

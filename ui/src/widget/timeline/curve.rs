@@ -107,7 +107,8 @@ impl Canvas<'_> {
     }
 
     fn on_peak_line(&self, column: usize, row: u16) -> bool {
-        let begun = self.view.timeline.intervals.first().map(|i| i.from_s);
+        let timeline = &self.view.timeline;
+        let begun = timeline.cleared_s.or(timeline.intervals.first().map(|i| i.from_s));
         let after_start = begun.is_some_and(|from| self.axis.range(column).1 > from);
         after_start && self.peak_shows().is_some_and(|bytes| self.row_of(bytes) == row)
     }

@@ -131,27 +131,29 @@ impl Canvas<'_> {
         let mut place = |buffer: &mut Buffer, x: u16, text: &str, role| {
             let width = text.chars().count() as u16;
             let x = x.min((self.plot.right() + 1).saturating_sub(width)).max(self.plot.x - 1);
-            if taken.iter().all(|(from, to)| x + width <= *from || x >= *to) {
+            let free = taken.iter().all(|(from, to)| x + width <= *from || x >= *to);
+            if free {
                 taken.push((x, x + width));
                 self.text(buffer, x, y, text, role);
             }
+            free
         };
         let at = |column: usize| self.plot.x + column as u16;
         if let Some((text, column)) = self.playhead_label() {
             let half = text.len() as u16 / 2;
             place(buffer, at(column).saturating_sub(half), &text, Role::Key);
         }
-        let starts = self.view.timeline.intervals.iter();
-        for (i, interval) in starts.enumerate() {
-            let Some(column) = self.axis.column(interval.from_s) else {
+        for (verb, t_s) in self.starts() {
+            let Some(column) = self.axis.column(t_s) else {
                 continue;
             };
-            let verb = if i == 0 { "tracing started" } else { "resumed" };
-            let clock = format::clock(interval.from_s);
-            let text = format!(" {verb} {clock} ");
-            let fits = text.len() <= usize::from(self.plot.width);
-            let text = if fits { text } else { format!(" {clock} ") };
-            place(buffer, at(column) - 1, &text, Role::StartMark);
+            let clock = format::clock(t_s);
+            let short = verb.rsplit(' ').next().unwrap_or(verb);
+            let texts =
+                [format!(" {verb} {clock} "), format!(" {short} {clock} "), format!(" {clock} ")];
+            let mut fitting =
+                texts.iter().filter(|text| text.len() <= usize::from(self.plot.width));
+            fitting.any(|text| place(buffer, at(column) - 1, text, Role::StartMark));
         }
         let now = format!(" {} ", format::clock(self.view.timeline.now_s));
         let end = (at(self.present()) + 2).saturating_sub(now.len() as u16);
@@ -162,6 +164,14 @@ impl Canvas<'_> {
 }
 
 impl Canvas<'_> {
+    /// What begins when; a clear, which is the beginning of all figures, comes first.
+    fn starts(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let timeline = &self.view.timeline;
+        let verbs = ["tracing started"].into_iter().chain(std::iter::repeat("resumed"));
+        let starts = verbs.zip(timeline.intervals.iter().map(|interval| interval.from_s));
+        timeline.cleared_s.map(|t_s| ("cleared", t_s)).into_iter().chain(starts)
+    }
+
     /// The moment that is looked at: a line of full height.
     pub(super) fn playhead(&self, buffer: &mut Buffer) {
         if let Some((_, column)) = self.playhead_label() {

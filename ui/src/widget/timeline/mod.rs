@@ -141,9 +141,11 @@ impl Canvas<'_> {
         self.view.timeline.intervals.iter().any(overlaps)
     }
 
+    /// Whether tracing begins in this column, or a new window does.
     fn starts_in(&self, column: usize) -> bool {
-        let intervals = &self.view.timeline.intervals;
-        intervals.iter().any(|i| self.axis.column(i.from_s) == Some(column))
+        let timeline = &self.view.timeline;
+        let starts = timeline.intervals.iter().map(|i| i.from_s).chain(timeline.cleared_s);
+        starts.into_iter().any(|t_s| self.axis.column(t_s) == Some(column))
     }
 
     /// The two buckets of a column.
