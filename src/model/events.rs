@@ -33,6 +33,8 @@ pub struct Event {
     pub address: u64,
     /// Age of a freed block, to the tick; `None` for a new or an untracked one.
     pub age_s: Option<f64>,
+    /// Seconds of a tick.
+    pub tick_s: f64,
     /// The block's allocation was not seen.
     pub untracked: bool,
     /// Stack that asked for the block; `None` for an untracked one, and without stacks.

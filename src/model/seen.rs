@@ -96,7 +96,17 @@ mod tests {
 
     fn event(kind: EventKind, size: u64, age_s: Option<f64>, stack: u32) -> Event {
         let stack = Some(StackId(stack));
-        Event { kind, size, age_s, stack, t_s: 0.0, tid: 1, address: 16, untracked: false }
+        Event {
+            kind,
+            size,
+            age_s,
+            stack,
+            t_s: 0.0,
+            tick_s: 0.1,
+            tid: 1,
+            address: 16,
+            untracked: false,
+        }
     }
 
     #[test]

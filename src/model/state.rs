@@ -109,6 +109,15 @@ pub struct Window {
     pub cleared: Option<Duration>,
 }
 
+impl ProcessState {
+    /// Nothing was ever counted: the figures are unknown, not zero. What a forked child took over
+    /// is known without tracing.
+    pub fn is_untraced(&self) -> bool {
+        let totals = &self.totals;
+        self.window.intervals.is_empty() && totals.allocations == 0 && self.inherited.blocks == 0
+    }
+}
+
 impl Window {
     /// The stretches over which figures count: those since the last clear.
     pub fn counted(&self) -> Vec<Interval> {

@@ -10,8 +10,9 @@ pub(super) fn header(model: &Model, session: &Session) -> Header {
     let shown = reading.images.get(reading.shown);
     let command = shown.map(|image| &image.command).filter(|command| !command.is_empty());
     let run_state = run_state(model);
-    let rates = model.rates.per_second().filter(|_| run_state.is_alive());
     let state = model.state();
+    let traced = state.filter(|state| !state.is_untraced());
+    let rates = model.rates.per_second().filter(|_| run_state.is_alive() && traced.is_some());
     Header {
         title: title(command.unwrap_or(&session.command)),
         pid: shown.map(|image| image.pid),
@@ -20,12 +21,12 @@ pub(super) fn header(model: &Model, session: &Session) -> Header {
         origin: session.origin,
         uptime_s: state.map(|_| reading.now_s),
         tracing: tracing(model),
-        live: state.map(|state| state.totals.current_bytes),
+        live: traced.map(|state| state.totals.current_bytes),
         live_per_s: rates.map(|rates| rates.live_bytes),
         peak: state.and_then(peak),
         rss: reading.timeline.iter().rev().find_map(|point| point.rss_bytes),
-        untracked_freed: state.map(|state| state.untracked.freed_bytes),
-        net: state.map(|state| state.untracked.net_bytes),
+        untracked_freed: traced.map(|state| state.untracked.freed_bytes),
+        net: traced.map(|state| state.untracked.net_bytes),
         allocs_per_s: rates.map(|rates| rates.allocations),
         frees_per_s: rates.map(|rates| rates.frees),
         overhead_ns: state.and_then(|state| state.exactness.ns_per_event),
@@ -110,6 +111,19 @@ mod tests {
     use super::*;
     use crate::model::{Interval, Reading, Totals, Window};
     use std::time::Duration;
+
+    #[test]
+    fn what_was_never_traced_is_unknown() {
+        let mut model = Model::default();
+        for now_s in [1.0, 2.0] {
+            let state = Some(ProcessState::default());
+            model.observe(Reading { now_s, state, connected: true, ..Reading::default() });
+        }
+        let header = header(&model, &Session::default());
+        assert_eq!((header.live, header.live_per_s, header.net), (None, None, None));
+        assert_eq!((header.allocs_per_s, header.untracked_freed), (None, None));
+        assert!(header.state.is_alive());
+    }
 
     #[test]
     fn a_clear_is_no_fall_of_memory() {

@@ -391,6 +391,7 @@ fn convert(event: &EventReading, tick_s: f64, before_s: f64) -> Event {
         tid: event.tid,
         address: event.address,
         age_s: released.then(|| f64::from(age) * tick_s),
+        tick_s,
         untracked: event.kind == kind::RELEASE_UNTRACKED,
         stack: (event.kind != kind::RELEASE_UNTRACKED).then_some(StackId(event.stack)),
     }

@@ -272,6 +272,7 @@ fn event(moment: &Moment, started: Duration) -> Event {
         tid: moment.tid,
         address: record.address,
         age_s: (record.kind == Kind::Free).then_some(age as f64 * tick_s),
+        tick_s,
         untracked: record.kind == Kind::FreeUntracked,
         stack: (record.kind != Kind::FreeUntracked).then_some(StackId(record.stack)),
     }

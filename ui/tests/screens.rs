@@ -294,6 +294,35 @@ fn the_histogram_has_bars_wherever_it_is_shown() {
 }
 
 #[test]
+fn how_frozen_tables_go_on_is_said() {
+    for screen in [Screen::Overview, Screen::Sites, Screen::Events] {
+        let mut state = State { frozen: true, ..State::new(screen, (80, 24)) };
+        let frame = frame_of(sample::session(), &mut state);
+        assert!(frame.contains("Space go on"), "{frame}");
+    }
+}
+
+#[test]
+fn events_say_who_at_80_columns_and_how_long_within_a_tick() {
+    let frame = plain(sample::session(), Screen::Events, (80, 24));
+    assert!(frame.contains(" tid ") && frame.contains(" redis-server "), "{frame}");
+    let mut data = sample::session();
+    data.events.rows.iter_mut().for_each(|event| event.age_s = Some(0.0));
+    let frame = plain(data, Screen::Events, (80, 24));
+    assert!(frame.contains("<100 ms") && !frame.contains(" 0 ns"), "{frame}");
+}
+
+#[test]
+fn the_whole_of_help_is_seen_at_once_where_there_is_room() {
+    let frame = in_mode(sample::session(), Screen::Overview, Mode::Help, (200, 50));
+    for heading in ["Look around", "See what changed", "Move in lists and texts"] {
+        assert!(frame.contains(heading), "{frame}");
+    }
+    assert!(!frame.contains("more below"), "{frame}");
+    assert_snapshot!("help_200x50", frame);
+}
+
+#[test]
 fn time_at_every_size_and_without_a_past() {
     for size @ (cols, rows) in SIZES {
         let mut state = State::new(Screen::Time, size);

@@ -221,7 +221,8 @@ fn events() -> Events {
             tid: 4242 + i % 3,
             thread: Some(threads[i as usize % 3].to_owned()),
             address: 0x7f3a_1c00_0000 + u64::from(i) * 0x530,
-            age_s: Some(0.000_012 * f64::from(1 << (i % 20))),
+            age_s: Some(0.1 * f64::from((1u32 << (i % 13)) / 2)),
+            tick_s: 0.1,
             untracked: kind == EventKind::Free && i.is_multiple_of(5),
         }
     };

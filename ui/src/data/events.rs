@@ -32,6 +32,8 @@ pub struct Event {
     pub address: u64,
     /// On a free: how long the block lived.
     pub age_s: Option<f64>,
+    /// Moments and ages are known to so many seconds.
+    pub tick_s: f64,
     /// On a free: the allocation was not traced.
     pub untracked: bool,
 }

@@ -22,7 +22,7 @@ const COLUMNS: &[Column<Event, ()>] = &[
     },
     Column {
         title: "what",
-        width: Width::Fixed(10),
+        width: Width::Fixed(9),
         align: Alignment::Left,
         rank: 0,
         cell: |event, (), _| {
@@ -41,7 +41,7 @@ const COLUMNS: &[Column<Event, ()>] = &[
         title: "address",
         width: Width::Fixed(14),
         align: Alignment::Right,
-        rank: 3,
+        rank: 4,
         cell: |event, (), _| (format!("{:#x}", event.address), Some(Role::Muted)),
     },
     Column {
@@ -55,12 +55,12 @@ const COLUMNS: &[Column<Event, ()>] = &[
         title: "tid",
         width: Width::Fixed(7),
         align: Alignment::Right,
-        rank: 4,
+        rank: 3,
         cell: |event, (), _| (event.tid.to_string(), Some(Role::Label)),
     },
     Column {
         title: "thread",
-        width: Width::Fill(15),
+        width: Width::Fill(12),
         align: Alignment::Left,
         rank: 2,
         cell: |event, (), _| {
@@ -81,7 +81,10 @@ fn kind(kind: EventKind) -> (&'static str, Role) {
 fn lived(event: &Event) -> String {
     match event.kind {
         EventKind::Free if event.untracked => "not seen".to_owned(),
-        EventKind::Free => format::or_unknown(event.age_s, format::span),
+        EventKind::Free => format::or_unknown(event.age_s, |age| match age < event.tick_s {
+            true => format!("<{}", format::span(event.tick_s)),
+            false => format::span(age),
+        }),
         _ => String::new(),
     }
 }

@@ -59,9 +59,13 @@ fn purpose(purpose: Purpose) -> (String, &'static str) {
 /// As many keys as fit; help and quit always do.
 fn keys(cx: Cx, area: Rect) -> Line<'static> {
     let room = usize::from(area.width);
-    let (last, first): (Vec<_>, Vec<_>) = advertised(cx.state)
+    let (last, mut first): (Vec<_>, Vec<_>) = advertised(cx.state)
         .filter(|b| works(b, cx))
         .partition(|b| matches!(b.action, Action::Help | Action::Quit));
+    if cx.state.frozen {
+        // How to let the tables go on comes before what else could be done.
+        first.sort_by_key(|b| (!b.is_tour(), b.action != Action::Freeze));
+    }
     let tour: usize = first.iter().filter(|b| b.is_tour()).map(|b| width(b, cx, false)).sum();
     let brief = tour + ROOM_FOR_OTHERS > room;
     let reserved: usize = last.iter().map(|b| width(b, cx, brief)).sum();

@@ -255,9 +255,11 @@ fn draw_totals(frame: &mut Frame, area: Rect, cx: Cx) {
     let title = Line::styled(title, cx.theme.style(Role::Title));
     let inner = panel(frame, area, cx.theme, (title, Line::default()));
     let width = usize::from(inner.width);
+    let known = cx.data.header.live.is_some();
     for ((label, value), y) in totals(&cx.data.totals).into_iter().zip(inner.top()..inner.bottom())
     {
-        let value = format::right(&value, width.saturating_sub(label.len() + 2));
+        let value = if known { value.as_str() } else { format::UNKNOWN };
+        let value = format::right(value, width.saturating_sub(label.len() + 2));
         let line = Line::from(vec![
             Span::styled(format!(" {label}"), cx.theme.style(Role::Label)),
             Span::styled(value, cx.theme.style(Role::Figure)),

@@ -429,7 +429,11 @@ fn answered(state: &mut State, answer: Answer) -> Effect {
     match answer {
         Answer::Detach => Effect::Quit(Leave::Detach),
         Answer::EndProgram => Effect::Quit(Leave::EndProgram),
-        Answer::Clear => Effect::Clear,
+        Answer::Clear => {
+            // What a mark of the old window held says nothing of growth in the new one.
+            state.baseline = Baseline::Start;
+            Effect::Clear
+        }
         Answer::Stay => Effect::Redraw,
     }
 }

@@ -12,6 +12,8 @@ pub struct Extent {
     small_since_s: Option<f64>,
 }
 
+/// With resident memory so many times as high, live memory still has a fourth of the rows.
+const BESIDE: u64 = 4;
 /// How long a curve must stay in the lower half before the scale shrinks.
 const PATIENCE_S: f64 = 10.0;
 
@@ -39,8 +41,8 @@ impl Extent {
         if self.top > 0 && self.zoom_s == zoom_s { self } else { self.following(timeline, zoom_s) }
     }
 
-    /// What the shown time needs. The kernel's view may not push the heap's curve to the floor: it
-    /// counts only as long as it is no more than twice as high.
+    /// What the shown time needs. The kernel's view belongs to it, but may not push the heap's
+    /// curve to the floor: it counts as long as it is no more than [`BESIDE`] times as high.
     fn needed(timeline: &Timeline, zoom_s: Option<f64>) -> Self {
         let from = zoom_s.map_or(f64::MIN, |span| timeline.now_s - span);
         let first = timeline.points.partition_point(|point| point.t_s < from);
@@ -49,7 +51,7 @@ impl Extent {
         let peak = timeline.peak.filter(|p| p.t_s >= from).map_or(0, |p| p.bytes);
         let heap = highest.max(peak);
         let rss = shown.iter().filter_map(|p| p.rss).max().unwrap_or(0);
-        let top = if rss / 2 <= heap { heap.max(rss) } else { heap };
+        let top = if rss / BESIDE <= heap { heap.max(rss) } else { heap };
         let below = shown.last().map_or(0, |p| p.untracked_freed);
         Self { top, below, zoom_s, small_since_s: None }
     }
@@ -188,7 +190,9 @@ mod tests {
         let mut timeline = reading(0.0, 100);
         timeline.points[0].rss = Some(150);
         assert_eq!(Extent::needed(&timeline, None).top, 150);
-        timeline.points[0].rss = Some(5000);
+        timeline.points[0].rss = Some(400);
+        assert_eq!(Extent::needed(&timeline, None).top, 400);
+        timeline.points[0].rss = Some(404);
         assert_eq!(Extent::needed(&timeline, None).top, 100);
     }
 
