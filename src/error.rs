@@ -43,7 +43,7 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// A recording could not be read.
-    #[error("cannot read the recording {}: {source}", path.display())]
+    #[error("cannot read the recording {}: {source}{}", path.display(), hint(missing_file(.source)))]
     Recording {
         /// The file.
         path: PathBuf,
@@ -155,6 +155,16 @@ impl Error {
             _ => return false,
         };
         source.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+/// What to do about a recording that is not there.
+fn missing_file(source: &ReadError) -> &'static str {
+    match source {
+        ReadError::Io(source) if source.kind() == io::ErrorKind::NotFound => {
+            "memtop record -o FILE PROG makes one"
+        }
+        _ => "",
     }
 }
 

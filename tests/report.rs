@@ -10,7 +10,7 @@ use std::{
 
 use memtop::{
     cli::{GroupBy, ProcessChoice},
-    model::{Filter, Purpose, Term, TreeState},
+    model::{Filter, Identity, ProcessState, Purpose, SiteFigures, Term, TreeState},
     recording::Recording,
     report::{self, Choice, Look},
 };
@@ -208,7 +208,7 @@ fn files_that_are_no_recordings_are_named() {
     for (path, words) in [
         (file("text.memtop", b"hello, world"), "not a memtop recording"),
         (file("empty.memtop", b""), "it is empty"),
-        (PathBuf::from("/nowhere.memtop"), "No such file"),
+        (PathBuf::from("/nowhere.memtop"), "memtop record -o FILE"),
         (PathBuf::from("/"), "directory"),
         (file("bare.memtop", &recording(&TreeState::default())), "no process"),
     ] {
@@ -244,6 +244,58 @@ fn figures_that_were_cut_off_are_unknown_and_not_zero() {
     let text = out(&memtop(&["report"], &path));
     assert!(text.contains("cut before the figures"), "{text}");
     assert!(text.contains("11.4 MiB live at 0:42"), "{text}");
+}
+
+#[test]
+fn what_was_never_traced_is_unknown_and_decides_nothing() {
+    let mut tree = launch();
+    tree.processes.truncate(1);
+    tree.processes[0] =
+        ProcessState { identity: tree.processes[0].identity.clone(), ..ProcessState::default() };
+    let json = json_of(&[], &tree, "untraced.memtop");
+    assert_eq!((&json["totals"], &json["exactness"]), (&Value::Null, &Value::Null));
+    let path = file("untraced.memtop", &recording(&tree));
+    let text = out(&memtop(&["report"], &path));
+    assert!(text.contains("Nothing was traced") && text.contains("never traced"), "{text}");
+    assert!(!text.contains("0 B") && !text.contains("right to the byte"), "{text}");
+    let decided = memtop(&["report", "--fail-if", "totals.peak_bytes > 1"], &path);
+    assert_eq!(code(&decided), 1, "{}", err(&decided));
+    // In a sum it adds nothing, and takes nothing away.
+    let mut tree = launch();
+    let sum = |tree: &TreeState, name| json_of(&["--process", "sum"], tree, name)["totals"].clone();
+    let before = sum(&tree, "sum.memtop");
+    let identity = Identity { pid: 9, ..tree.processes[0].identity.clone() };
+    tree.processes.push(ProcessState { identity, ..ProcessState::default() });
+    assert_eq!(sum(&tree, "sum-untraced.memtop"), before);
+}
+
+#[test]
+fn a_peak_within_its_error_says_nothing_of_its_blocks() {
+    let mut tree = launch();
+    tree.processes.truncate(1);
+    let process = &mut tree.processes[0];
+    process.totals.peak_bytes = 2_970;
+    process.totals.peak_blocks = 0;
+    process.exactness.peak_error_bytes = 8_192;
+    let text = text_of(tree.clone(), &Choice::default());
+    let peak = text.lines().find(|line| line.starts_with("  peak")).expect("a peak");
+    assert!(peak.contains("2.9 KiB") && !peak.contains("block"), "{peak}");
+    assert_eq!(json_of(&[], &tree, "small-peak.memtop")["totals"]["peak_blocks"], Value::Null);
+}
+
+#[test]
+fn sites_that_hold_nothing_are_counted_and_not_told() {
+    let mut tree = code::alone(code::early());
+    let figures = &mut tree.processes[0].sites.figures;
+    let idle = |figures: &mut SiteFigures| {
+        (figures.current_bytes, figures.current_blocks) = (0, 0);
+    };
+    figures.iter_mut().skip(1).for_each(idle);
+    let text = text_of(tree.clone(), &Choice::default());
+    assert!(text.contains("more that held nothing"), "{text}");
+    assert!(!text.contains("0 B              0"), "{text}");
+    tree.processes[0].sites.figures.iter_mut().for_each(idle);
+    assert!(!text_of(tree, &Choice::default()).contains("held nothing"));
 }
 
 #[test]

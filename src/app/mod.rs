@@ -396,10 +396,16 @@ impl App {
 
     fn leave(&mut self, leave: Leave) -> Outcome {
         match leave {
-            Leave::EndProgram => match (self.end_program(), self.shown.session.origin) {
-                (exit, Origin::Launched) => Outcome::Ended(exit),
-                _ => Outcome::Detached,
-            },
+            Leave::EndProgram => {
+                let said = "asked the program to end; if it does not within 3 s, it is made to";
+                self.shown.state.notice = Some(Notice::info(said));
+                // Whoever asked sees why nothing happens; leaving does not depend on it.
+                let _ = self.draw();
+                match (self.end_program(), self.shown.session.origin) {
+                    (exit, Origin::Launched) => Outcome::Ended(exit),
+                    _ => Outcome::Detached,
+                }
+            }
             Leave::Detach | Leave::Leave => self.left(),
         }
     }

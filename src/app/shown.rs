@@ -62,6 +62,7 @@ impl Shown {
         let output = match &self.program {
             Some(program) => Output::Terminal(program.screen()),
             None if self.session.origin == Origin::Launched => Output::Redirected,
+            None if self.session.origin == Origin::Replay => Output::NotRecorded,
             None => Output::Elsewhere,
         };
         let mut data = self.queried(output);

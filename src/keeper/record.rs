@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use memtop_ui::format::bytes;
+use memtop_ui::format::{bytes, counted};
 
 use super::{
     clock::Start,
@@ -327,10 +327,10 @@ impl Status {
         let current = live.filter_map(|image| Some(image.timeline().last()?.current_bytes));
         let peaks = images.iter().flat_map(|image| image.timeline());
         let line = format!(
-            "\r\x1b[Kmemtop: recording, {} live, {} highest, {} processes",
+            "\r\x1b[Kmemtop: recording, {} live, {} highest, {}",
             bytes(current.sum()),
             bytes(peaks.map(|point| point.max_bytes).max().unwrap_or(0)),
-            images.len(),
+            counted(images.len() as u64, "process"),
         );
         self.shown |= io::stderr().write_all(line.as_bytes()).is_ok();
     }

@@ -113,8 +113,17 @@ impl ProcessState {
     /// Nothing was ever counted: the figures are unknown, not zero. What a forked child took over
     /// is known without tracing.
     pub fn is_untraced(&self) -> bool {
+        let nothing = self.totals == Totals::default() && self.inherited.blocks == 0;
+        nothing && self.window.intervals.is_empty()
+    }
+
+    /// Live blocks at the byte peak. Where several threads allocate at once the peak is known to
+    /// some bytes only; a peak within them says nothing of its blocks.
+    pub fn peak_blocks(&self) -> Option<u64> {
         let totals = &self.totals;
-        self.window.intervals.is_empty() && totals.allocations == 0 && self.inherited.blocks == 0
+        let known = self.exactness.peak_error_bytes < totals.peak_bytes.max(1);
+        let told = totals.peak_blocks > 0 || totals.peak_bytes == 0;
+        (known && told).then_some(totals.peak_blocks)
     }
 }
 

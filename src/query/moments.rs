@@ -5,7 +5,7 @@ use memtop_ui::{
     data::{SnapshotRow, When},
 };
 
-use crate::model::{Loaded, Model, Snapshot, StackId, Tally};
+use crate::model::{Loaded, Model, ProcessState, Snapshot, StackId, Tally};
 
 /// Every moment there is, in order of time, files last but for now.
 pub(super) fn rows(model: &Model, state: &State) -> Vec<SnapshotRow> {
@@ -23,7 +23,7 @@ pub(super) fn rows(model: &Model, state: &State) -> Vec<SnapshotRow> {
         when: When::Peak,
         t_s: totals.peak_at.map(|at| at.as_secs_f64()),
         live_bytes: Some(totals.peak_bytes),
-        live_blocks: Some(totals.peak_blocks),
+        live_blocks: model.state().and_then(ProcessState::peak_blocks),
         ..SnapshotRow::default()
     });
     let now = SnapshotRow {

@@ -57,7 +57,7 @@ pub(super) fn point(point: &model::Point) -> Point {
 }
 
 pub(super) fn totals(state: &ProcessState) -> Totals {
-    let totals = &state.totals;
+    let (totals, peak_blocks) = (&state.totals, state.peak_blocks());
     Totals {
         allocations: totals.allocations,
         frees: totals.frees,
@@ -65,7 +65,7 @@ pub(super) fn totals(state: &ProcessState) -> Totals {
         temporary: totals.temporary,
         allocated_bytes: totals.allocated_bytes,
         live_blocks: totals.current_blocks,
-        peak_blocks: totals.peak_at.map(|_| totals.peak_blocks),
+        peak_blocks: totals.peak_at.and(peak_blocks),
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     io::Read,
     mem::{size_of, size_of_val, take},
+    time::Duration,
 };
 
 use super::{Frame, MAX_HELD_BYTES, ReadError, Reader, Snapshot, Ticks, VERSION};
@@ -23,6 +24,9 @@ pub struct Recording {
     /// Indices of the processes whose figures the recording does not hold: it was cut before
     /// they were written. All of their figures are unknown, not zero.
     pub without_state: Vec<usize>,
+    /// Its end, since the session of the launched program began, where a later moment was asked
+    /// for.
+    pub ended_before: Option<Duration>,
     /// How many of its bytes were good.
     pub good_bytes: u64,
     /// Its format.
@@ -51,6 +55,7 @@ pub fn read_tree<R: Read>(input: R) -> Result<Recording, ReadError> {
     Ok(Recording {
         without_state: assembly.without_state(),
         tree: assembly.tree,
+        ended_before: None,
         cut: reader.is_cut(),
         good_bytes: reader.offset(),
         version: reader.version(),

@@ -26,7 +26,9 @@ impl<B: Bytes> File<B> {
             When::End => self.end(),
             When::At(at) => began.saturating_add(at),
         };
+        let end = self.end();
         let mut recording = Recording {
+            ended_before: (moment > end).then(|| end.saturating_sub(began)),
             tree: TreeState {
                 command: self.command().to_vec(),
                 launched_at: self.launched_at(),

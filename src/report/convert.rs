@@ -38,9 +38,14 @@ impl<'a> Process<'a> {
 impl<'a> Sections<'a> {
     /// The figures of one process at its end; of its sites those that pass the filter.
     pub(super) fn at_end(process: &'a ProcessState, filter: &Filter) -> Self {
+        if process.is_untraced() {
+            let sentence = Some(model::window_sentence(process));
+            return Self { sentence, is_untraced: true, ..Self::unknown(process) };
+        }
         let classes = process.size_classes.iter().map(SizeClass::from);
+        let peak_blocks = process.peak_blocks();
         Self {
-            totals: Some(Totals::from(&process.totals)),
+            totals: Some(Totals { peak_blocks, ..Totals::from(&process.totals) }),
             untracked: Some(untracked(process)),
             inherited: Some(Inherited::from(&process.inherited)),
             exactness: Some(exactness(process)),
@@ -84,6 +89,7 @@ impl<'a> Sections<'a> {
             threads: None,
             timeline: process.timeline.iter().map(Point::from).collect(),
             sentence: None,
+            is_untraced: false,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The report's figures: totals, and how exact they are.
 
-use memtop_ui::format::{bytes, clock, left, or_unknown, percent, right, signed_bytes, thousands};
+use memtop_ui::format::{
+    bytes, clock, left, or_unknown, percent, plural, right, signed_bytes, thousands,
+};
 
 use super::{
     Choice, Report,
@@ -28,6 +30,12 @@ pub(super) fn totals(page: &mut Page, report: &Report<'_>, choice: &Choice) {
 }
 
 fn without_totals(page: &mut Page, report: &Report<'_>, choice: &Choice) {
+    if report.sections.is_untraced {
+        return page.line(match choice.at_s {
+            None => "  Nothing was traced: no figure is known (–).",
+            Some(_) => "  Nothing had been traced by then: no figure is known (–).",
+        });
+    }
     page.line(match choice.at_s {
         None => "  The recording was cut before the figures were written.",
         Some(_) => "  The recording holds no figures of that moment.",
@@ -45,6 +53,11 @@ fn row(page: &mut Page, role: Role, label: &str, value: &str, details: &[String]
     page.line(&format!("  {}{value}   {}", left(label, 17), details.join(" · ")));
 }
 
+/// `1,200 blocks`, to the last digit.
+fn exactly(value: u64, noun: &str) -> String {
+    format!("{} {}", thousands(value), plural(value, noun))
+}
+
 /// The sign of a lower bound, if blocks were neither counted nor followed.
 fn at_least(bound: &Exactness) -> &'static str {
     if bound.unattributed_blocks > 0 { "≥ " } else { "" }
@@ -53,8 +66,12 @@ fn at_least(bound: &Exactness) -> &'static str {
 fn live(page: &mut Page, totals: &Totals, bound: &Exactness, choice: &Choice) {
     let label = if choice.at_peak { "live at the peak" } else { "live" };
     let usable = totals.usable_current_bytes.map(|usable| format!("{} usable", bytes(usable)));
-    let details =
-        [format!("{} blocks", thousands(totals.current_blocks)), usable.unwrap_or_default()];
+    let blocks = match choice.at_peak {
+        true => totals.peak_blocks,
+        false => Some(totals.current_blocks),
+    };
+    let blocks = blocks.map(|blocks| exactly(blocks, "block"));
+    let details = [blocks, usable].map(Option::unwrap_or_default);
     let value = format!("{}{}", at_least(bound), bytes(totals.current_bytes));
     row(page, Role::Live, label, &value, &details);
 }
@@ -64,7 +81,7 @@ fn peak(page: &mut Page, totals: &Totals, bound: &Exactness) {
         let details = ["the processes' own peaks, added up".to_owned()];
         return row(page, Role::Peak, "peak", &format!("≤ {}", bytes(most)), &details);
     }
-    let blocks = totals.peak_blocks.map(|blocks| format!("{} blocks", thousands(blocks)));
+    let blocks = totals.peak_blocks.map(|blocks| exactly(blocks, "block"));
     let at = totals.peak_at_s.map(|at| format!("at {}", after(at)));
     let error = bound.peak_error_bytes.filter(|error| *error > 0);
     let error = error.map(|error| format!("± {}", bytes(error)));
@@ -82,18 +99,18 @@ fn flow(page: &mut Page, totals: &Totals, bound: &Exactness) {
         0 => String::new(),
         all => format!("{} temporary", percent(totals.temporary as f64 / all as f64 * 100.0)),
     };
-    let allocations = format!("{} allocations", thousands(totals.allocations));
-    let moved = format!("{} reallocations", thousands(totals.reallocations));
+    let allocations = exactly(totals.allocations, "allocation");
+    let moved = exactly(totals.reallocations, "reallocation");
     let allocated = format!("{}{}", at_least(bound), bytes(totals.allocated_bytes));
     row(page, Role::Plain, "allocated", &allocated, &[allocations, share, moved]);
-    let frees = format!("{} frees", thousands(totals.frees));
+    let frees = exactly(totals.frees, "free");
     row(page, Role::Plain, "freed", &bytes(totals.freed_bytes), &[frees]);
 }
 
 fn untracked_rows(page: &mut Page, untracked: &Untracked, bound: &Exactness) {
     let is_known = bound.unattributed_blocks == 0;
     if untracked.frees > 0 {
-        let frees = format!("{} frees of blocks not seen allocated", thousands(untracked.frees));
+        let frees = format!("{} of blocks not seen allocated", exactly(untracked.frees, "free"));
         let details = [frees, "usable bytes".to_owned()];
         // Those of blocks that were not followed are among them.
         let sign = if is_known { "" } else { "≤ " };
@@ -109,13 +126,13 @@ fn untracked_rows(page: &mut Page, untracked: &Untracked, bound: &Exactness) {
 }
 
 fn census_row(page: &mut Page, census: &Census) {
-    let blocks = format!("{} blocks when tracing started", thousands(census.blocks));
+    let blocks = format!("{} when tracing started", exactly(census.blocks, "block"));
     let left = format!("{} of it still live", bytes(census.still_live_bytes));
     row(page, Role::Plain, "before the start", &bytes(census.bytes), &[blocks, left]);
 }
 
 fn inherited_row(page: &mut Page, inherited: &Inherited) {
-    let blocks = format!("{} blocks of the parent at the fork", thousands(inherited.blocks));
+    let blocks = format!("{} of the parent at the fork", exactly(inherited.blocks, "block"));
     let freed = format!("{} of it freed here", bytes(inherited.freed_bytes));
     row(page, Role::Plain, "inherited", &bytes(inherited.bytes), &[blocks, freed]);
 }

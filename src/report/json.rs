@@ -42,6 +42,9 @@ pub struct Source {
     pub complete: bool,
     /// When the program was launched, in seconds since the Unix epoch.
     pub launched_at_s: f64,
+    /// Its end, where a later moment was asked for. For people: the JSON has the end anyway.
+    #[serde(skip)]
+    pub ended_before_s: Option<f64>,
 }
 
 /// One process image.
@@ -89,6 +92,9 @@ pub struct Sections<'a> {
     /// The window in a sentence, for the text.
     #[serde(skip)]
     pub sentence: Option<String>,
+    /// Nothing was ever traced: that is why all of it is unknown.
+    #[serde(skip)]
+    pub is_untraced: bool,
 }
 
 impl Sections<'_> {

@@ -236,6 +236,7 @@ pub fn build<'a>(recording: &'a Recording, choice: &Choice) -> Result<Report<'a>
             format: recording.version,
             complete: !recording.cut,
             launched_at_s: tree.launched_at.as_secs_f64(),
+            ended_before_s: recording.ended_before.map(|end| end.as_secs_f64()),
         },
         groups: choice.by.and_then(|by| groups(&sections, by, choice)),
         sections,

@@ -35,6 +35,7 @@ pub(super) fn origins(page: &mut Page, report: &Report<'_>, choice: &Choice) {
         let counts = group.figures != Default::default() || group.with_callees != 0;
         counts && (group.stacks > 0 || shows_callees(by))
     });
+    let idle = leave_idle_out(&mut groups);
     let moment = if choice.at_peak { "live at the peak" } else { "live" };
     page.title("Where it comes from", &format!("{moment}, by {}", words(by)));
     head(page, by);
@@ -47,6 +48,20 @@ pub(super) fn origins(page: &mut Page, report: &Report<'_>, choice: &Choice) {
         }
     }
     rest(page, groups.get(most..).unwrap_or_default());
+    if idle > 0 {
+        let text = format!("  … and {} more that held nothing", thousands(idle as u64));
+        page.painted(Role::Muted, &text);
+    }
+}
+
+/// Takes out the groups that hold nothing, unless that is all; says how many.
+fn leave_idle_out(groups: &mut Vec<CodeGroup<'_>>) -> usize {
+    let holds = |group: &CodeGroup<'_>| group.figures.current_blocks > 0 || group.with_callees > 0;
+    let all = groups.len();
+    if groups.iter().any(holds) {
+        groups.retain(holds);
+    }
+    all - groups.len()
 }
 
 /// Says so if sites were asked for and there are none.

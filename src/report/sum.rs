@@ -1,10 +1,10 @@
 //! All processes of a launch as one.
 //!
 //! Live, allocated and freed figures, size classes, untracked and inherited blocks add up,
-//! each process image taken at its own end; its sites are those of every process. What does not add up is null: a peak (processes
-//! peak at different moments, so the sum of their peaks is only an upper bound, given as
-//! `totals.peak_at_most_bytes`), times and windows (each process has a clock of its own),
-//! the cost of a call, and the timeline.
+//! each process image taken at its own end; its sites are those of every process. What does not
+//! add up is null: a peak (processes peak at different moments, so the sum of their peaks is only
+//! an upper bound, given as `totals.peak_at_most_bytes`), times and windows (each process has a
+//! clock of its own), the cost of a call, and the timeline.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,10 @@ use super::{
 use crate::model::TreeState;
 
 /// The sum of `parts`, the sections of all processes of `tree`. Where one of them is
-/// unknown, the sum is.
+/// unknown, the sum is; one that was never traced adds nothing.
 pub(super) fn sum<'a>(tree: &TreeState, parts: &[Sections<'a>]) -> Sections<'a> {
+    let traced: Vec<_> = parts.iter().filter(|part| !part.is_untraced).cloned().collect();
+    let parts = if traced.is_empty() { parts } else { &traced[..] };
     let totals = parts.iter().map(|part| part.totals.as_ref());
     let untracked = parts.iter().map(|part| part.untracked.as_ref());
     let inherited = parts.iter().map(|part| part.inherited.as_ref());
@@ -41,6 +43,7 @@ pub(super) fn sum<'a>(tree: &TreeState, parts: &[Sections<'a>]) -> Sections<'a> 
         threads: add_threads(parts),
         timeline: Vec::new(),
         sentence: None,
+        is_untraced: parts.iter().all(|part| part.is_untraced),
     }
 }
 

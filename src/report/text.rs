@@ -64,8 +64,14 @@ fn notes(page: &mut Page, report: &Report<'_>, choice: &Choice) {
                     was killed.\nWhat stands before the cut is shown; what came later is missing.";
         note.lines().for_each(|line| page.painted(Role::Warning, line));
     }
-    if let Some(at) = choice.at_s {
-        page.line(&format!("Everything as it was at {}.", after(at)));
+    match (choice.at_s, report.recording.ended_before_s) {
+        (Some(at), Some(end)) => page.line(&format!(
+            "Everything as it was at the end, at {}: {} is later.",
+            after(end),
+            after(at)
+        )),
+        (Some(at), None) => page.line(&format!("Everything as it was at {}.", after(at))),
+        (None, _) => {}
     }
     if choice.at_peak {
         page.line("Live figures and sizes as they were at the byte peak; the others at the end.");

@@ -1,6 +1,6 @@
 //! How the program ends, and how the person leaves: asked, by signals, by force.
 
-use std::{os::unix::process::ExitStatusExt, time::Duration};
+use std::{fs, os::unix::process::ExitStatusExt, time::Duration};
 
 use crate::{
     Late, SMALL, USUAL,
@@ -52,14 +52,16 @@ fn quitting_asks_and_detaching_leaves_the_program_running() {
 #[test]
 fn ending_the_program_asks_it_first() {
     let home = Home::new();
-    let script =
-        "trap 'echo asked > asked; exit 9' TERM; echo up > up; while :; do sleep 0.05; done";
+    let script = "trap 'echo asked > asked; while [ ! -e seen ]; do sleep 0.05; done; exit 9' TERM;
+                  echo up > up; while :; do sleep 0.05; done";
     let mut terminal = Terminal::start(SMALL, run_shell(&home, script));
     wait_until("the program is ready", || home.read("up").is_some());
     terminal.wait_for(" Memory ");
     terminal.press("q");
     terminal.wait_for("still runs.");
     terminal.press("e");
+    terminal.wait_for("asked the program to end");
+    fs::write(home.path("seen"), "").unwrap();
     assert_eq!(terminal.wait().code(), Some(9));
     assert_eq!(home.read("asked").as_deref(), Some("asked\n"));
     terminal.wait_until_whole();

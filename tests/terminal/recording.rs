@@ -121,7 +121,13 @@ fn a_recording_is_replayed_at_any_moment() {
     terminal.press(" ");
     terminal.wait_for("up 0:01");
     terminal.wait_for("exit 0");
+    terminal.press("7");
+    terminal.wait_for("Recordings hold no output");
     terminal.press("q");
     assert_eq!(terminal.wait().code(), Some(0));
     terminal.wait_until_whole();
+    let late = home.memtop(["report", "one.memtop", "--at", "999"]).output().unwrap();
+    let said = text(&late.stdout);
+    assert!(said.contains("as it was at the end, at 0:0"), "{said}");
+    assert!(said.contains("16:39 is later"), "{said}");
 }

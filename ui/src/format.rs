@@ -70,7 +70,7 @@ pub(crate) fn multiple(bytes: u64, step: u64) -> String {
 /// say) stays.
 pub fn bytes_beside(value: u64, reference: u64) -> String {
     let unit = unit_of(reference);
-    if value != 0 && (scaled(value, unit) < 0.25 || scaled(value, unit) >= limit(unit)) {
+    if scaled(value, unit) < 0.25 || scaled(value, unit) >= limit(unit) {
         return bytes(value);
     }
     in_unit(value, unit)
@@ -106,7 +106,21 @@ pub fn count(value: u64) -> String {
 /// assert_eq!(memtop_ui::format::counted(1_200, "name"), "1,200 names");
 /// ```
 pub fn counted(value: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(value), if value == 1 { "" } else { "s" })
+    format!("{} {}", count(value), plural(value, noun))
+}
+
+/// `name` of one, `names` of several, `processes` where more than an s is missing.
+///
+/// ```
+/// assert_eq!(memtop_ui::format::plural(1, "process"), "process");
+/// assert_eq!(memtop_ui::format::plural(0, "process"), "processes");
+/// ```
+pub fn plural(value: u64, noun: &str) -> String {
+    match value {
+        1 => noun.to_owned(),
+        _ if noun.ends_with('s') => format!("{noun}es"),
+        _ => format!("{noun}s"),
+    }
 }
 
 /// All digits, in groups of three.
@@ -155,8 +169,21 @@ pub fn byte_rate(per_s: f64) -> String {
     format!("{}/s", signed_bytes(per_s as i64))
 }
 
-/// `12 %`; below ten one decimal.
+/// `12 %`; below ten one decimal. A part is never rounded to all, nor something to nothing.
+///
+/// ```
+/// assert_eq!(memtop_ui::format::percent(100.0 * 1024.0 / 1025.0), ">99 %");
+/// assert_eq!(memtop_ui::format::percent(0.01), "<0.1 %");
+/// ```
 pub fn percent(value: f64) -> String {
+    // What makes a whole may have lost its last bit in a division.
+    const WHOLE: f64 = 100.0 - 1e-9;
+    if value > 0.0 && value < 0.05 {
+        return "<0.1 %".to_owned();
+    }
+    if (99.5..WHOLE).contains(&value) {
+        return ">99 %".to_owned();
+    }
     if value != 0.0 && value < 9.95 { format!("{value:.1} %") } else { format!("{value:.0} %") }
 }
 
@@ -298,7 +325,7 @@ mod tests {
     fn a_value_keeps_the_unit_of_its_reference() {
         assert_eq!(bytes_beside(900 << 10, 3 << 20), "0.9 MiB");
         assert_eq!(bytes_beside(4 << 10, 3 << 20), "4.0 KiB");
-        assert_eq!(bytes_beside(0, 3 << 20), "0.0 MiB");
+        assert_eq!(bytes_beside(0, 3 << 20), "0 B");
         assert_eq!(bytes_beside(5 << 30, 3 << 20), "5.0 GiB");
     }
 

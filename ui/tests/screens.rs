@@ -412,6 +412,12 @@ fn output() {
     let mut data = sample::session();
     data.output = Output::Terminal(parser.screen());
     assert_snapshot!("output_typing", in_mode(data, Screen::Output, Mode::Typing, (80, 24)));
+    let mut data = sample::ended();
+    data.output = Output::Terminal(parser.screen());
+    let ended = in_mode(data, Screen::Output, Mode::Typing, (80, 24));
+    assert!(ended.contains("no key is read") && !ended.contains("keys go to"), "{ended}");
+    let data = Data { output: Output::NotRecorded, ..sample::session() };
+    assert!(plain(data, Screen::Output, (80, 24)).contains("Recordings hold no output"));
     assert_snapshot!("output_elsewhere", plain(sample::session(), Screen::Output, (80, 24)));
 }
 

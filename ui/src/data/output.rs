@@ -10,6 +10,8 @@ pub enum Output<'a> {
     Terminal(&'a Screen),
     /// The program writes elsewhere: its output was redirected.
     Redirected,
+    /// A recording is replayed, which holds no output.
+    NotRecorded,
     /// memtop joined the program, which keeps its own terminal.
     #[default]
     Elsewhere,
@@ -20,6 +22,7 @@ impl std::fmt::Debug for Output<'_> {
         f.write_str(match self {
             Self::Terminal(_) => "Terminal(..)",
             Self::Redirected => "Redirected",
+            Self::NotRecorded => "NotRecorded",
             Self::Elsewhere => "Elsewhere",
         })
     }

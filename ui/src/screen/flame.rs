@@ -186,7 +186,7 @@ fn about(flame: &Flame, selected: usize, cx: Cx, width: usize) -> Line<'static> 
         facts.push(figure(format!(" · own {}", format::bytes(node.own)), Role::Label));
     }
     if node.blocks > 0 {
-        facts.push(figure(format!(" · {} blocks", format::count(node.blocks)), Role::Label));
+        facts.push(figure(format!(" · {}", format::counted(node.blocks, "block")), Role::Label));
     }
     let used = |facts: &[Span]| facts.iter().map(Span::width).sum::<usize>();
     while facts.len() > 1 && used(&facts) + LEAST_NAME > width {

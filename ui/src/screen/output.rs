@@ -23,12 +23,16 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
             }
         }
         Output::Redirected => empty_words(frame, inner, cx.theme, REDIRECTED),
+        Output::NotRecorded => empty_words(frame, inner, cx.theme, NOT_RECORDED),
         Output::Elsewhere => empty_words(frame, inner, cx.theme, ELSEWHERE),
     }
 }
 
 const REDIRECTED: &str = "The program's output was redirected when it was started; \
     it goes where you sent it and is not shown here.";
+
+const NOT_RECORDED: &str = "Recordings hold no output: \
+    what the program wrote went where it ran.";
 
 const ELSEWHERE: &str = "memtop joined this program; \
     its output stays in the terminal it was started from.";
@@ -43,8 +47,12 @@ fn banner(cx: Cx, typing: bool) -> Line<'static> {
         return Line::default();
     };
     let (label, key) = (cx.theme.style(Role::Label), cx.theme.style(Role::Key));
+    let runs = cx.data.header.runs();
     if typing {
-        let text = " keys go to the program · Ctrl-] comes back ";
+        let text = match runs {
+            true => " keys go to the program · Ctrl-] comes back ",
+            false => " it has ended: no key is read · Ctrl-] comes back ",
+        };
         return Line::styled(text, cx.theme.style(Role::Banner));
     }
     if screen.scrollback() > 0 {
@@ -55,7 +63,7 @@ fn banner(cx: Cx, typing: bool) -> Line<'static> {
             Span::styled(" to the present ", label),
         ]);
     }
-    match cx.data.header.runs() && !cx.data.header.read_only {
+    match runs && !cx.data.header.read_only {
         true => {
             Line::from(vec![Span::styled(" i", key), Span::styled(" types to the program ", label)])
         }

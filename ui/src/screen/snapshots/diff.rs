@@ -214,7 +214,9 @@ fn sums(cx: Cx) -> Line<'static> {
     let totals = &diff.totals;
     let bound = if diff.lower_bound { "≥" } else { "" };
     let bytes = format!("{bound}{}", format::signed_bytes(totals.delta_bytes));
-    let blocks = format!(" in {} blocks", format::signed_count(totals.delta_blocks));
+    let delta = totals.delta_blocks;
+    let noun = format::plural(delta.unsigned_abs(), "block");
+    let blocks = format!(" in {} {noun}", format::signed_count(delta));
     let mut line = Line::from(vec![
         Span::styled(bytes, cx.theme.style(tendency(totals.delta_bytes))),
         Span::styled(blocks, cx.theme.style(Role::Figure)),

@@ -62,7 +62,7 @@ const MOMENTS: &[Column<SnapshotRow, MomentsCx>] = &[
         align: Alignment::Right,
         rank: 3,
         cell: |row, _, _| {
-            let blocks = |n| format!("{} blocks", format::count(n));
+            let blocks = |n| format::counted(n, "block");
             (format::or_unknown(row.live_blocks, blocks), Some(Role::Label))
         },
     },
