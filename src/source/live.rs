@@ -298,6 +298,7 @@ impl Live {
             after,
             points: points.as_slice().into(),
             intervals: state.map(|state| state.window.intervals.clone()).unwrap_or_default(),
+            cleared: state.and_then(|state| state.window.cleared),
             peak: state.and_then(|state| Some((state.totals.peak_at?, state.totals.peak_bytes))),
             sites_from: has_stacks.then_some(first),
             marks,
