@@ -20,12 +20,39 @@ const STEPS: u32 = 60;
 
 type Block = Box<[u8]>;
 
-/// A new block. Not a function, so that each act's own line is what its blocks come from.
+/// A new block. Not a function, so that its caller is where it comes from.
 #[collapse_debuginfo(yes)]
 macro_rules! block {
     ($size:expr) => {
         black_box(vec![1_u8; $size].into_boxed_slice())
     };
+}
+
+// One function for each act, so that each has a site with a name.
+
+#[inline(never)]
+fn old_block() -> Block {
+    block!(56)
+}
+
+#[inline(never)]
+fn replacement() -> Block {
+    block!(56)
+}
+
+#[inline(never)]
+fn cache_entry() -> Block {
+    block!(4088)
+}
+
+#[inline(never)]
+fn short_lived(size: usize) -> Block {
+    block!(size)
+}
+
+#[inline(never)]
+fn leaked_request() -> Block {
+    block!(200)
 }
 
 /// Plays all acts.
@@ -61,7 +88,7 @@ impl Story {
     fn before_tracing(&mut self) {
         self.say("Building 32 MiB in 600,000 blocks of 56 B. Nobody is tracing yet.");
         self.old.reserve_exact(600_000);
-        paced(Duration::from_secs(3), || self.old.extend((0..10_000).map(|_| block!(56))));
+        paced(Duration::from_secs(3), || self.old.extend((0..10_000).map(|_| old_block())));
         thread::sleep(Duration::from_millis(800));
     }
 
@@ -73,7 +100,7 @@ impl Story {
         paced(Duration::from_secs(3), || {
             let end = (next + each).min(self.old.len());
             for place in &mut self.old[next..end] {
-                *place = block!(56);
+                *place = replacement();
             }
             next = end;
         });
@@ -81,7 +108,7 @@ impl Story {
 
     fn grow_and_shrink(&mut self) {
         self.say("A cache fills with 24 MiB in blocks of 4,088 B ...");
-        paced(Duration::from_secs(3), || self.cache.extend((0..102).map(|_| block!(4088))));
+        paced(Duration::from_secs(3), || self.cache.extend((0..102).map(|_| cache_entry())));
         self.say("... and gives two thirds of them back.");
         let keep = self.cache.len() / 3;
         let each = (self.cache.len() - keep).div_ceil(STEPS as usize);
@@ -94,14 +121,14 @@ impl Story {
         self.say("Churn: millions of short-lived blocks, and the live line does not move.");
         paced(Duration::from_secs(3), || {
             for size in (0..20_000).map(|n| 16 + n % 500) {
-                drop(black_box(block!(size)));
+                drop(short_lived(size));
             }
         });
     }
 
     fn leak(&mut self) {
         self.say("A leak: 200 B for every request, 16 MiB in all, never freed.");
-        paced(Duration::from_secs(4), || self.leak.extend((0..1_398).map(|_| block!(200))));
+        paced(Duration::from_secs(4), || self.leak.extend((0..1_398).map(|_| leaked_request())));
     }
 }
 

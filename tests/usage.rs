@@ -380,13 +380,14 @@ fn the_demo_without_a_terminal_prints_its_report() {
     let report = text(&output.stdout);
     assert!(report.contains("from before the start were freed"), "{report}");
     assert!(report.contains("The end.") && report.contains("more than at 0:03"), "{report}");
-    // The blocks of three acts are still live, each act's under a line of its own.
-    for (bytes, blocks) in
-        [("32.0 MiB", " 600,000 "), ("16.0 MiB", " 83,880 "), ("8.0 MiB", " 2,040 ")]
-    {
-        let is_site =
-            |line: &str| [bytes, blocks, " demo.rs:"].iter().all(|part| line.contains(part));
-        assert!(report.lines().any(is_site), "{bytes} in {report}");
+    // The blocks of three acts are still live, each act's under a name of its own.
+    for parts in [
+        ["32.0 MiB", " 600,000 ", "::replacement ", " demo.rs:"],
+        ["16.0 MiB", " 83,880 ", "::leaked_request ", " demo.rs:"],
+        ["8.0 MiB", " 2,040 ", "::cache_entry ", " demo.rs:"],
+    ] {
+        let is_site = |line: &str| parts.iter().all(|part| line.contains(part));
+        assert!(report.lines().any(is_site), "{parts:?} in {report}");
     }
     assert!(!report.contains('\x1b'), "no colours into a pipe");
     home.wait_until_empty();
