@@ -59,6 +59,11 @@ pub mod window;
 #[cfg(memtop_preload)]
 mod preload;
 
+/// What the README says of embedding compiles and holds.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 #[cfg(all(feature = "std", not(memtop_preload)))]
 pub use embed::{
     Frame, Measured, Site, Snapshot, TracedMemory, TracingAllocator, UntrackedFrees, Usage, clear,
