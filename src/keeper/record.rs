@@ -1,9 +1,10 @@
 //! `memtop record`: this process is the keeper, and the program's parent, in its process group.
 //!
 //! The program keeps stdin, stdout, stderr and the terminal. Signals of the terminal are its
-//! business, and memtop waits for what it makes of them; `TERM` alone is memtop's own, and
-//! ends the recording while the program runs on. Stopping and continuing act on the group, so
-//! memtop sleeps when the program does.
+//! business, and memtop waits for what it makes of them; `INT` and `QUIT` that somebody sends to
+//! memtop are passed on, though one that went to the whole group then comes twice. `TERM` alone
+//! is memtop's own, and ends the recording while the program runs on. Stopping and continuing act
+//! on the group, so memtop sleeps when the program does.
 
 use std::{
     fs::File,
@@ -28,18 +29,16 @@ use crate::{
     model::{Exit, TreeState},
     recording::Saved,
     sys::{
-        clock, descriptor, poll,
-        signal::{self, Signals},
+        clock, descriptor, last_resort, poll, process,
+        signal::{self, Sender, Signals},
         spawn::Place,
     },
 };
 
 /// What the group gets is meant for the program; a status line from the background must not
 /// stop memtop (`TTOU`).
-const NOT_OURS: [i32; 10] = [
+const NOT_OURS: [i32; 8] = [
     libc::SIGHUP,
-    libc::SIGINT,
-    libc::SIGQUIT,
     libc::SIGUSR1,
     libc::SIGUSR2,
     libc::SIGALRM,
@@ -231,7 +230,8 @@ fn start(
     mut watch: Watch,
     quiet: bool,
 ) -> Result<(Watch, Signals, Option<Collector>), LaunchError> {
-    let signals = Signals::collect(&[libc::SIGCHLD, libc::SIGTERM])
+    let ours = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGQUIT];
+    let signals = Signals::collect(&ours)
         .map_err(|error| LaunchError::prepare("watch for signals", error, "close some files"))?;
     signal::ignore(&NOT_OURS);
     watch.prepared().warnings.iter().filter(|_| !quiet).for_each(|warning| warn(warning));
@@ -239,6 +239,7 @@ fn start(
     let events = watch.collect()?;
     let pid = watch.prepared().start([None; 3], Place::Here)?;
     watch.started(pid);
+    last_resort::hold(pid, None);
     descriptor::release_inherited();
     Ok((watch, signals, events))
 }
@@ -278,13 +279,19 @@ fn follow(
 }
 
 fn ended(watch: &mut Watch, signals: &mut Signals) -> Option<Outcome> {
-    while let Some(signal) = signals.take() {
-        if signal == libc::SIGTERM {
-            return Some(terminated(watch, signals));
+    while let Some((signal, sender)) = signals.take_with_sender() {
+        match signal {
+            libc::SIGTERM => return Some(terminated(watch, signals)),
+            libc::SIGCHLD => _ = watch.reap(),
+            _ if sender == Sender::Process && watch.exit().is_none() => {
+                let _ = process::signal(watch.root(), signal);
+            }
+            _ => {}
         }
-        watch.reap();
     }
-    watch.exit().map(Outcome::Exited)
+    let outcome = watch.exit().map(Outcome::Exited)?;
+    last_resort::release(outcome.exit_code());
+    Some(outcome)
 }
 
 /// A `TERM` that went to the whole group, as from `timeout`, reaches the program as well; its
@@ -294,7 +301,9 @@ fn terminated(watch: &mut Watch, signals: &mut Signals) -> Outcome {
     let mut list = [poll::Wait::new(signals.as_raw_fd(), true, false)];
     let _ = poll::wait(&mut list, Some(GROUP_TERM));
     watch.reap();
-    watch.exit().map_or(Outcome::Detached, Outcome::Exited)
+    let outcome = watch.exit().map_or(Outcome::Detached, Outcome::Exited);
+    last_resort::release(outcome.exit_code());
+    outcome
 }
 
 /// The line on stderr, overwritten in place.

@@ -33,7 +33,7 @@ use super::{
 };
 use crate::error::exit_code;
 use crate::sys::{
-    clock, descriptor, poll, process,
+    clock, descriptor, last_resort, poll, process,
     pty::Size,
     signal::{self, Signals},
     spawn::Place,
@@ -143,6 +143,7 @@ impl Server {
             options.output.iter().for_each(Output::abandon);
         })?;
         watch.started(pid);
+        last_resort::hold(pid, Some(terminal.descriptor().0));
         let mut server = Self {
             has_pty,
             watch,
@@ -204,6 +205,7 @@ impl Server {
         if !self.watch.reap() {
             return;
         }
+        last_resort::release(0);
         self.force_at_ns = None;
         // What it wrote comes before its end. A terminal holds little, and what others still
         // write to it must not keep this from ending.

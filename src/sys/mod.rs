@@ -7,6 +7,7 @@ pub mod clock;
 pub mod descriptor;
 pub mod file;
 pub mod inherited;
+pub mod last_resort;
 pub mod limits;
 pub mod machine;
 pub mod map;

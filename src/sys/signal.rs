@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Read},
+    mem::offset_of,
     os::fd::{AsRawFd, FromRawFd, RawFd},
 };
 
@@ -35,11 +36,27 @@ impl Signals {
 
     /// The next signal that came, if any.
     pub fn take(&mut self) -> Option<i32> {
+        self.take_with_sender().map(|(signal, _)| signal)
+    }
+
+    /// The same, and who sent it.
+    pub fn take_with_sender(&mut self) -> Option<(i32, Sender)> {
         let mut info = [0_u8; size_of::<libc::signalfd_siginfo>()];
         let length = self.0.read(&mut info).ok()?;
-        let number = info.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
-        number.filter(|_| length == info.len()).map(|n| n as i32)
+        let word = |at: usize| info[at..].first_chunk().map(|bytes| i32::from_ne_bytes(*bytes));
+        let code = word(offset_of!(libc::signalfd_siginfo, ssi_code))?;
+        let sender = if code <= libc::SI_USER { Sender::Process } else { Sender::Kernel };
+        word(0).filter(|_| length == info.len()).map(|signal| (signal, sender))
     }
+}
+
+/// Who sent a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// A process, by `kill` and its kin.
+    Process,
+    /// The kernel: a key of the terminal, the end of a child.
+    Kernel,
 }
 
 impl Signals {
@@ -78,7 +95,7 @@ mod tests {
         assert_eq!(signals.take(), None);
         // SAFETY: the signal is blocked for this thread and harmless by default.
         unsafe { libc::raise(libc::SIGURG) };
-        assert_eq!(signals.take(), Some(libc::SIGURG));
+        assert_eq!(signals.take_with_sender(), Some((libc::SIGURG, Sender::Process)));
         assert_eq!(signals.take(), None);
     }
 }

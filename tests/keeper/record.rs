@@ -180,6 +180,44 @@ fn interrupts_are_left_to_the_program() {
 }
 
 #[test]
+fn an_interrupt_sent_to_memtop_alone_reaches_the_program() {
+    let folder = Folder::new();
+    for signal in [libc::SIGINT, libc::SIGQUIT] {
+        let ready = folder.path(&format!("ready-{signal}"));
+        let script = format!(
+            "trap 'exit 5' INT QUIT; echo > {}; while :; do sleep 0.05; done",
+            ready.display()
+        );
+        let mut memtop = record(&folder.path(&format!("out-{signal}")))
+            .args(["--quiet", "--", "/bin/sh", "-c", &script])
+            .spawn()
+            .unwrap();
+        wait_until(|| ready.exists());
+        memtop::sys::process::signal(memtop.id(), signal).unwrap();
+        assert_eq!(memtop.wait().unwrap().code(), Some(5));
+    }
+}
+
+#[test]
+fn a_memtop_that_cannot_go_on_holds_the_program_to_its_end() {
+    let folder = Folder::new();
+    let output = record(&folder.path("out"))
+        .args([
+            "--quiet",
+            "--",
+            "/bin/sh",
+            "-c",
+            "sleep 0.5; kill -ABRT $PPID; sleep 0.3; echo done; exit 6",
+        ])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(6), "{told}");
+    assert_eq!(output.stdout, b"done\n");
+    assert!(told.contains("cannot go on, and stays until the program ends"), "{told}");
+}
+
+#[test]
 fn a_term_to_the_whole_group_passes_the_status_on() {
     let folder = Folder::new();
     let ready = folder.path("ready");
