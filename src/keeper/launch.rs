@@ -226,10 +226,11 @@ fn library(options: &Options) -> Result<Option<Library>, LaunchError> {
     })
 }
 
-/// As large as the address space allows: it is sparse, and cannot grow later.
+/// As large as it may be, since it is sparse and cannot grow later; where the address space is
+/// limited, it leaves most of it to the program, and to memtop, which both map it.
 fn create_memory(options: &Options, nonce: u64) -> Result<(Memory, OwnedFd), LaunchError> {
     let mut settings = Settings {
-        size: TREE_SIZE,
+        size: limits::address_space().map_or(TREE_SIZE, within),
         nonce,
         now_ns: clock::monotonic_ns(),
         tick_ns: nanoseconds(options.tick),
@@ -248,6 +249,10 @@ fn create_memory(options: &Options, nonce: u64) -> Result<(Memory, OwnedFd), Lau
             Err(error) => return Err(bad_memory(error)),
         }
     }
+}
+
+fn within(address_space: u64) -> u64 {
+    (address_space / 4).next_power_of_two().clamp(2 * LEAST_SIZE, 2 * TREE_SIZE) / 2
 }
 
 fn bad_memory(error: MemoryError) -> LaunchError {

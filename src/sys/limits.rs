@@ -25,12 +25,17 @@ pub fn default_tracer_limit() -> u64 {
     headroom().map_or(MOST, |bytes| (bytes / 4).min(MOST))
 }
 
+/// Most bytes that a process may map, if there is a limit.
+pub fn address_space() -> Option<u64> {
+    soft_limit(libc::RLIMIT_AS)
+}
+
 /// A limit of this process, which a program inherits, that the tracer's memory counts
 /// against. It is said and never changed. (Locked memory is limited on every machine by
 /// default, and concerns only programs that lock all they map; to name it each time would
 /// only teach people not to read warnings.)
 pub fn warning() -> Option<String> {
-    soft_limit(libc::RLIMIT_AS).map(|bytes| {
+    address_space().map(|bytes| {
         format!(
             "the program's address space is limited to {} MiB (ulimit -v), and the tracer's \
              memory counts against it; if the program runs out of memory, raise the limit",
