@@ -1,8 +1,9 @@
 //! What the tracer itself takes, measured where it is taken.
 //!
-//! After a tick a thread's next calls come the careful way; the last of them is then done the
-//! usual way, with the clock running. So a call of the usual way is what is timed, on caches
-//! that the program itself has warmed, and no other call pays for it.
+//! After a tick a thread's next calls come the careful way, until the caches are again as the
+//! program has them: a tick is when memtop itself has run. Those after that are done the usual
+//! way, with the clock running. So calls of the usual way are what is timed, and no others pay
+//! for it.
 
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -10,13 +11,18 @@ use crate::{
     counter::{Mode, Own},
     fast::{Step, open_value},
     session::layout::Slot,
-    sys,
+    sys, tls,
 };
 
-/// Calls after a tick, up to the one that is timed. Often the program has slept before the
-/// first, which then meets cold caches, as few calls do.
-const CALLS: u64 = 8;
-/// A call that took longer was interrupted; it says nothing.
+/// Calls after a tick, up to the last that is timed: so many that what memtop put out of the
+/// caches has come back, so few that coming the careful way costs a thousandth of the time.
+const CALLS: u32 = 2048;
+/// So many of them are timed, at the end.
+const TIMED: u32 = 32;
+/// A call that took longer was interrupted, as by other guests of the machine, or walked a stack
+/// anew. It is noted apart: a handful of those would outweigh all others.
+const LONG: u64 = 400;
+/// A call that took longer than that says nothing.
 const LONGEST: u64 = 5_000;
 
 /// A tick has passed: a call is to be timed soon.
@@ -24,7 +30,10 @@ pub fn tick(slot: &Slot) {
     let cost = &slot.cost;
     cost.counter.store(sys::cycles(), Relaxed);
     cost.counter_ns.store(sys::monotonic_ns(), Relaxed);
-    cost.due.store(CALLS, Relaxed);
+    // A thread with few calls in a tick has them timed in a later one.
+    if cost.due.load(Relaxed) == 0 {
+        cost.due.store(CALLS, Relaxed);
+    }
 }
 
 /// Whether a call is about to be timed.
@@ -37,7 +46,7 @@ pub fn is_due(slot: &Slot) -> bool {
 pub fn timed(slot: &Slot, call: impl FnOnce() -> Step) -> Option<Step> {
     let due = slot.cost.due.load(Relaxed).checked_sub(1)?;
     slot.cost.due.store(due, Relaxed);
-    if due != 0 {
+    if due >= TIMED {
         return None;
     }
     slot.gate.store(open_value(slot.pulse.load(Relaxed)), Relaxed);
@@ -49,14 +58,20 @@ pub fn timed(slot: &Slot, call: impl FnOnce() -> Step) -> Option<Step> {
     if !matches!(step, Step::Unusual) {
         note(slot, ended.saturating_sub(begun).saturating_sub(begun.saturating_sub(before)));
     }
+    // What is left to be done opens the gate, and then no more of this tick are timed.
+    if matches!(step, Step::Done) && due != 0 {
+        slot.gate.store(tls::UNUSUAL, Relaxed);
+    }
     Some(step)
 }
 
 fn note(slot: &Slot, cycles: u64) {
-    if cycles > LONGEST {
-        return;
+    let cost = &slot.cost;
+    if cycles <= LONG {
+        Own::add(&cost.samples, 1);
+        Own::add(&cost.cycles, cycles);
+    } else if cycles <= LONGEST {
+        cost.long.store(cost.long.load(Relaxed).wrapping_add(1), Relaxed);
+        Own::add(&cost.long_cycles, cycles);
     }
-    Own::add(&slot.cost.samples, 1);
-    Own::add(&slot.cost.cycles, cycles);
-    Own::add(&slot.cost.squares, cycles * cycles);
 }

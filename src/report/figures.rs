@@ -155,7 +155,7 @@ pub(super) fn exactness(page: &mut Page, exactness: &Exactness) {
     for note in about_stacks(exactness) {
         page.line(&format!("  {note}"));
     }
-    let cost = exactness.ns_per_event.map(|ns| format!(" and took {ns:.0} ns a call"));
+    let cost = exactness.ns_per_event.map(|ns| format!(" and took about {ns:.0} ns a call"));
     let held = bytes(exactness.tracer_bytes);
     let cost = cost.unwrap_or_default();
     page.painted(Role::Muted, &format!("  The tracer held {held} in the program{cost}."));

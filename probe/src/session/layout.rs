@@ -20,7 +20,7 @@ use super::size_class;
 /// First word of session memory.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"memtop\0S");
 /// Version of this layout.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// Pieces are handed out in multiples of this.
 pub const PAGE: u64 = 4096;
 /// How many sessions one memory can hold.
@@ -315,17 +315,19 @@ pub mod capture {
     pub const SHARED: u32 = 2;
 }
 
-/// What hook calls of a thread take: one is timed each tick, by the processor's counter.
+/// What hook calls of a thread take: some are timed each tick, by the processor's counter.
 #[repr(C)]
 pub struct Cost {
-    /// So many calls from now one is to be timed; 0 = none.
-    pub due: AtomicU64,
-    /// Calls timed.
+    /// So many calls are still to be timed, or to come before those; 0 = none.
+    pub due: AtomicU32,
+    /// Calls timed that took long, as few should.
+    pub long: AtomicU32,
+    /// The others.
     pub samples: AtomicU64,
-    /// Cycles they took.
+    /// Cycles those took.
     pub cycles: AtomicU64,
-    /// Sum of their squares.
-    pub squares: AtomicU64,
+    /// Cycles that the long ones took.
+    pub long_cycles: AtomicU64,
     /// The counter at the last tick that the thread saw.
     pub counter: AtomicU64,
     /// `CLOCK_MONOTONIC` then, nanoseconds.

@@ -156,10 +156,9 @@ pub struct SessionReading {
 /// What a hook call takes, as measured in the program.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CostReading {
-    /// Nanoseconds, the mean of the samples.
+    /// Nanoseconds, the mean of the samples: those that took long are left out while they are
+    /// few, since they mostly were interrupted.
     pub ns: f64,
-    /// Standard error of the mean, nanoseconds.
-    pub error_ns: f64,
     /// Calls that were timed.
     pub samples: u64,
 }

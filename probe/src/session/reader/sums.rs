@@ -56,7 +56,8 @@ pub(super) struct Sums {
 struct CostSums {
     samples: u64,
     cycles: u64,
-    squares: u64,
+    long: u64,
+    long_cycles: u64,
     /// The latest pair of counter and nanoseconds that a thread noted.
     clock: (u64, u64),
 }
@@ -328,7 +329,8 @@ impl CostSums {
     fn add(&mut self, slot: &Slot) {
         add(&mut self.samples, slot.cost.samples.load(Relaxed));
         add(&mut self.cycles, slot.cost.cycles.load(Relaxed));
-        add(&mut self.squares, slot.cost.squares.load(Relaxed));
+        add(&mut self.long, slot.cost.long.load(Relaxed).into());
+        add(&mut self.long_cycles, slot.cost.long_cycles.load(Relaxed));
         let clock = (slot.cost.counter.load(Relaxed), slot.cost.counter_ns.load(Relaxed));
         self.clock = self.clock.max(clock);
     }
@@ -337,17 +339,19 @@ impl CostSums {
     fn reading(&self, session: &Session) -> Option<CostReading> {
         let cycles = self.clock.0.checked_sub(session.started_counter.load(Relaxed))?;
         let ns = self.clock.1.checked_sub(session.started_ns.load(Relaxed))?;
-        if cycles == 0 || self.samples == 0 {
+        // One in five that took long are no interruptions any more.
+        let (samples, sum) = match self.long > self.samples / 4 {
+            true => (
+                self.samples.saturating_add(self.long),
+                self.cycles.saturating_add(self.long_cycles),
+            ),
+            false => (self.samples, self.cycles),
+        };
+        if cycles == 0 || samples == 0 {
             return None;
         }
-        let (rate, count) = (ns as f64 / cycles as f64, self.samples as f64);
-        let mean = self.cycles as f64 / count;
-        let variance = (self.squares as f64 / count - mean * mean).max(0.0);
-        Some(CostReading {
-            ns: mean * rate,
-            error_ns: (variance / count).sqrt() * rate,
-            samples: self.samples,
-        })
+        let rate = ns as f64 / cycles as f64;
+        Some(CostReading { ns: sum as f64 / samples as f64 * rate, samples })
     }
 }
 
