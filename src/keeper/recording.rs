@@ -4,7 +4,7 @@
 //! back to. It is written by the same recorder and read by the same reader, so that a moment of
 //! a session that lives is shown as that of a file is. It lies in memory and not on a disk, so
 //! that no folder fills up and nothing is left behind whoever is killed; it keeps to
-//! [`past_bytes`], its oldest detail first to go; viewers open it through `/proc`. It has no
+//! `past_bytes`, its oldest detail first to go; viewers open it through `/proc`. It has no
 //! names: viewers look those up anyway.
 //!
 //! Always holds: whatever happens to the file, the program and its viewers never wait for it

@@ -4,7 +4,7 @@
 //! the sums of its callers. Names come later than stacks, and a stack moves to another group
 //! when they do; then the groups are built anew beside the old ones, some thousand stacks at
 //! a time ([`super::tables`]), because finding the group of a stack is the expensive part.
-//! How a stack's callers are found and counted once is told in [`callers`].
+//! How a stack's callers are found and counted once is told in `callers`.
 //!
 //! Always holds, for the stacks taken in so far:
 //!

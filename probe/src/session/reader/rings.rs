@@ -8,7 +8,7 @@ use crate::session::layout::{Event, Ring};
 /// One event out of a ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventReading {
-    /// One of [`super::layout::kind`].
+    /// One of [`kind`](crate::session::layout::kind).
     pub kind: u64,
     /// Address of the block.
     pub address: u64,
