@@ -70,10 +70,11 @@ pub fn discard(slot: &Slot) {
 fn begin_window(session: &Session, slot: &Slot, clears: u64) {
     let tag = clears << 16;
     let base = session.id_base.load(Acquire);
-    if base & !0xFFFF_FFFF != tag {
+    if is_ahead(tag, base) {
+        let before = (session.live_bytes.load(Relaxed), session.live_blocks.load(Relaxed));
         let fresh = tag | u64::from(stack::reserve_window(session).min(shadow::MAX_ID));
         if session.id_base.compare_exchange(base, fresh, AcqRel, Acquire).is_ok() {
-            start_over(session);
+            start_over(session, before);
         }
     }
     set_window(slot, session.id_base.load(Acquire) as u32);
@@ -83,14 +84,18 @@ fn begin_window(session: &Session, slot: &Slot, clears: u64) {
     rebase(session, slot, live, session.live_blocks.load(Relaxed));
 }
 
-fn start_over(session: &Session) {
-    for figure in [
-        &session.live_bytes,
-        &session.live_blocks,
-        &session.peak_bytes,
-        &session.peak_blocks,
-        &session.max_blocks,
-    ] {
+/// Whether the clears of a tag are more than those of a base. A thread that has slept through a
+/// clear must not begin again the window of the one before; the counts wrap.
+fn is_ahead(tag: u64, base: u64) -> bool {
+    ((tag >> 32) as u16).wrapping_sub((base >> 32) as u16) as i16 > 0
+}
+
+/// Takes off what was live `before` the window began. Other threads may have counted in it
+/// already, which is why nothing is set to zero that they add to.
+fn start_over(session: &Session, before: (i64, i64)) {
+    session.live_bytes.fetch_sub(before.0, AcqRel);
+    session.live_blocks.fetch_sub(before.1, AcqRel);
+    for figure in [&session.peak_bytes, &session.peak_blocks, &session.max_blocks] {
         figure.store(0, Relaxed);
     }
     session.at_peak.store(0, Relaxed);
