@@ -70,6 +70,11 @@ pub fn discard(slot: &Slot) {
 fn begin_window(session: &Session, slot: &Slot, clears: u64) {
     let tag = clears << 16;
     let base = session.id_base.load(Acquire);
+    if is_ahead(base, tag) {
+        // This thread has slept through a clear. It stays where it is for this one call, since
+        // the next hears of that clear and begins its window, once.
+        return;
+    }
     if is_ahead(tag, base) {
         let before = (session.live_bytes.load(Relaxed), session.live_blocks.load(Relaxed));
         let fresh = tag | u64::from(stack::reserve_window(session).min(shadow::MAX_ID));
@@ -84,10 +89,9 @@ fn begin_window(session: &Session, slot: &Slot, clears: u64) {
     rebase(session, slot, live, session.live_blocks.load(Relaxed));
 }
 
-/// Whether the clears of a tag are more than those of a base. A thread that has slept through a
-/// clear must not begin again the window of the one before; the counts wrap.
-fn is_ahead(tag: u64, base: u64) -> bool {
-    ((tag >> 32) as u16).wrapping_sub((base >> 32) as u16) as i16 > 0
+/// Whether more clears stand in the upper half of `one` than of `other`; the counts wrap.
+fn is_ahead(one: u64, other: u64) -> bool {
+    ((one >> 32) as u16).wrapping_sub((other >> 32) as u16) as i16 > 0
 }
 
 /// Takes off what was live `before` the window began. Other threads may have counted in it
@@ -170,6 +174,12 @@ pub fn set_window(slot: &Slot, id: u32) {
 /// The id of blocks without a known stack: the first of the window.
 pub fn window_id(slot: &Slot) -> u32 {
     shadow::id_in(slot.floor.load(Relaxed))
+}
+
+/// Whether an id is of a window that began after the one that the slot knows.
+pub fn is_of_later(session: &Session, slot: &Slot, id: u32) -> bool {
+    let newest = session.id_base.load(Acquire) as u32;
+    newest != window_id(slot) && id >= newest
 }
 
 /// Whether a word's id belongs to the window that the slot knows.

@@ -17,7 +17,7 @@ use crate::{
     process::{self, Charge},
     session::layout::{MAX_FRAMES, OWN_CELLS, Slot, capture, flag},
     shadow::Account,
-    sys,
+    sys, window,
 };
 
 /// Callers whose nodes are looked up without the lock.
@@ -144,6 +144,11 @@ impl ThreadStacks {
             intern::count_unkept();
             return None;
         };
+        // Others have begun a window of which this thread has not heard, and the stack has its id
+        // from them: the block is of the window before.
+        if window::is_of_later(process::session(), slot, id) {
+            return None;
+        }
         let hit = Hit { id, cell: cells::place(slot, id)?.cell };
         if !walked.cut && !walked.crossed {
             self.remember(caller, hit);
