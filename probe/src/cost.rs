@@ -1,6 +1,6 @@
 //! What the tracer itself takes, measured where it is taken.
 //!
-//! After a tick a thread's next calls come the careful way, until the caches are again as the
+//! After every few ticks a thread's next calls come the careful way, until the caches are again as the
 //! program has them: a tick is when memtop itself has run. Those after that are done the usual
 //! way, with the clock running. So calls of the usual way are what is timed, and no others pay
 //! for it.
@@ -10,13 +10,15 @@ use core::sync::atomic::Ordering::Relaxed;
 use crate::{
     counter::{Mode, Own},
     fast::{Step, open_value},
-    session::layout::Slot,
+    session::{control, layout::Slot},
     sys, tls,
 };
 
 /// Calls after a tick, up to the last that is timed: so many that what memtop put out of the
 /// caches has come back, so few that coming the careful way costs a thousandth of the time.
 const CALLS: u32 = 2048;
+/// Ticks from one such series to the next.
+const EVERY: u64 = 8;
 /// So many of them are timed, at the end.
 const TIMED: u32 = 32;
 /// A call that took longer was interrupted, as by other guests of the machine, or walked a stack
@@ -31,7 +33,9 @@ pub fn tick(slot: &Slot) {
     cost.counter.store(sys::cycles(), Relaxed);
     cost.counter_ns.store(sys::monotonic_ns(), Relaxed);
     // A thread with few calls in a tick has them timed in a later one.
-    if cost.due.load(Relaxed) == 0 {
+    let is_turn = control::tick(slot.pulse.load(Relaxed)).is_multiple_of(EVERY);
+    let is_first = cost.samples.load(Relaxed) == 0;
+    if cost.due.load(Relaxed) == 0 && (is_turn || is_first) {
         cost.due.store(CALLS, Relaxed);
     }
 }
