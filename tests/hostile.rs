@@ -1,6 +1,8 @@
 //! What nobody of ours would write into a session's memory, or say on a socket. `tests/fuzz`
 //! has the fuzzer for the same.
 
+#[path = "sample/random.rs"]
+mod random;
 #[path = "fuzz/exercise/session.rs"]
 mod session;
 #[path = "fuzz/exercise/viewer.rs"]
@@ -8,19 +10,9 @@ mod viewer;
 
 use std::{fs, path::Path, sync::Arc};
 
+use random::random;
 use session::{Scribbled, filled, scribbles};
 use viewer::{converse, honest, record, watch};
-
-/// A generator whose numbers are the same in every run.
-fn random() -> impl FnMut(usize) -> usize {
-    let mut seed = 88_172_645_463_325_252_u64;
-    move |below| {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        (seed % below.max(1) as u64) as usize
-    }
-}
 
 fn rounds(usual: usize) -> usize {
     if std::env::var_os("MEMTOP_LONG").is_some() { usual * 100 } else { usual }

@@ -17,7 +17,10 @@ use memtop::{
     sys::pty::Size,
 };
 
-use crate::launcher::{spawn, try_spawn, wait_until};
+use crate::{
+    launcher::{spawn, try_spawn, wait_until},
+    random::random,
+};
 
 fn knock(connection: &Connection) -> UnixStream {
     rendezvous::connect(connection.hello().keeper).unwrap()
@@ -38,17 +41,6 @@ fn hostile_viewers_lose_their_connection_and_nothing_else() {
     connection.send(&FromViewer::Input(b"well\r".to_vec())).unwrap();
     viewer.until(&connection, "got well");
     assert_eq!(viewer.until_exit(&connection), Exit::Code(0));
-}
-
-/// A generator whose numbers are the same in every run.
-fn random() -> impl FnMut(usize) -> usize {
-    let mut seed = 88_172_645_463_325_252_u64;
-    move |below| {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        (seed % below.max(1) as u64) as usize
-    }
 }
 
 /// One frame of each kind that a viewer may send.
@@ -121,4 +113,12 @@ fn who_asks_again_and_again_and_never_listens_is_answered_once_and_let_go() {
     // Its place is given to others, whether it listens or not.
     let mut last = &asking[0];
     wait_until(|| last.write_all(&question).is_err());
+    connection.send(&FromViewer::Input(b"word\r".to_vec())).unwrap();
+    drop(connection);
+    wait_until(|| !is_there(keeper));
+}
+
+/// Whether a process runs; a zombie does not.
+fn is_there(pid: u32) -> bool {
+    memtop::sys::process::incarnation(pid).is_some()
 }

@@ -5,6 +5,8 @@
 
 #[path = "../launcher/mod.rs"]
 mod launcher;
+#[path = "../sample/random.rs"]
+mod random;
 
 mod embedded;
 mod events;

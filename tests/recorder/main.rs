@@ -1,5 +1,7 @@
 //! A recording in the making, and what it shows of any moment afterwards.
 
+#[path = "../sample/random.rs"]
+mod random;
 #[path = "../sample/mod.rs"]
 mod sample;
 

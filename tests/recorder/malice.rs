@@ -11,6 +11,7 @@ use proptest::{collection::vec, prelude::*};
 use crate::{
     exercise::{exercise, reseal},
     history::*,
+    random::random,
     sample::any,
     whole,
 };
@@ -68,16 +69,6 @@ fn the_corpus_may_be_damaged_in_any_way() {
         }
         exercise(&bytes);
         exercise(&reseal(&bytes));
-    }
-}
-
-fn random() -> impl FnMut(usize) -> usize {
-    let mut seed = 88_172_645_463_325_252_u64;
-    move |below| {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        (seed % below.max(1) as u64) as usize
     }
 }
 
