@@ -6,6 +6,7 @@
 mod automatic;
 mod naming;
 mod pane;
+mod recorded;
 mod rewound;
 mod shown;
 mod snapshots;
@@ -287,6 +288,10 @@ impl App {
                 if !message.is_empty() {
                     self.shown.state.notice = Some(Notice::warning(message));
                 }
+            }
+            Some(FromKeeper::RecordingBegan { path, from, thinned_until }) => {
+                let said = recorded::words(&path, from, thinned_until);
+                self.shown.state.notice = Some(Notice::info(said));
             }
             // The greeting is over; the rest is heard by the source.
             Some(_) => {}

@@ -7,8 +7,9 @@
 //! ```
 
 use std::{
+    collections::VecDeque,
+    fmt,
     io::{self, Write},
-    mem::take,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -23,11 +24,38 @@ const PIECES: usize = 8;
 /// Bytes that wait for the queue before detail is left out.
 const BEHIND: usize = 8 << 20;
 
+/// What the far end does with what it writes to.
+type Task<W> = Box<dyn FnOnce(&mut W) -> io::Result<()> + Send>;
+
+/// What waits.
+enum Piece<W> {
+    Bytes(Vec<u8>),
+    Task(Task<W>),
+}
+
+impl<W> Piece<W> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Task(_) => 0,
+        }
+    }
+}
+
+impl<W> fmt::Debug for Piece<W> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(out, "{} bytes", bytes.len()),
+            Self::Task(_) => write!(out, "a task"),
+        }
+    }
+}
+
 /// The near end.
 #[derive(Debug)]
-pub struct Queue {
-    pending: Vec<u8>,
-    pieces: Option<Sender<Vec<u8>>>,
+pub struct Queue<W> {
+    pending: VecDeque<Piece<W>>,
+    pieces: Option<Sender<Piece<W>>>,
     fate: Arc<Fate>,
     thread: Option<JoinHandle<()>>,
 }
@@ -51,23 +79,29 @@ impl Fate {
     }
 }
 
-impl Queue {
+impl<W: Write + Send + 'static> Queue<W> {
     /// Starts the thread that writes to `out`.
     ///
     /// # Errors
     /// When there can be no more threads.
-    pub fn new(out: impl Write + Send + 'static) -> io::Result<Self> {
+    pub fn new(out: W) -> io::Result<Self> {
         let (sender, receiver) = bounded(PIECES);
         let fate = Arc::new(Fate::default());
         let theirs = Arc::clone(&fate);
         let named = thread::Builder::new().name("memtop-recording".to_owned());
-        let thread = named.spawn(move || write_all(out, &receiver, &theirs))?;
-        Ok(Self { pending: Vec::new(), pieces: Some(sender), fate, thread: Some(thread) })
+        let thread = named.spawn(move || work(out, &receiver, &theirs))?;
+        Ok(Self { pending: VecDeque::new(), pieces: Some(sender), fate, thread: Some(thread) })
     }
 
     /// Whether more waits than should.
     pub fn is_behind(&self) -> bool {
-        self.pending.len() > BEHIND
+        self.pending.iter().map(Piece::len).sum::<usize>() > BEHIND
+    }
+
+    /// Lets the far end do something when all bytes before are written; those behind wait for
+    /// it. It is dropped where writing has failed before.
+    pub fn then(&mut self, task: impl FnOnce(&mut W) -> io::Result<()> + Send + 'static) {
+        self.pending.push_back(Piece::Task(Box::new(task)));
     }
 
     /// Waits until everything is written.
@@ -77,7 +111,7 @@ impl Queue {
     pub fn finish(mut self) -> io::Result<()> {
         if let Some(pieces) = self.pieces.take() {
             // The far end takes everything until this end is gone.
-            let _ = pieces.send(take(&mut self.pending));
+            let _ = self.pending.drain(..).try_for_each(|piece| pieces.send(piece));
         }
         self.thread.take().map(JoinHandle::join);
         match self.fate.failed.load(Relaxed) {
@@ -87,9 +121,12 @@ impl Queue {
     }
 }
 
-impl Write for Queue {
+impl<W> Write for Queue<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.pending.extend_from_slice(bytes);
+        match self.pending.back_mut() {
+            Some(Piece::Bytes(last)) => last.extend_from_slice(bytes),
+            _ => self.pending.push_back(Piece::Bytes(bytes.to_vec())),
+        }
         Ok(bytes.len())
     }
 
@@ -98,26 +135,30 @@ impl Write for Queue {
         if self.fate.failed.load(Relaxed) {
             return Err(self.fate.error());
         }
-        let Some(pieces) = self.pieces.as_ref().filter(|_| !self.pending.is_empty()) else {
-            return Ok(());
-        };
-        match pieces.try_send(take(&mut self.pending)) {
-            Err(TrySendError::Full(piece) | TrySendError::Disconnected(piece)) => {
-                self.pending = piece;
+        let Some(pieces) = &self.pieces else { return Ok(()) };
+        while let Some(piece) = self.pending.pop_front() {
+            if let Err(TrySendError::Full(piece) | TrySendError::Disconnected(piece)) =
+                pieces.try_send(piece)
+            {
+                self.pending.push_front(piece);
+                break;
             }
-            Ok(()) => {}
         }
         Ok(())
     }
 }
 
 /// After a failure what comes is thrown away, so that the near end never waits.
-fn write_all(mut out: impl Write, pieces: &Receiver<Vec<u8>>, fate: &Fate) {
+fn work<W: Write>(mut out: W, pieces: &Receiver<Piece<W>>, fate: &Fate) {
     for piece in pieces {
         if fate.failed.load(Relaxed) {
             continue;
         }
-        if let Err(error) = out.write_all(&piece).and_then(|()| out.flush()) {
+        let done = match piece {
+            Piece::Bytes(bytes) => out.write_all(&bytes).and_then(|()| out.flush()),
+            Piece::Task(task) => task(&mut out),
+        };
+        if let Err(error) = done {
             fate.fail(error);
         }
     }
@@ -165,6 +206,20 @@ mod tests {
         drop(go);
         queue.finish().unwrap();
         assert!(*written.lock().unwrap() == expected);
+    }
+
+    #[test]
+    fn a_task_is_done_between_the_bytes_before_it_and_those_behind() {
+        let (give, take) = mpsc::channel();
+        let mut queue = Queue::new(Vec::new()).unwrap();
+        queue.write_all(b"before").unwrap();
+        queue.then(|out| out.write_all(b" then "));
+        queue.write_all(b"behind").unwrap();
+        queue.then(move |out: &mut Vec<u8>| give.send(out.clone()).map_err(io::Error::other));
+        queue.flush().unwrap();
+        assert_eq!(take.recv_timeout(Duration::from_secs(10)).unwrap(), b"before then behind");
+        queue.then(|_| Err(io::ErrorKind::StorageFull.into()));
+        assert_eq!(queue.finish().unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 
     #[test]

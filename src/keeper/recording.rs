@@ -5,7 +5,14 @@
 //! a session that lives is shown as that of a file is. It lies in memory and not on a disk, so
 //! that no folder fills up and nothing is left behind whoever is killed; it keeps to
 //! `past_bytes`, its oldest detail first to go; viewers open it through `/proc`. It has no
-//! names: viewers look those up anyway.
+//! names: viewers look those up anyway. A recording that is begun later begins with all of it:
+//!
+//! ```text
+//!  past ──── fork ─────▶ recorder ──▶ queue ──▶ thread ──▶ memory
+//!              │                         │ what it holds at that moment
+//!              ▼                         ▼
+//!            file: recorder ──▶ queue ──▶ thread ──▶ disk: that first, then what comes
+//! ```
 //!
 //! Always holds: whatever happens to the file, the program and its viewers never wait for it
 //! and the keeper goes on; what was written until then opens.
@@ -13,7 +20,7 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io,
+    io::{self, Write},
     os::fd::{AsRawFd, RawFd},
     path::Path,
     thread::{self, JoinHandle},
@@ -28,11 +35,12 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    model::Exit,
+    model::{Exit, SitesUpdate},
     recording::{Bounded, Gap, Look, Mark, PAST, Recorder, Saved},
     source::sites::Follower,
     sys::{file, limits},
 };
+use memtop_probe::session::reader::Reader;
 
 /// Names that are not found so soon after the end of a program are left out, and sooner after
 /// that of a recording whose program goes on.
@@ -46,6 +54,9 @@ fn past_bytes() -> u64 {
 
 const PAST_BYTES: (u64, u64) = (1 << 20, 32 << 20);
 
+/// Bytes on their way to a file that may keep to a size.
+type Way = Queue<Bounded>;
+
 /// What a recording is made of beside its way to the disk.
 struct Parts {
     saved: Saved,
@@ -54,20 +65,40 @@ struct Parts {
     collector: Option<Collector>,
 }
 
-fn queue(file: File, path: &Path, most: Option<u64>) -> io::Result<(Queue, Saved)> {
-    match most {
-        None => Ok((Queue::new(file)?, Saved::default())),
-        Some(most) => {
-            let (bounded, saved) = Bounded::new(file, path, most);
-            Ok((Queue::new(bounded)?, saved))
-        }
+/// Empties the file that is to be written, and sets the way to it up; with the size it keeps to.
+fn way(file: File, path: &Path, watch: &Watch) -> io::Result<(Way, Saved, Option<u64>)> {
+    let is_file = file.metadata()?.is_file();
+    if is_file {
+        file.set_len(0)?;
     }
+    let most = watch.most_bytes().filter(|_| is_file);
+    let (bounded, saved) = Bounded::new(file, path, most.unwrap_or(u64::MAX));
+    Ok((Queue::new(bounded)?, saved, most))
+}
+
+/// Lets `new` begin with what `kept` holds once everything before is written to it. The thread
+/// of `new` alone waits for that.
+fn lead(kept: &mut Way, mut new: Way) -> io::Result<Way> {
+    let (give, take) = crossbeam_channel::bounded(1);
+    kept.then(move |bounded| {
+        // Nobody may wait for it any more.
+        let _ = give.send(bounded.hold()?);
+        Ok(())
+    });
+    new.then(move |bounded| {
+        let lost = |_| io::Error::other("what was kept of the session is lost");
+        bounded.begin_with(take.recv().map_err(lost)?)
+    });
+    kept.flush()?;
+    new.flush().map(|()| new)
 }
 
 /// A recording that is being written.
 #[derive(Debug)]
 pub struct Recording {
-    recorder: Recorder<Queue>,
+    recorder: Recorder<Way>,
+    /// Its first moment, since the launch.
+    from: Duration,
     /// Since when detail is left out.
     behind_since: Option<Duration>,
     places: BTreeMap<usize, Places>,
@@ -81,7 +112,31 @@ pub struct Recording {
 #[derive(Debug, Default)]
 struct Places {
     follower: Follower,
+    /// It has told all, and knows nothing any more.
+    is_over: bool,
     asked: Asked,
+}
+
+impl Places {
+    /// What is new; its names are asked for.
+    fn look(&mut self, reader: &Reader, image: usize, namer: Option<&mut Namer>) -> SitesUpdate {
+        let update = self.follower.look(reader, image);
+        if let Some(namer) = namer {
+            namer.ask(image, &mut self.asked, &update);
+        }
+        update
+    }
+
+    /// The same for another recording, whose names are all to be asked for.
+    fn fork(&self, reader: &Reader, image: usize, namer: &mut Namer) -> Self {
+        let told = match self.is_over {
+            true => Follower::whole(reader, image),
+            false => self.follower.told(reader),
+        };
+        let mut asked = Asked::default();
+        namer.ask(image, &mut asked, &told);
+        Self { follower: self.follower.clone(), is_over: self.is_over, asked }
+    }
 }
 
 impl Recording {
@@ -96,14 +151,29 @@ impl Recording {
         watch: &Watch,
         collector: Option<Collector>,
     ) -> io::Result<Self> {
-        let is_file = file.metadata()?.is_file();
-        if is_file {
-            file.set_len(0)?;
-        }
-        let most = watch.most_bytes().filter(|_| is_file);
-        let (queue, saved) = queue(file, path, most)?;
+        let (way, saved, most) = way(file, path, watch)?;
         let namer = Some(Namer::new()?);
-        Self::over(queue, watch, Parts { saved, most, namer, collector })
+        Self::over(way, watch, Parts { saved, most, namer, collector })
+    }
+
+    /// Begins to record into `file`, which is emptied, with all that `past` has of the session;
+    /// both go on.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    pub fn begin_with(past: &mut Self, file: File, path: &Path, watch: &Watch) -> io::Result<Self> {
+        let (way, saved, most) = way(file, path, watch)?;
+        saved.await_beginning();
+        let mut namer = Namer::new()?;
+        past.catch_up_with_sites(watch);
+        let mut recorder = past.recorder.fork(|kept| lead(kept, way))?;
+        recorder.keep_to(most.unwrap_or(u64::MAX));
+        let fork = |(&image, places): (&usize, &Places)| {
+            (image, places.fork(watch.reader(), image, &mut namer))
+        };
+        let places = past.places.iter().map(fork).collect();
+        let (from, namer) = (past.from, Some(namer));
+        Ok(Self { recorder, from, behind_since: None, places, namer, collector: None, saved })
     }
 
     /// Begins to keep the past, in memory; with the number of its descriptor.
@@ -118,12 +188,13 @@ impl Recording {
         Ok((Self::over(Queue::new(bounded)?, watch, parts)?, descriptor))
     }
 
-    fn over(queue: Queue, watch: &Watch, parts: Parts) -> io::Result<Self> {
+    fn over(way: Way, watch: &Watch, parts: Parts) -> io::Result<Self> {
         let Parts { saved, most, namer, collector } = parts;
-        let mut recorder = Recorder::new(queue, watch.command(), watch.launched_at())?;
+        let mut recorder = Recorder::new(way, watch.command(), watch.launched_at())?;
         most.into_iter().for_each(|most| recorder.keep_to(most));
-        let places = BTreeMap::new();
-        let mut recording = Self { recorder, behind_since: None, places, namer, collector, saved };
+        let (from, places) = (watch.now(), BTreeMap::new());
+        let mut recording =
+            Self { recorder, from, behind_since: None, places, namer, collector, saved };
         let mut looks = watch.looks_at_all();
         looks.iter_mut().for_each(|look| recording.add_sites(watch, look));
         recording.recorder.tick(watch.now(), looks)?;
@@ -182,12 +253,18 @@ impl Recording {
     /// What is new about an image's sites goes with its look.
     fn add_sites(&mut self, watch: &Watch, look: &mut Look) {
         let places = self.places.entry(look.image).or_default();
-        look.sites = places.follower.look(watch.reader(), look.image);
-        if let Some(namer) = &mut self.namer {
-            namer.ask(look.image, &mut places.asked, &look.sites);
-        }
+        look.sites = places.look(watch.reader(), look.image, self.namer.as_mut());
         if look.state.identity.ended.is_some() {
             places.follower = Follower::default();
+            places.is_over = true;
+        }
+    }
+
+    /// Sites are looked at once a second; before somebody reads what there is, once more.
+    fn catch_up_with_sites(&mut self, watch: &Watch) {
+        for (&image, places) in self.places.iter_mut().filter(|(_, places)| !places.is_over) {
+            let update = places.look(watch.reader(), image, self.namer.as_mut());
+            self.recorder.sites(image, update);
         }
     }
 
@@ -204,16 +281,28 @@ impl Recording {
         self.recorder.bytes().saturating_sub(self.saved.bytes())
     }
 
-    /// Whether old detail was left out, to keep to a size.
+    /// Whether old detail was left out, to keep to its size.
     pub fn is_thinned(&self) -> bool {
-        self.saved.bytes() > 0
+        self.saved.has_thinned()
+    }
+
+    /// Whether it has everything up to now, and another one may begin with it.
+    pub fn is_up_to_date(&self) -> bool {
+        self.behind_since.is_none()
+    }
+
+    /// Its first moment, and up to when detail is left out, since the launch: once that is
+    /// known.
+    pub fn reach(&self) -> Option<(Duration, Option<Duration>)> {
+        self.saved.has_begun().then(|| (self.from, self.saved.until()))
     }
 
     /// Completes the recording, names and all, and waits for the disk.
     ///
     /// # Errors
     /// When writing has failed.
-    pub fn finish(self, watch: &Watch) -> io::Result<Saved> {
+    pub fn finish(mut self, watch: &Watch) -> io::Result<Saved> {
+        self.catch_up_with_sites(watch);
         let saved = self.saved.clone();
         self.complete(watch.now(), watch.exit()).map(|()| saved)
     }
@@ -223,6 +312,7 @@ impl Recording {
     /// # Errors
     /// When there can be no thread.
     pub fn finish_aside(mut self, watch: &Watch) -> io::Result<JoinHandle<io::Result<()>>> {
+        self.catch_up_with_sites(watch);
         let (now, exit) = (watch.now(), watch.exit());
         self.collector.iter_mut().for_each(Collector::stop);
         thread::Builder::new().spawn(move || self.complete(now, exit))

@@ -90,9 +90,9 @@ impl Cursor {
             Some(segment) if Some(segment) != self.segment => file.entries(segment)?,
             _ => std::mem::take(&mut self.entries),
         };
-        // Events stand in no order with the rest.
-        let own =
-            |entry: &Entry| entry.kind != kind::EVENTS && file.position(entry) == Some(self.image);
+        // Events and marks stand in no order with the rest.
+        let in_order = |entry: &Entry| !matches!(entry.kind, kind::EVENTS | kind::MARK);
+        let own = |entry: &Entry| in_order(entry) && file.position(entry) == Some(self.image);
         self.entries = entries.into_iter().filter(own).collect();
         self.segment = segment;
         self.next = 0;
@@ -148,7 +148,7 @@ impl Cursor {
             self.next += 1;
             match entry.kind {
                 kind::MODULES | kind::STACKS => self.learn(file, entry.offset + 1)?,
-                kind::SYMBOLS | kind::TIMELINE | kind::PROCESS | kind::EXIT | kind::MARK => {}
+                kind::SYMBOLS | kind::TIMELINE | kind::PROCESS | kind::EXIT => {}
                 _ => {
                     if let Some(frame) = file.frame(&entry)? {
                         self.take_in(frame);

@@ -254,6 +254,7 @@ mod schema;
 mod tail;
 mod thin;
 mod timeline;
+mod tracked;
 mod value;
 mod wire;
 mod writer;
@@ -261,7 +262,7 @@ mod writer;
 use std::{collections::BTreeSet, fs, io::BufReader, path::Path, time::Duration};
 
 pub use assembly::{Recording, read_tree};
-pub use bounded::{Bounded, PAST, Saved};
+pub use bounded::{Bounded, Held, PAST, Saved};
 pub use cells::Cells;
 pub use cursor::Cursor;
 pub use dump::dump;
@@ -272,9 +273,10 @@ pub use moment::When;
 pub use order::each_in_order;
 pub use patch::Ticks;
 pub use reader::{Frame, ReadError, Reader};
-pub use recorder::{Look, Recorder};
+pub use recorder::Recorder;
 pub use schema::{Gap, Mark};
 pub use tail::{Moment, Tail};
+pub use tracked::Look;
 pub use writer::{Image, Writer, write_tree};
 
 use crate::Error;

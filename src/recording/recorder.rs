@@ -11,16 +11,12 @@ use std::{
 };
 
 use super::{
-    cells::Cells,
     events::Encoded,
-    figures::Snapshot,
-    patch::Base,
     schema::{Gap, Mark},
-    writer::{Image, Writer, lifetime},
+    tracked::{Look, Named, Tracked},
+    writer::Writer,
 };
-use crate::model::{
-    Exit, Identity, Names, Point, ProcessState, SiteFigures, Sites, SitesUpdate, StackId, Window,
-};
+use crate::model::{Exit, Names, SitesUpdate};
 
 /// Ticks wait so long for company.
 const FLUSH: Duration = Duration::from_millis(500);
@@ -34,26 +30,6 @@ const LEAST_BYTES: u64 = 256 << 10;
 const MOST_BYTES: u64 = 16 << 20;
 /// Of a recording that keeps to a size, a segment takes no more than one part in so many.
 const SHARES: u64 = 16;
-/// Patches of one image that wait take at most so many bytes.
-const MOST_ROWS: usize = 1 << 20;
-/// So many points of an image are kept at one resolution before it is halved.
-const EPOCH: u64 = 1 << 17;
-
-/// What one tick shows of one process image.
-#[derive(Debug, Clone, Default)]
-pub struct Look {
-    /// The image, by a number of the source's choice that never changes.
-    pub image: usize,
-    /// Its figures, identity and window. One that has ended says so here, and this is the last
-    /// look at it.
-    pub state: ProcessState,
-    /// Its sample of the timeline.
-    pub point: Point,
-    /// What is new about its sites.
-    pub sites: SitesUpdate,
-    /// Samples from before the first look that is recorded; said with it.
-    pub past: Vec<Point>,
-}
 
 /// Records the looks of a source.
 #[derive(Debug)]
@@ -70,59 +46,6 @@ pub struct Recorder<W> {
     anchors: u64,
     /// A segment of so many bytes ends in any case.
     most_bytes: u64,
-}
-
-/// One process image that is being recorded.
-#[derive(Debug)]
-struct Tracked {
-    image: Image,
-    identity: Identity,
-    window: Window,
-    last: Snapshot,
-    base: Base,
-    rows: Vec<u8>,
-    /// When the first tick of `rows` was.
-    rows_at: Duration,
-    /// None of its sites are written yet.
-    is_fresh: bool,
-    news: SitesUpdate,
-    changed: BTreeMap<StackId, SiteFigures>,
-    figures: Vec<SiteFigures>,
-    stacks: usize,
-    knows_sites: bool,
-    points: Thinning,
-}
-
-/// Which locations of an image have their names in the recording.
-#[derive(Debug)]
-struct Named {
-    image: Image,
-    written: Vec<bool>,
-}
-
-/// Points of a segment, at the resolution that an image of this age has.
-#[derive(Debug, Default)]
-struct Thinning {
-    points: Vec<Point>,
-    count: u64,
-    merged: u64,
-}
-
-impl Thinning {
-    fn push(&mut self, point: Point) {
-        let stride = 1 << (self.count / EPOCH).min(32);
-        match self.points.last_mut() {
-            Some(last) if self.merged < stride => {
-                *last = last.merged_with(&point);
-                self.merged += 1;
-            }
-            _ => {
-                self.points.push(point);
-                self.count += 1;
-                self.merged = 1;
-            }
-        }
-    }
 }
 
 impl<W: Write> Recorder<W> {
@@ -148,6 +71,37 @@ impl<W: Write> Recorder<W> {
     /// there must be many.
     pub fn keep_to(&mut self, most: u64) {
         self.most_bytes = (most / SHARES).clamp(LEAST_BYTES / 4, MOST_BYTES);
+    }
+
+    /// Goes on into a second place as well: a recorder that knows what this one knows, whose
+    /// recording begins with what `begin` takes of this one's, which then is whole segments.
+    ///
+    /// # Errors
+    /// Those of `begin` as well; after them this recording goes on.
+    pub fn fork<V: Write>(
+        &mut self,
+        begin: impl FnOnce(&mut W) -> io::Result<V>,
+    ) -> io::Result<Recorder<V>> {
+        self.end_segment()?;
+        let fork = begin(self.writer.get_mut()).map(|out| self.with_out(out));
+        self.begin_segment()?;
+        let mut fork = fork?;
+        fork.begin_segment()?;
+        Ok(fork)
+    }
+
+    fn with_out<V: Write>(&self, out: V) -> Recorder<V> {
+        Recorder {
+            writer: self.writer.with_out(out),
+            live: self.live.clone(),
+            named: self.named.clone(),
+            now: self.now,
+            flushed: self.flushed,
+            celled: self.celled,
+            segment: self.segment,
+            anchors: self.anchors,
+            most_bytes: self.most_bytes,
+        }
     }
 
     /// Takes in what the tick at `now`, since the launch, shows.
@@ -183,6 +137,13 @@ impl<W: Write> Recorder<W> {
             self.take_in(look, has_ended)?;
         }
         Ok(())
+    }
+
+    /// Notes what is new about an image's sites since the last tick that had it.
+    pub fn sites(&mut self, image: usize, update: SitesUpdate) {
+        if let Some(tracked) = self.live.get_mut(&image) {
+            tracked.note_sites(update);
+        }
     }
 
     /// Notes names of an image's locations that were not written yet.
@@ -285,7 +246,7 @@ impl<W: Write> Recorder<W> {
         self.flush_rows()?;
         self.flush_cells()?;
         for tracked in self.live.values_mut() {
-            let points = take(&mut tracked.points.points);
+            let points = tracked.take_points();
             self.writer.timeline(tracked.image, &points)?;
         }
         self.writer.index(self.segment, self.now)
@@ -319,179 +280,5 @@ impl<W: Write> Recorder<W> {
     fn flush_cells(&mut self) -> io::Result<()> {
         self.celled = self.now;
         self.live.values_mut().try_for_each(|tracked| tracked.flush_cells(&mut self.writer))
-    }
-}
-
-impl Tracked {
-    fn introduce<W: Write>(look: Look, writer: &mut Writer<W>) -> io::Result<Self> {
-        let Look { state: mut seen, point, sites, past, .. } = look;
-        let identity = take(&mut seen.identity);
-        let window = take(&mut seen.window);
-        let image = writer.process(&identity)?;
-        writer.timeline(image, &past)?;
-        let last = Snapshot { state: figures_of(seen), point };
-        let mut tracked = Self {
-            image,
-            identity,
-            window,
-            base: Base::new(last.clone()),
-            last,
-            rows: Vec::new(),
-            rows_at: point.at,
-            is_fresh: true,
-            news: SitesUpdate::default(),
-            changed: BTreeMap::new(),
-            figures: Vec::new(),
-            stacks: 0,
-            knows_sites: false,
-            points: Thinning::default(),
-        };
-        tracked.note_sites(sites);
-        tracked.write_anchor(writer)?;
-        tracked.points.push(point);
-        Ok(tracked)
-    }
-
-    fn take_in<W: Write>(
-        &mut self,
-        look: Look,
-        in_detail: bool,
-        writer: &mut Writer<W>,
-    ) -> io::Result<()> {
-        let Look { state: mut seen, point, sites, .. } = look;
-        let identity = take(&mut seen.identity);
-        if !same_process(&identity, &self.identity) {
-            // Its command line, say, was not known at the first look.
-            writer.process_again(self.image, &identity)?;
-        }
-        self.identity = identity;
-        let window = take(&mut seen.window);
-        self.last = Snapshot { state: figures_of(seen), point };
-        self.note_sites(sites);
-        if in_detail {
-            self.put_patch();
-            self.points.push(point);
-        }
-        if window != self.window {
-            self.window = window;
-            self.flush_rows(writer)?;
-            writer.window(self.image, point.at, &self.window)?;
-        }
-        match self.rows.len() >= MOST_ROWS {
-            true => self.flush_rows(writer),
-            false => Ok(()),
-        }
-    }
-
-    /// The patch from the last tick that was written to the newest.
-    fn put_patch(&mut self) {
-        if self.rows.is_empty() {
-            self.rows_at = self.last.point.at;
-        }
-        self.base.put_patch(&mut self.last, &mut self.rows);
-    }
-
-    fn note_sites(&mut self, mut update: SitesUpdate) {
-        if update.restart && self.knows_sites {
-            self.news = SitesUpdate { restart: true, ..SitesUpdate::default() };
-            self.changed.clear();
-            self.figures.clear();
-            self.stacks = 0;
-        }
-        self.knows_sites = true;
-        self.news.modules.append(&mut update.modules);
-        self.news.locations.append(&mut update.locations);
-        self.news.nodes.append(&mut update.nodes);
-        self.stacks += update.stacks.len();
-        self.news.stacks.append(&mut update.stacks);
-        let known = self.stacks;
-        self.changed.extend(update.changed.into_iter().filter(|one| (one.0.0 as usize) < known));
-    }
-
-    fn write_news<W: Write>(&mut self, writer: &mut Writer<W>) -> io::Result<()> {
-        let news = take(&mut self.news);
-        writer.dictionary(self.image, self.last.point.at, &news)
-    }
-
-    /// All that a segment begins with.
-    fn write_anchor<W: Write>(&mut self, writer: &mut Writer<W>) -> io::Result<()> {
-        let at = self.last.point.at;
-        writer.window(self.image, at, &self.window)?;
-        writer.along(self.image, at, &self.last.state)?;
-        for cells in Cells::whole(&self.figures) {
-            writer.cells(self.image, at, &cells)?;
-        }
-        // The state says nothing of the sample that goes with it.
-        let bare = Point { at, ..Point::default() };
-        self.base = Base::new(Snapshot { state: self.last.state.clone(), point: bare });
-        self.put_patch();
-        Ok(())
-    }
-
-    fn flush_rows<W: Write>(&mut self, writer: &mut Writer<W>) -> io::Result<()> {
-        if self.rows.is_empty() {
-            return Ok(());
-        }
-        let rows = take(&mut self.rows);
-        writer.ticks(self.image, self.rows_at, &rows)
-    }
-
-    fn flush_cells<W: Write>(&mut self, writer: &mut Writer<W>) -> io::Result<()> {
-        // Frames stand in the order of their time: ticks until now, then what is of now.
-        self.flush_rows(writer)?;
-        self.write_news(writer)?;
-        let changed = take(&mut self.changed);
-        for cells in Cells::difference(&mut self.figures, changed.iter()) {
-            writer.cells(self.image, self.last.point.at, &cells)?;
-        }
-        Ok(())
-    }
-
-    /// The last that is said of an image.
-    fn finish<W: Write>(&mut self, writer: &mut Writer<W>) -> io::Result<()> {
-        self.flush_cells(writer)?;
-        writer.timeline(self.image, &take(&mut self.points.points))?;
-        writer.window(self.image, self.last.point.at, &self.window)?;
-        let identity = take(&mut self.identity);
-        let at = lifetime(&ProcessState {
-            identity: identity.clone(),
-            timeline: vec![self.last.point],
-            ..ProcessState::default()
-        });
-        writer.state(self.image, at, &self.last.state)?;
-        writer.image_exit(self.image, identity.ended, identity.exit)
-    }
-}
-
-impl Named {
-    fn write<W: Write>(&mut self, writer: &mut Writer<W>, names: &Names) -> io::Result<()> {
-        let known = |at: usize| self.written.get(at).copied().unwrap_or(false);
-        let new: Vec<_> = names.iter().filter(|(at, _)| !known(at.0 as usize)).collect();
-        for (location, _) in &new {
-            let at = location.0 as usize;
-            if at >= self.written.len() {
-                self.written.resize(at + 1, false);
-            }
-            self.written[at] = true;
-        }
-        writer.symbols(self.image, new.into_iter())
-    }
-}
-
-/// Whether two looks say the same of who an image is, its end aside.
-fn same_process(one: &Identity, other: &Identity) -> bool {
-    let Identity { ended, exit, .. } = *one;
-    *one == Identity { ended, exit, ..other.clone() }
-}
-
-/// Only the figures of a state.
-fn figures_of(state: ProcessState) -> ProcessState {
-    ProcessState {
-        identity: Identity::default(),
-        window: Window::default(),
-        sites: Sites::default(),
-        names: Names::default(),
-        timeline: Vec::new(),
-        ..state
     }
 }

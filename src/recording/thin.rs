@@ -35,6 +35,8 @@ pub struct Thinned {
     pub frames: u64,
     /// Where its last index is.
     pub last_index: Option<u64>,
+    /// Up to when, since the launch, something is left out.
+    pub until: Option<Duration>,
 }
 
 /// Writes what there is of a recording that is not complete, in at most so many bytes if that
@@ -47,12 +49,14 @@ pub fn thin<B: Bytes>(file: &File<B>, most: u64, out: impl Write) -> Result<Thin
     let mut gap = [known, leave_out(&mut pieces, most)].into_iter().flatten().reduce(|one, two| {
         Gap { from: one.from.min(two.from), to: one.to.max(two.to), reason: Gap::THINNED }
     });
+    let until = gap.as_ref().map(|gap| gap.to);
     let mut copy = Copy { out, offset: 0, frames: 0, index: Index::default() };
     copy.write(&[&MAGIC[..], &VERSION.to_le_bytes()].concat())?;
     for piece in &pieces {
         copy.piece(file, piece, gap.take())?;
     }
-    Ok(Thinned { bytes: copy.offset, frames: copy.frames, last_index: copy.index.previous })
+    let last_index = copy.index.previous;
+    Ok(Thinned { bytes: copy.offset, frames: copy.frames, last_index, until })
 }
 
 /// A segment, and what is to be left of it.

@@ -72,6 +72,12 @@ impl<W: Write> Writer<W> {
         Ok(writer)
     }
 
+    /// The same, of which all that comes goes to `out`.
+    pub(super) fn with_out<V: Write>(&self, out: V) -> Writer<V> {
+        let Self { frames, images, offset, .. } = *self;
+        Writer { out, frames, images, offset, listed: self.listed.clone() }
+    }
+
     /// Introduces a process image: what never changes about it. Its end goes to
     /// [`Writer::image_exit`].
     pub fn process(&mut self, identity: &Identity) -> io::Result<Image> {

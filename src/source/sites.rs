@@ -12,7 +12,7 @@ use crate::model::{
 };
 
 /// Follows the stacks of one session.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Follower {
     session: Option<usize>,
     modules: usize,
@@ -61,6 +61,20 @@ impl Follower {
     /// Everything about the sites of session `index`, at once.
     pub fn whole(reader: &Reader, index: usize) -> SitesUpdate {
         Self::default().look(reader, index)
+    }
+
+    /// The modules and locations that were told of so far.
+    pub fn told(&self, reader: &Reader) -> SitesUpdate {
+        let mut told = SitesUpdate::default();
+        if let Some(index) = self.session {
+            let modules = reader.modules(index, 0).into_iter().take(self.modules);
+            told.modules
+                .extend(modules.map(|one| Module { path: one.path, build_id: one.build_id }));
+        }
+        let mut numbered: Vec<_> = self.locations.iter().collect();
+        numbered.sort_unstable_by_key(|(_, id)| **id);
+        told.locations.extend(numbered.into_iter().map(|(location, _)| *location));
+        told
     }
 
     fn read(&mut self, reader: &Reader, index: usize) -> usize {

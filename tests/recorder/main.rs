@@ -7,6 +7,7 @@ mod sample;
 
 #[path = "../fuzz/exercise/recording.rs"]
 mod exercise;
+mod fork;
 mod golden;
 mod history;
 mod malice;
@@ -124,6 +125,25 @@ fn what_was_recorded_opens_before_it_is_complete() {
             let missing = now - file.end();
             assert!(missing <= Duration::from_millis(600), "{missing:?} missing at {now:?}");
         }
+    }
+}
+
+/// Ticks wait for company when a mark is written, which then stands before them.
+#[test]
+fn the_ticks_before_a_mark_are_shown_as_they_were() {
+    let mut recorder = Recorder::new(Vec::new(), &[], Duration::ZERO).expect("memory");
+    let mut program = Program::new(0, Duration::ZERO, None);
+    let mut seen = Vec::new();
+    for tick in 1..=30 {
+        let look = program.look(0, TICK * tick);
+        seen.push((TICK * tick, look.state.clone()));
+        recorder.tick(TICK * tick, vec![look]).expect("memory");
+        let mark = Mark { at: TICK * tick, number: tick, label: String::new() };
+        recorder.mark(Some(0), &mark).expect("memory");
+    }
+    let file = File::new(recorder.finish(None).expect("memory")).expect("a recording");
+    for (now, state) in seen {
+        assert_eq!(cursor_at(&file, 0, now).state(&file), Some(state), "at {now:?}");
     }
 }
 

@@ -49,7 +49,7 @@ pub enum FromViewer {
     Clear,
     /// End the program: asked first, forced after a while.
     EndProgram,
-    /// Record into this file, which must not exist, from now on.
+    /// Record into this file, which must not exist, what is kept of the session and what comes.
     Record(PathBuf),
     /// Complete the recording.
     EndRecording,
@@ -149,6 +149,15 @@ pub enum FromKeeper {
         /// What went wrong; empty when nothing did.
         message: String,
     },
+    /// A recording has begun that was asked for.
+    RecordingBegan {
+        /// Into this file.
+        path: PathBuf,
+        /// Its first moment, since the first session of the launch began.
+        from: Duration,
+        /// Detail is left out up to then; zero where all of it is there.
+        thinned_until: Duration,
+    },
 }
 
 mod viewer {
@@ -175,6 +184,7 @@ mod keeper {
     pub(super) const EXIT: u8 = 136;
     pub(super) const FEED: u8 = 137;
     pub(super) const RECORDING: u8 = 138;
+    pub(super) const RECORDING_BEGAN: u8 = 139;
 }
 
 impl FromViewer {
@@ -268,6 +278,12 @@ impl FromKeeper {
             Self::Recording { bytes, message } => {
                 Builder::new(keeper::RECORDING).optional(*bytes).bytes(message.as_bytes())
             }
+            Self::RecordingBegan { path, from, thinned_until } => {
+                Builder::new(keeper::RECORDING_BEGAN)
+                    .time(*from)
+                    .time(*thinned_until)
+                    .bytes(path.as_os_str().as_bytes())
+            }
         }
         .finish()
     }
@@ -297,6 +313,11 @@ impl FromKeeper {
             keeper::RECORDING => {
                 Self::Recording { bytes: parser.optional()?, message: parser.text()? }
             }
+            keeper::RECORDING_BEGAN => Self::RecordingBegan {
+                from: parser.time()?,
+                thinned_until: parser.time()?,
+                path: OsStr::from_bytes(parser.bytes()?).into(),
+            },
             _ => return Ok(None),
         }))
     }

@@ -1,6 +1,12 @@
 //! The recording that viewers ask for: begun, fed, ended and spoken of.
 
-use std::{fs::File, io, path::Path, thread::JoinHandle};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use super::Server;
 use crate::{
@@ -23,23 +29,40 @@ pub(super) struct Recorded {
     ending: Vec<JoinHandle<io::Result<()>>>,
     say_at_ns: u64,
     said_thinned: bool,
+    /// Where the one that somebody asked for goes, until they are told what it holds.
+    unsaid: Option<PathBuf>,
+    names_at_ns: u64,
 }
 
 impl Server {
-    /// Begins a recording; one at a time.
+    /// Begins a recording, with everything that is kept of the session; one at a time.
     pub(super) fn record(&mut self, output: &Output) {
         if self.recorded.current.is_some() {
             return;
         }
         match output.open().and_then(|file| Ok((file, self.watch.collect()?))) {
-            Ok((file, events)) => self.record_into(file, &output.path, events),
+            Ok((file, events)) => {
+                self.recorded.unsaid = Some(output.path.clone());
+                let past = self.past.as_mut().map(|(past, _)| past);
+                // Events are not kept, and begin where they are asked for.
+                let recording = match past.filter(|past| events.is_none() && past.is_up_to_date()) {
+                    Some(past) => Recording::begin_with(past, file, &output.path, &self.watch),
+                    None => Recording::begin(file, &output.path, &self.watch, events),
+                };
+                self.begin_recording(recording, &output.path);
+            }
             Err(error) => self.say_recording(None, &error.to_string()),
         }
     }
 
-    /// Begins a recording into a file that was opened for it.
+    /// Begins a recording from the launch on, into a file that was opened for it.
     pub(super) fn record_into(&mut self, file: File, path: &Path, events: Option<Collector>) {
-        match Recording::begin(file, path, &self.watch, events) {
+        let recording = Recording::begin(file, path, &self.watch, events);
+        self.begin_recording(recording, path);
+    }
+
+    fn begin_recording(&mut self, recording: io::Result<Recording>, path: &Path) {
+        match recording {
             Ok(recording) => {
                 self.recorded.current = Some(recording);
                 self.recorded.said_thinned = false;
@@ -57,21 +80,39 @@ impl Server {
         if let Err(error) = recording.tick(&mut self.watch, changes) {
             return self.give_up(&error);
         }
+        let reach = recording.reach();
         let is_thinned = recording.is_thinned();
         let (now, bytes) = (clock::monotonic_ns(), recording.bytes());
         if now >= self.recorded.say_at_ns {
             self.recorded.say_at_ns = now + SAY_EVERY_NS;
-            self.watch.name_threads();
             // Said once.
             let news =
                 is_thinned && !std::mem::replace(&mut self.recorded.said_thinned, is_thinned);
             let message = "the recording has reached its size: its oldest detail is left out";
             self.say_recording(Some(bytes), if news { message } else { "" });
         }
+        if let Some((from, until)) = reach {
+            self.say_beginning(from, until.unwrap_or_default());
+        }
+    }
+
+    /// Says once what the recording that was asked for holds; both times since the launch.
+    fn say_beginning(&mut self, from: Duration, until: Duration) {
+        let Some(path) = self.recorded.unsaid.take() else { return };
+        let launched_ns = self.watch.reader().clock().created_ns;
+        let first = self.watch.processes().image(0).map_or(launched_ns, |one| one.started_ns());
+        let began = Duration::from_nanos(first.saturating_sub(launched_ns));
+        let [from, thinned_until] = [from, until].map(|at| at.saturating_sub(began));
+        self.send_all(&FromKeeper::RecordingBegan { path, from, thinned_until });
     }
 
     /// Keeps what a tick found for viewers to go back to.
     pub(super) fn keep_past(&mut self, changes: &Changes) {
+        let now = clock::monotonic_ns();
+        if now >= self.recorded.names_at_ns {
+            self.recorded.names_at_ns = now + SAY_EVERY_NS;
+            self.watch.name_threads();
+        }
         let kept = self.past.as_mut().map(|(past, _)| past.tick(&mut self.watch, changes));
         if let Some(Err(_)) = kept {
             self.past = None;
@@ -135,6 +176,10 @@ impl Server {
     /// Waits for the disk, at the very end.
     pub(super) fn finish_recording(&mut self) {
         self.end_recording();
+        // Who has just begun waits for what the past holds.
+        if let Some((past, _)) = self.past.take().filter(|_| !self.recorded.ending.is_empty()) {
+            let _ = past.finish(&self.watch);
+        }
         for writing in self.recorded.ending.drain(..) {
             let _ = writing.join();
         }

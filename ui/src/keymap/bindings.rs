@@ -133,7 +133,7 @@ pub static BINDINGS: &[Binding] = bindings![
     Compare, On(Screen::Overview), [ch('=')], Action::ZoomReset, "", "show all time";
     Compare, On(Screen::Overview), [ch('v')], Action::ToggleBars, "", "draw the size bars by bytes or by blocks";
     Trace, Everywhere, [ch('p')], Action::ToggleTracing, "pause", "pause or resume tracing; frees of traced blocks are still seen";
-    Trace, Everywhere, [ch('r')], Action::ToggleRecording, "record", "record into a file from now on, or complete the recording";
+    Trace, Everywhere, [ch('r')], Action::ToggleRecording, "record", "record the session into a file, or complete the recording";
     Trace, Everywhere, [ch('c')], Action::Clear, "", "clear: begin a new window, older blocks become untracked";
     Program, On(Screen::Output), [ch('i'), key(Enter)], Action::StartTyping, "type", "let the keyboard go to the program";
     Program, Typing, [ctrl(']')], Action::StopTyping, "back to memtop", "take the keyboard back";

@@ -31,7 +31,7 @@ pub enum Effect {
     StartTracing,
     /// Trace no new blocks.
     StopTracing,
-    /// Record into a file from now on.
+    /// Record into a file: what is kept of the session, and what comes.
     StartRecording,
     /// Complete the recording.
     StopRecording,

@@ -76,6 +76,12 @@ fn from_keepers() -> Vec<FromKeeper> {
         FromKeeper::Exit(Exit::Code(-1)),
         FromKeeper::Exit(Exit::Signal(11)),
         FromKeeper::Feed,
+        FromKeeper::Recording { bytes: Some(5), message: String::new() },
+        FromKeeper::RecordingBegan {
+            path: "/tmp/prog.memtop".into(),
+            from: Duration::from_millis(20),
+            thinned_until: Duration::from_secs(72),
+        },
     ]
 }
 
