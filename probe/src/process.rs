@@ -12,6 +12,10 @@
 //! `fork` (`MADV_WIPEONFORK`): however the child came about, raw `clone` included, its first
 //! hook call finds no session and claims one of its own, and until then it writes nowhere that
 //! its parent owns. A `vfork` child shares the page, and so its parent's books.
+//!
+//! A process that lives for a millisecond pays for each page that is touched at its start. So
+//! the words that every start writes stand together, in `.data`, also where they begin as
+//! zeros; among the large tables in `.bss` each would be a page of its own.
 
 use core::{
     cell::UnsafeCell,
@@ -73,6 +77,7 @@ struct Kept(UnsafeCell<Option<(Memory, *const Session)>>);
 // claiming thread.
 unsafe impl Sync for Kept {}
 
+#[unsafe(link_section = ".data")]
 static KEPT: Kept = Kept(UnsafeCell::new(None));
 
 /// Live blocks and bytes at the fork that is under way, noted by the parent just before it.
@@ -82,6 +87,7 @@ struct AtFork {
     bytes: AtomicU64,
 }
 
+#[unsafe(link_section = ".data")]
 static AT_FORK: AtFork =
     AtFork { under_way: AtomicU32::new(0), blocks: AtomicU64::new(0), bytes: AtomicU64::new(0) };
 
@@ -271,6 +277,7 @@ fn introduce(session: &Session, parent: Option<&Session>, origin: &Origin, memor
 /// The process's number and its parent's, as whoever looks at the session knows them.
 fn numbers(parent: Option<&Session>) -> (u32, u32) {
     /// The process is in a world of numbers of its own.
+    #[unsafe(link_section = ".data")]
     static APART: AtomicBool = AtomicBool::new(false);
     let above = parent.map_or(0, |parent| parent.pid.load(Relaxed));
     if !sys::may_ask() {

@@ -10,6 +10,7 @@ use core::{
 };
 
 /// How much the program has locked itself in.
+#[unsafe(link_section = ".data")]
 static LOCKED_IN: AtomicU32 = AtomicU32::new(0);
 #[cfg(memtop_preload)]
 const LISTED: u32 = 1;
@@ -27,6 +28,7 @@ pub fn lock_in(strict: bool) {
 
 /// The processor's counter has been taken away; reading it is death, and so is asking the clock,
 /// which reads it too.
+#[unsafe(link_section = ".data")]
 static TIMELESS: AtomicBool = AtomicBool::new(false);
 
 /// The program is about to have its counter taken away, or given back.

@@ -30,6 +30,7 @@ use crate::{
 };
 
 static KEY: AtomicU32 = AtomicU32::new(u32::MAX);
+#[unsafe(link_section = ".data")]
 static TID_IN_TCB: AtomicU32 = AtomicU32::new(0);
 
 /// The slot an operation counts in.

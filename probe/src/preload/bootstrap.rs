@@ -21,6 +21,7 @@ struct Buffer(UnsafeCell<[u8; BYTES]>);
 unsafe impl Sync for Buffer {}
 
 static BUFFER: Buffer = Buffer(UnsafeCell::new([0; BYTES]));
+#[unsafe(link_section = ".data")]
 static USED: AtomicUsize = AtomicUsize::new(0);
 
 /// A zero-filled block, 16-aligned; null when the buffer is used up.

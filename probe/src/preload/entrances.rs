@@ -65,7 +65,10 @@ macro_rules! entrances {
         #[allow(non_upper_case_globals)]
         mod nexts {
             use super::*;
-            $(pub static $name: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());)*
+            $(
+                #[unsafe(link_section = ".data")]
+                pub static $name: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+            )*
         }
         mod symbols {
             use super::*;
@@ -212,6 +215,7 @@ extern "C" fn prepare() -> bool {
 }
 
 /// Whether the allocator refers to functions that it exports, and so reaches ours.
+#[unsafe(link_section = ".data")]
 static CALLS_ITSELF: AtomicBool = AtomicBool::new(false);
 
 /// Leads every entrance where it belongs. `others` are the names of C's functions.

@@ -28,10 +28,13 @@ const UNRESOLVED: u32 = 0;
 const RESOLVING: u32 = 1;
 const RESOLVED: u32 = 2;
 
+#[unsafe(link_section = ".data")]
 static STATE: AtomicU32 = AtomicU32::new(UNRESOLVED);
+#[unsafe(link_section = ".data")]
 static GLIBC: AtomicBool = AtomicBool::new(false);
 /// An allocator without `malloc_usable_size` leaves us with libc's, which knows nothing of its
 /// blocks.
+#[unsafe(link_section = ".data")]
 static SIZES_KNOWN: AtomicBool = AtomicBool::new(false);
 
 /// One list: the functions, their C names, and what stands in while they are looked up.

@@ -13,6 +13,7 @@ use core::{
 
 use crate::stack;
 
+#[unsafe(link_section = ".data")]
 static NEXT: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Looks the next `dlclose` up, where looking up harms nobody.

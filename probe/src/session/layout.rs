@@ -313,6 +313,9 @@ pub mod capture {
     pub const OWN: u32 = 1;
     /// The cells of slot 0, shared with others.
     pub const SHARED: u32 = 2;
+    /// Cells of its own, once the owner has an allocation or a free; see
+    /// [`stack`](crate::stack).
+    pub const LATER: u32 = 3;
 }
 
 /// What hook calls of a thread take: some are timed each tick, by the processor's counter.

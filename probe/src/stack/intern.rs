@@ -60,9 +60,16 @@ struct Known {
     is_here: bool,
 }
 
+impl Known {
+    /// Nothing but zeros, so that a table of them takes no room in the library's file, and none
+    /// in memory before it is used.
+    const NONE: Known = Known { object: Object::NONE, is_here: false };
+}
+
 struct Book {
     place: Option<Place>,
-    objects: [Option<Known>; MODULES],
+    /// The first [`OBJECTS`] are in use.
+    objects: [Known; MODULES],
     /// A module's path while it is looked at; stacks may be small.
     path: [u8; MODULE_PATH],
 }
@@ -71,13 +78,15 @@ struct Book {
 unsafe impl Send for Book {}
 
 static BOOK: Guarded<Book> =
-    Guarded::new(Book { place: None, objects: [None; MODULES], path: [0; MODULE_PATH] });
+    Guarded::new(Book { place: None, objects: [Known::NONE; MODULES], path: [0; MODULE_PATH] });
 
 /// The lookup and the node chunks of the present session, for readers without the lock.
+#[unsafe(link_section = ".data")]
 static LOOKUP: AtomicPtr<Lookup> = AtomicPtr::new(null_mut());
 static CHUNKS_OF_NODES: [AtomicPtr<Node>; CHUNKS] = [const { AtomicPtr::new(null_mut()) }; CHUNKS];
 
 /// How many of the book's objects are in use; read without the lock.
+#[unsafe(link_section = ".data")]
 static OBJECTS: AtomicU32 = AtomicU32::new(0);
 
 /// What the loader added to the addresses of each module, by its number plus one.
@@ -187,9 +196,10 @@ pub fn is_stack(id: u32, mut places: impl Iterator<Item = u64>) -> Option<bool> 
 
 impl Book {
     fn begin(&mut self, memory: Memory, session: &'static Session) -> bool {
-        self.place = None;
-        LOOKUP.store(null_mut(), Release);
-        CHUNKS_OF_NODES.iter().for_each(|chunk| chunk.store(null_mut(), Release));
+        if self.place.take().is_some() {
+            LOOKUP.store(null_mut(), Release);
+            CHUNKS_OF_NODES.iter().for_each(|chunk| chunk.store(null_mut(), Release));
+        }
         let Some(offset) = memory.take_piece(size_of::<StackTable>() as u64) else { return false };
         // SAFETY: a stack table is made of atomics alone.
         let Some(table) = (unsafe { memory.get::<StackTable>(offset) }) else { return false };
@@ -197,7 +207,7 @@ impl Book {
         self.place = Some(place);
         let known = (OBJECTS.load(Relaxed) as usize).min(MODULES);
         for index in 0..known {
-            place.describe(index, self.objects[index].map(|known| known.object), &mut self.path);
+            place.describe(index, &self.objects[index].object, &mut self.path);
         }
         table.modules.store(known as u32, Release);
         // The first id of a window stands for everything that has no stack.
@@ -210,8 +220,7 @@ impl Book {
     /// Number of an object, plus one; 0 when all are taken.
     fn module_of(&mut self, object: &Object) -> u64 {
         let count = (OBJECTS.load(Relaxed) as usize).min(MODULES);
-        let same =
-            |one: &Option<Known>| one.is_some_and(|one| one.is_here && one.object == *object);
+        let same = |one: &Known| one.is_here && one.object == *object;
         if let Some(index) = self.objects[..count].iter().position(same) {
             return index as u64 + 1;
         }
@@ -219,17 +228,16 @@ impl Book {
         // A library that comes back, wherever to, is what it was.
         let Book { objects, path, .. } = self;
         let again = (0..count).find(|&index| {
-            objects[index].is_some_and(|known| !known.is_here)
-                && place.tells_of(index, object, path)
+            !objects[index].is_here && place.tells_of(index, object, path)
         });
         let index = again.unwrap_or(count);
         if index >= MODULES {
             return 0;
         }
-        self.objects[index] = Some(Known { object: *object, is_here: true });
+        self.objects[index] = Known { object: *object, is_here: true };
         BIASES[index + 1].store(object.bias as u64, Relaxed);
         if again.is_none() {
-            place.describe(index, Some(*object), &mut self.path);
+            place.describe(index, object, &mut self.path);
             OBJECTS.store(index as u32 + 1, Relaxed);
             place.table.modules.store(index as u32 + 1, Release);
         }
@@ -239,8 +247,7 @@ impl Book {
     fn forget_objects_that_left(&mut self) -> bool {
         let known = (OBJECTS.load(Relaxed) as usize).min(MODULES);
         let mut left = false;
-        for one in &mut self.objects[..known] {
-            let Some(one) = one.as_mut().filter(|one| one.is_here) else { continue };
+        for one in self.objects[..known].iter_mut().filter(|one| one.is_here) {
             one.is_here = modules::find(one.object.start) == Some(one.object);
             left |= !one.is_here;
         }
@@ -322,10 +329,9 @@ impl Place {
     }
 
     /// Writes what is known of an object under its number.
-    fn describe(&self, index: usize, object: Option<Object>, room: &mut [u8]) {
-        let Some(object) = object else { return };
-        let path = modules::path(&object, room);
-        let build_id = modules::build_id(&object);
+    fn describe(&self, index: usize, object: &Object, room: &mut [u8]) {
+        let path = modules::path(object, room);
+        let build_id = modules::build_id(object);
         let Some(offset) = self.module_room(path.len()) else { return };
         // SAFETY: a record is made of atomics alone.
         let Some(record) = (unsafe { self.memory.get::<ModuleRecord>(offset) }) else { return };

@@ -126,8 +126,9 @@ pub fn own_cell_of_release(slot: &'static Slot, id: u32) -> &'static Cell {
 /// The site of an allocation, in any case there is.
 #[inline(never)]
 pub fn site_of(slot: &'static Slot, caller: Option<Caller>, window_id: u32) -> Site {
+    let kind = capture_of(slot);
     let loose = Site { id: window_id, cell: Some(loose(slot)) };
-    match (slot.capture.load(Relaxed), caller) {
+    match (kind, caller) {
         (capture::OFF, _) => Site { id: window_id, cell: None },
         (_, None) => loose,
         (kind, Some(caller)) => thread::capture(slot, caller, kind).unwrap_or(loose),
@@ -137,13 +138,24 @@ pub fn site_of(slot: &'static Slot, caller: Option<Caller>, window_id: u32) -> S
 /// The cell in which the release of a block counts.
 #[inline(never)]
 pub fn cell_of_release(slot: &'static Slot, id: u32, window_id: u32) -> Option<SiteCell> {
-    if slot.capture.load(Relaxed) == capture::OFF {
+    if capture_of(slot) == capture::OFF {
         return None;
     }
     if id == window_id {
         return Some(loose(slot));
     }
     cells::place(slot, id).or(Some(loose(slot)))
+}
+
+/// What a slot does about stacks, from its owner's first call on.
+fn capture_of(slot: &'static Slot) -> u32 {
+    match slot.capture.load(Relaxed) {
+        capture::LATER => {
+            thread::begin(slot);
+            slot.capture.load(Relaxed)
+        }
+        kind => kind,
+    }
 }
 
 fn loose(slot: &'static Slot) -> SiteCell {

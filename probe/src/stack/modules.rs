@@ -40,6 +40,12 @@ pub struct Object {
     pub name: *const c_char,
 }
 
+impl Object {
+    /// The object of no address.
+    pub const NONE: Object =
+        Object { start: 0, end: 0, eh_frame: 0, bias: 0, name: core::ptr::null() };
+}
+
 /// glibc's `struct dl_find_object`.
 #[repr(C)]
 struct Found {
@@ -60,6 +66,7 @@ struct LinkMap {
 
 type FindObject = unsafe extern "C" fn(*mut c_void, *mut Found) -> c_int;
 
+#[unsafe(link_section = ".data")]
 static FIND_OBJECT: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
 /// Raised when code went away; a thread that has seen less forgets its stacks.
@@ -126,6 +133,7 @@ fn with_exposed_provenance_mut(address: usize) -> *mut c_void {
 /// Looks whether all objects in use are still there, at most once a tick: libraries can go
 /// away by calls that nobody sees.
 pub fn verify(tick: u64) {
+    #[unsafe(link_section = ".data")]
     static LAST: AtomicU64 = AtomicU64::new(0);
     let last = LAST.load(Relaxed);
     if last == tick || LAST.compare_exchange(last, tick, AcqRel, Relaxed).is_err() {

@@ -52,31 +52,49 @@ pub fn of(slot: &Slot) -> *mut ThreadStacks {
     with_exposed_provenance_mut(slot.stacks.load(Relaxed) as usize)
 }
 
-/// Gives a slot that has a new owner what it needs to capture stacks. `index` is its position
-/// among the slots of its process.
+/// Says what a slot that has a new owner does about stacks. `index` is its position among the
+/// slots of its process. Many threads, and many processes, never allocate: what they would
+/// need [`begin`] gives them, at their first call.
 pub fn attach(slot: &Slot, index: usize) {
     let (Some(memory), session) = (process::memory(), process::session()) else { return };
-    let limit = memory.header().frames.load(Relaxed);
-    if limit == 0 || session.stack_table.load(Acquire) == 0 {
+    if memory.header().frames.load(Relaxed) == 0 || session.stack_table.load(Acquire) == 0 {
         return slot.capture.store(capture::OFF, Relaxed);
     }
     slot.first_id.store(session.first_id.load(Relaxed), Relaxed);
+    if index < OWN_CELLS {
+        return slot.capture.store(capture::LATER, Relaxed);
+    }
+    make(slot, ARENA / 8);
+    slot.capture.store(capture::SHARED, Relaxed);
+}
+
+/// Gives a slot of [`capture::LATER`] what it needs to capture stacks. For the owner, inside
+/// its hook.
+#[cold]
+pub fn begin(slot: &Slot) {
+    let _errno = sys::KeepErrno::new();
+    make(slot, ARENA);
+    let own = slot.stacks.load(Relaxed) != 0;
+    slot.capture.store(if own { capture::OWN } else { capture::SHARED }, Relaxed);
+}
+
+/// The memory in which a thread knows of stacks, with room for so many words of the memo.
+fn make(slot: &Slot, room: usize) {
+    let Some(memory) = process::memory() else { return };
     if slot.stacks.load(Relaxed) == 0 && Charge.charge(CHARGE as u64) {
         let made = sys::map_private(size_of::<ThreadStacks>());
         slot.stacks.store(made.map_or(0, |at| at.expose_provenance()) as u64, Relaxed);
     }
     // SAFETY: the slot's memory, which its new owner alone uses; zero bytes are valid.
     if let Some(stacks) = unsafe { of(slot).as_mut() } {
-        stacks.limit = limit.min(MAX_FRAMES);
+        stacks.limit = memory.header().frames.load(Relaxed).min(MAX_FRAMES);
         stacks.charged = stacks.charged.max(CHARGE);
         // The stack of the owner before is not there any more.
         stacks.bounds = Bounds::default();
         stacks.frames.forget();
         stacks.memo.forget();
-        stacks.memo.limit(if index < OWN_CELLS { ARENA } else { ARENA / 8 });
+        stacks.memo.limit(room);
     }
-    let own = index < OWN_CELLS && slot.stacks.load(Relaxed) != 0;
-    slot.capture.store(if own { capture::OWN } else { capture::SHARED }, Relaxed);
 }
 
 /// Forgets what is no longer true. For the owner, inside its hook; `cleared` after a clear.
