@@ -116,12 +116,30 @@ fn a_cap_that_is_met_is_kept_and_marked() {
     let exactness = &process.exactness;
     assert!(exactness.tracer_bytes <= CAP, "{}", exactness.tracer_bytes);
     assert!(exactness.unattributed_blocks > 0);
-    assert_eq!(sums(&process).allocations, process.totals.allocations);
-    let blocks = process.totals.allocations + exactness.unattributed_blocks;
+    let blocks = process.totals.allocations;
+    assert_eq!(sums(&process).allocations + exactness.unattributed_blocks, blocks);
     let own = shape.stacks() * shape.2;
     // The C library asks for some of its own where a thread begins.
     assert!((own..own + 100).contains(&blocks), "{blocks} of {own}");
     let report = home.memtop(["report", "recording.memtop"]).output().unwrap();
     let report = text(&report.stdout);
     assert!(report.contains("limit was met") && report.contains("≥ "), "{report}");
+}
+
+/// Also of blocks that cannot be followed it is known what was allocated, and what is left when
+/// all is done.
+#[test]
+fn a_cap_leaves_what_was_allocated_and_the_net_right() {
+    let figures = |options: &[&str]| {
+        let home = Home::new();
+        let mut command = home.memtop(RECORD.iter().chain(options).copied());
+        command.arg("--").arg(program("grow.c")).arg("200000");
+        assert_eq!(behaviour(command, "").status, 0);
+        let report = home.report();
+        ["totals.allocations", "totals.allocated_bytes", "untracked.net_bytes"].map(|path| {
+            let value = path.split('.').fold(&report, |value, name| &value[name]);
+            value.as_i64().expect(path)
+        })
+    };
+    assert_eq!(figures(&["--max-tracer-memory", "1M"]), figures(&[]));
 }

@@ -344,10 +344,9 @@ fn allocate<M: Mode>(
     if pulse & flag::TRACING == 0 && !continues {
         return;
     }
-    // Beyond the limit of the tracer's memory nothing more is done for a block.
+    // Beyond the limit of the tracer's memory a block is counted and not followed.
     if !SHADOW.has_word(new.address, &Charge) {
-        session.unattributed.fetch_add(1, Relaxed);
-        return;
+        return ledger::count_unattributed::<M>(slot, (new.size, new.usable));
     }
     let tick = control::tick(pulse) as u32;
     // A call inside a hook may have interrupted the very capture of a stack.
@@ -358,8 +357,7 @@ fn allocate<M: Mode>(
         Noted::Fresh => {}
         Noted::Replaced(old) => lose::<M>(session, slot, pulse, (new.address, old)),
         Noted::Refused => {
-            session.unattributed.fetch_add(1, Relaxed);
-            return;
+            return ledger::count_unattributed::<M>(slot, (new.size, new.usable));
         }
     }
     ledger::count_allocation::<M>(session, slot, (new.size, new.usable), site.cell);

@@ -92,6 +92,16 @@ pub fn count_temporary<M: Mode>(slot: &Slot, site: Option<SiteCell>) {
     }
 }
 
+/// Counts a block that cannot be noted: its requested and its usable bytes.
+#[cold]
+#[inline(never)]
+pub fn count_unattributed<M: Mode>(slot: &Slot, (bytes, usable): (u64, u64)) {
+    let counters = &slot.unattributed;
+    M::add(&counters.blocks, 1);
+    M::add(&counters.bytes, bytes);
+    M::add(&counters.usable, usable);
+}
+
 fn count_at<M: Mode>(
     slot: &Slot,
     site: SiteCell,

@@ -133,6 +133,10 @@ fn note_cleared(slot: &Slot) {
     copy(&to.temporary, &slot.temporary);
     copy(&to.untracked_frees, &slot.untracked_frees);
     copy(&to.untracked_bytes, &slot.untracked_bytes);
+    let of = &slot.unattributed;
+    for (to, from) in of.cleared.iter().zip([&of.blocks, &of.bytes, &of.usable]) {
+        copy(to, from);
+    }
 }
 
 /// Makes what is live now the peak; `own` is the caller's slot. Exact when no other thread

@@ -117,6 +117,21 @@ impl ProcessState {
         nothing && self.window.intervals.is_empty()
     }
 
+    /// Whether the net is known. Where blocks could not be followed their frees look untracked,
+    /// and so are seen as long as tracing goes on without a break, and no longer.
+    pub fn knows_net(&self) -> bool {
+        let unbroken = self.window.counted().len() == 1 && self.stopped().is_none();
+        self.exactness.unattributed_blocks == 0 || unbroken
+    }
+
+    /// When tracing was stopped last, unless it goes on, or that was the end of the process.
+    pub fn stopped(&self) -> Option<Duration> {
+        let identity = &self.identity;
+        let lived = identity.ended.map(|ended| ended.saturating_sub(identity.started));
+        let last = self.window.intervals.last()?.to;
+        last.filter(|to| lived.is_none_or(|lived| *to < lived))
+    }
+
     /// Live blocks at the byte peak. Where several threads allocate at once the peak is known to
     /// some bytes only; a peak within them says nothing of its blocks.
     pub fn peak_blocks(&self) -> Option<u64> {
@@ -228,7 +243,9 @@ pub struct Exactness {
     pub dropped_events: u64,
     /// Blocks whose free was never seen (their address was handed out again).
     pub lost_records: u64,
-    /// Blocks counted without a place to note them: a cap was met, current reads "≥".
+    /// Blocks counted without a place to note them: a cap was met. They are among what was
+    /// allocated and in the net; what is live, and the peak, read "≥", since no more is known of
+    /// them, and untracked frees "≤", since theirs are among those.
     pub unattributed_blocks: u64,
     /// Stack frames without a name; `None` while stacks are not captured.
     pub frames_unresolved: Option<u64>,

@@ -18,13 +18,11 @@ pub fn window_sentence(process: &ProcessState) -> String {
     if process.exactness.unattributed_blocks > 0 {
         return unfollowed(process);
     }
-    let (Some(first), Some(last)) = (intervals.first(), intervals.last()) else {
-        return never_started(process);
-    };
+    let Some(first) = intervals.first() else { return never_started(process) };
     let net = process.untracked.net_bytes;
     let traced = signed_bytes(traced_bytes(process));
     let freed = freed_clause(process);
-    match stopped(process, last) {
+    match process.stopped() {
         stopped if intervals.len() > 1 => {
             let since = if stopped.is_some() { ", and of what was traced since" } else { "" };
             let net = signed_bytes(net);
@@ -42,9 +40,13 @@ pub fn window_sentence(process: &ProcessState) -> String {
 
 /// Frees of blocks that were not followed look like frees from before the start.
 fn unfollowed(process: &ProcessState) -> String {
+    let net = match process.knows_net() {
+        true => format!("the net is {}", signed_bytes(process.untracked.net_bytes)),
+        false => "the net is not known".to_owned(),
+    };
     format!(
-        "The tracer's memory limit was met: {} blocks were not followed, so at least {} are live \
-         and the net is not known.",
+        "The tracer's memory limit was met: {} blocks were not followed, so at least {} are live; \
+         {net}.",
         thousands(process.exactness.unattributed_blocks),
         bytes(process.totals.usable_current_bytes)
     )
@@ -79,13 +81,6 @@ fn freed_clause(process: &ProcessState) -> String {
         _ => "not seen allocated",
     };
     format!(", but {} {origin} were freed", bytes(untracked.freed_bytes))
-}
-
-/// When tracing was stopped, unless that was the end of the process.
-fn stopped(process: &ProcessState, last: &Interval) -> Option<Duration> {
-    let identity = &process.identity;
-    let lived = identity.ended.map(|ended| ended.saturating_sub(identity.started));
-    last.to.filter(|to| lived.is_none_or(|lived| *to < lived))
 }
 
 /// What the program holds now, compared with the start of an unbroken window.

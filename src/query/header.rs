@@ -26,7 +26,7 @@ pub(super) fn header(model: &Model, session: &Session) -> Header {
         peak: state.and_then(peak),
         rss: reading.timeline.iter().rev().find_map(|point| point.rss_bytes),
         untracked_freed: traced.map(|state| state.untracked.freed_bytes),
-        net: traced.map(|state| state.untracked.net_bytes),
+        net: traced.filter(|state| state.knows_net()).map(|state| state.untracked.net_bytes),
         allocs_per_s: rates.map(|rates| rates.allocations),
         frees_per_s: rates.map(|rates| rates.frees),
         overhead_ns: state.and_then(|state| state.exactness.ns_per_event),

@@ -192,11 +192,9 @@ impl From<&model::Exactness> for Exactness {
     }
 }
 
-/// Frees of blocks that were not followed look untracked: the net is unknown then.
 fn untracked(process: &ProcessState) -> Untracked {
     let untracked = Untracked::from(&process.untracked);
-    let is_known = process.exactness.unattributed_blocks == 0;
-    Untracked { net_bytes: untracked.net_bytes.filter(|_| is_known), ..untracked }
+    Untracked { net_bytes: untracked.net_bytes.filter(|_| process.knows_net()), ..untracked }
 }
 
 /// How far off the figures may be; about stacks, what they themselves say.

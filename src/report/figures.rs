@@ -58,7 +58,7 @@ fn exactly(value: u64, noun: &str) -> String {
     format!("{} {}", thousands(value), plural(value, noun))
 }
 
-/// The sign of a lower bound, if blocks were neither counted nor followed.
+/// The sign of a lower bound, if blocks were counted and not followed.
 fn at_least(bound: &Exactness) -> &'static str {
     if bound.unattributed_blocks > 0 { "≥ " } else { "" }
 }
@@ -101,10 +101,11 @@ fn flow(page: &mut Page, totals: &Totals, bound: &Exactness) {
     };
     let allocations = exactly(totals.allocations, "allocation");
     let moved = exactly(totals.reallocations, "reallocation");
-    let allocated = format!("{}{}", at_least(bound), bytes(totals.allocated_bytes));
+    let allocated = bytes(totals.allocated_bytes);
     row(page, Role::Plain, "allocated", &allocated, &[allocations, share, moved]);
     let frees = exactly(totals.frees, "free");
-    row(page, Role::Plain, "freed", &bytes(totals.freed_bytes), &[frees]);
+    let freed = format!("{}{}", at_least(bound), bytes(totals.freed_bytes));
+    row(page, Role::Plain, "freed", &freed, &[frees]);
 }
 
 fn untracked_rows(page: &mut Page, untracked: &Untracked, bound: &Exactness) {
@@ -199,8 +200,8 @@ fn limits(exactness: &Exactness) -> Vec<String> {
     if exactness.unattributed_blocks > 0 {
         let blocks = thousands(exactness.unattributed_blocks);
         limits.push(format!(
-            "Figures marked ≥: {blocks} blocks were neither counted nor followed, and their frees \
-             look untracked (≤): the tracer's memory was at its cap (--max-tracer-memory)."
+            "Figures marked ≥: {blocks} blocks were counted and not followed, and their frees look \
+             untracked (≤): the tracer's memory was at its cap (--max-tracer-memory)."
         ));
     }
     if exactness.lost_records > 0 {

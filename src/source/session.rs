@@ -115,15 +115,17 @@ fn window(clock: &ClockReading, started_ns: u64, ended_ns: Option<u64>) -> Windo
 
 fn totals(reading: &SessionReading, clock: &ClockReading) -> Totals {
     let classes = &reading.classes;
-    let allocations = sum(classes, |class| class.allocations);
+    let followed = sum(classes, |class| class.allocations);
+    let allocations = followed.saturating_add(reading.unattributed);
+    let allocated = sum(classes, |class| class.allocated_bytes);
     Totals {
         current_bytes: live_bytes(reading),
         current_blocks: sum(classes, ClassReading::live_blocks),
         peak_bytes: reading.peak_bytes,
         peak_blocks: reading.peak_blocks,
-        peak_at: (allocations != 0).then(|| peak_at(reading, clock)),
+        peak_at: (followed != 0).then(|| peak_at(reading, clock)),
         max_blocks: reading.max_blocks,
-        allocated_bytes: sum(classes, |class| class.allocated_bytes),
+        allocated_bytes: allocated.saturating_add(reading.unattributed_bytes),
         allocations,
         freed_bytes: sum(classes, |class| class.freed_bytes),
         frees: sum(classes, |class| class.frees),
@@ -143,7 +145,8 @@ fn peak_at(reading: &SessionReading, clock: &ClockReading) -> Duration {
 
 fn untracked(reading: &SessionReading) -> Untracked {
     let freed = i128::from(reading.usable_freed) + i128::from(reading.untracked_bytes);
-    let net = i128::from(reading.usable_allocated) - freed;
+    let unattributed = i128::from(reading.unattributed_usable);
+    let net = i128::from(reading.usable_allocated) + unattributed - freed;
     Untracked {
         frees: reading.untracked_frees,
         freed_bytes: reading.untracked_bytes,

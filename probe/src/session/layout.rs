@@ -150,13 +150,11 @@ pub struct Session {
     pub slots_used: AtomicU32,
     /// Changes whenever a thread gets or leaves a slot.
     pub membership: AtomicU32,
-    /// Blocks that could not be noted, for want of memory.
-    pub unattributed: AtomicU64,
     /// Offset of the [`StackTable`](super::stacks::StackTable); 0 = no stacks are captured.
     pub stack_table: AtomicU64,
     /// The processor's cycle counter at `started_ns`.
     pub started_counter: AtomicU64,
-    _flow: u64,
+    _flow: [u64; 2],
 
     /// Highest live bytes seen at a flush.
     pub peak_bytes: AtomicI64,
@@ -293,6 +291,8 @@ pub struct Slot {
     pub loose: Cell,
     /// Cleared figures: what the counters stood at when the current window began.
     pub cleared: Cleared,
+    /// Blocks that could not be noted, for want of memory.
+    pub unattributed: Unattributed,
     /// One cell a size class.
     pub classes: [Cell; size_class::COUNT],
     /// Cells at the last clear; read only when the clear bits of `pulse` are not zero.
@@ -366,6 +366,20 @@ pub struct Cleared {
     /// Their usable bytes.
     pub untracked_bytes: AtomicU64,
     _spare: [u64; 2],
+}
+
+/// What was allocated and could not be noted, so that its free looks untracked: it is counted
+/// here, and in nothing that is live.
+#[repr(C, align(64))]
+pub struct Unattributed {
+    /// Blocks.
+    pub blocks: AtomicU64,
+    /// Their requested bytes.
+    pub bytes: AtomicU64,
+    /// Their usable bytes.
+    pub usable: AtomicU64,
+    /// What the three stood at when the current window began.
+    pub cleared: [AtomicU64; 3],
 }
 
 /// A cell at the last clear.

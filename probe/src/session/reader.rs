@@ -139,8 +139,13 @@ pub struct SessionReading {
     pub inherited_freed: u64,
     /// Blocks whose free was never seen.
     pub lost_records: u64,
-    /// Blocks that could not be noted.
+    /// Blocks that could not be noted: they are in no class, and nothing is known of their
+    /// frees.
     pub unattributed: u64,
+    /// Their requested bytes.
+    pub unattributed_bytes: u64,
+    /// Their usable bytes.
+    pub unattributed_usable: u64,
     /// Events that the ring lost.
     pub dropped_events: u64,
     /// What a hook call takes; `None` until some were timed.

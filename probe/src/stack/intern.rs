@@ -227,9 +227,8 @@ impl Book {
         let Some(place) = self.place else { return 0 };
         // A library that comes back, wherever to, is what it was.
         let Book { objects, path, .. } = self;
-        let again = (0..count).find(|&index| {
-            !objects[index].is_here && place.tells_of(index, object, path)
-        });
+        let again = (0..count)
+            .find(|&index| !objects[index].is_here && place.tells_of(index, object, path));
         let index = again.unwrap_or(count);
         if index >= MODULES {
             return 0;

@@ -45,6 +45,8 @@ fn reading() -> SessionReading {
         inherited_freed: 10,
         lost_records: 0,
         unattributed: 0,
+        unattributed_bytes: 0,
+        unattributed_usable: 0,
         dropped_events: 0,
         tracer_bytes: 4096,
         threads: vec![ThreadReading {

@@ -202,12 +202,11 @@ fn untracked(header: &Header) -> [Item; 2] {
         (true, _) => "not seen allocated",
     };
     // Frees of blocks that were not followed are among those that look untracked.
-    let is_bound = header.exactness.lower_bound;
-    let sign = if is_bound { "≤" } else { "" };
+    let sign = if header.exactness.lower_bound { "≤" } else { "" };
     let bytes = format::or_unknown(header.untracked_freed, |freed| {
         format!("{sign}{}", format::bytes(freed))
     });
-    let net = format::or_unknown(header.net.filter(|_| !is_bound), format::signed_bytes);
+    let net = format::or_unknown(header.net, format::signed_bytes);
     [
         figure(6, label, &bytes, BYTES_WIDTH, Role::Untracked),
         figure(5, "net", &net, SIGNED_BYTES_WIDTH, Role::Figure),

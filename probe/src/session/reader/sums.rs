@@ -35,6 +35,8 @@ pub(super) struct Sums {
     reallocations: u64,
     temporary: u64,
     untracked: [u64; 2],
+    /// Blocks, requested and usable bytes.
+    unattributed: [u64; 3],
     inherited: [u64; 2],
     lost: u64,
     dropped: u64,
@@ -118,6 +120,14 @@ impl Sums {
 
     fn add_allocations(&mut self, slot: &Slot, cleared: bool) {
         let base = |value: u64| if cleared { value } else { 0 };
+        let of = &slot.unattributed;
+        for (sum, (now, before)) in self
+            .unattributed
+            .iter_mut()
+            .zip([&of.blocks, &of.bytes, &of.usable].into_iter().zip(&of.cleared))
+        {
+            add(sum, since(now, base(before.load(Relaxed))));
+        }
         let before = base(slot.cleared.usable_allocated.load(Relaxed));
         add(&mut self.usable[0], since(&slot.usable_allocated, before));
         for (class, sum) in self.classes.0.iter_mut().enumerate() {
@@ -226,7 +236,9 @@ impl Sums {
             inherited_frees: self.inherited[0],
             inherited_freed: self.inherited[1],
             lost_records: self.lost,
-            unattributed: session.unattributed.load(Relaxed),
+            unattributed: self.unattributed[0],
+            unattributed_bytes: self.unattributed[1],
+            unattributed_usable: self.unattributed[2],
             dropped_events: self.dropped,
             cost: self.cost.reading(session),
             stacks_cut,
