@@ -313,8 +313,7 @@ pub mod capture {
     pub const OWN: u32 = 1;
     /// The cells of slot 0, shared with others.
     pub const SHARED: u32 = 2;
-    /// Cells of its own, once the owner has an allocation or a free; see
-    /// [`stack`](crate::stack).
+    /// Cells of its own, from the owner's first allocation or free on.
     pub const LATER: u32 = 3;
 }
 

@@ -54,7 +54,7 @@ pub fn of(slot: &Slot) -> *mut ThreadStacks {
 
 /// Says what a slot that has a new owner does about stacks. `index` is its position among the
 /// slots of its process. Many threads, and many processes, never allocate: what they would
-/// need [`begin`] gives them, at their first call.
+/// need `begin` gives them, at their first call.
 pub fn attach(slot: &Slot, index: usize) {
     let (Some(memory), session) = (process::memory(), process::session()) else { return };
     if memory.header().frames.load(Relaxed) == 0 || session.stack_table.load(Acquire) == 0 {
