@@ -147,6 +147,8 @@ impl Processes {
     }
 
     fn discover(&mut self, reader: &Reader, now_ns: u64, changes: &mut Changes) {
+        // What was while nobody looked is no part of a timeline that begins now.
+        let watched_from = reader.clock().unwatched.last().map_or(0, |(_, to)| *to);
         while self.images.len() < reader.session_count() {
             let index = self.images.len();
             // A session that is being claimed at this moment is met again at the next look.
@@ -164,7 +166,7 @@ impl Processes {
                 incarnation: process::incarnation(pid),
                 names: BTreeMap::new(),
                 history: History::default(),
-                sampled_tick: 0,
+                sampled_tick: watched_from,
                 is_sure: false,
                 sampled: None,
                 end: None,

@@ -132,8 +132,11 @@ impl Watch {
         self.schedule.apply(self.prepared.reader.header(), now);
         self.ticker.is_due(now).then(|| {
             let header = self.prepared.reader.header();
-            self.ticks.begin(control::current_tick(header) + 1, now);
-            control::advance_tick(header);
+            // A new one at each look, since what a look finds is what happened up to its tick;
+            // where that runs ahead of the time it is by one at most.
+            let tick = control::tick_at(header, now).max(control::current_tick(header) + 1);
+            self.ticks.begin(tick, now);
+            control::advance_to(header, tick);
             let changes = self.processes.observe(&self.prepared.reader, now);
             if let Some(first) = self.processes.image(0) {
                 self.schedule.began(first.started_ns());

@@ -21,8 +21,8 @@ pub enum EventKind {
 /// One event of the process shown. Times are seconds since its session began.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Event {
-    /// When, to the tick.
-    pub t_s: f64,
+    /// When, to the tick; `None` where nobody kept the time.
+    pub t_s: Option<f64>,
     /// What.
     pub kind: EventKind,
     /// Requested bytes; usable bytes when untracked.
@@ -33,6 +33,8 @@ pub struct Event {
     pub address: u64,
     /// Age of a freed block, to the tick; `None` for a new or an untracked one.
     pub age_s: Option<f64>,
+    /// The block may be older than that.
+    pub age_is_least: bool,
     /// Seconds of a tick.
     pub tick_s: f64,
     /// The block's allocation was not seen.

@@ -36,7 +36,8 @@ impl Default for Seen {
 
 impl Seen {
     fn note(&mut self, event: &Event) {
-        match (event.kind, event.age_s) {
+        let age = event.age_s.filter(|_| !event.age_is_least);
+        match (event.kind, age) {
             (EventKind::Allocate | EventKind::Reallocate, _) => {
                 let class = size_class::of(event.size);
                 self.allocations[class] += 1;
@@ -101,7 +102,8 @@ mod tests {
             size,
             age_s,
             stack,
-            t_s: 0.0,
+            t_s: Some(0.0),
+            age_is_least: false,
             tick_s: 0.1,
             tid: 1,
             address: 16,

@@ -132,6 +132,11 @@ impl ProcessState {
         last.filter(|to| lived.is_none_or(|lived| *to < lived))
     }
 
+    /// Whether anything was live yet, so that there is a peak; its moment may be unknown.
+    pub fn has_peak(&self) -> bool {
+        self.totals.peak_at.is_some() || self.totals.max_blocks > 0
+    }
+
     /// Live blocks at the byte peak. Where several threads allocate at once the peak is known to
     /// some bytes only; a peak within them says nothing of its blocks.
     pub fn peak_blocks(&self) -> Option<u64> {
@@ -171,7 +176,8 @@ pub struct Totals {
     pub peak_bytes: u64,
     /// Blocks that were live at the byte peak.
     pub peak_blocks: u64,
-    /// When the byte peak was reached; `None` before the first allocation.
+    /// When the byte peak was reached; `None` before the first allocation, and where it was while
+    /// nobody kept the time.
     pub peak_at: Option<Duration>,
     /// Highest number of live blocks at any moment.
     pub max_blocks: u64,

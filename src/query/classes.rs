@@ -30,7 +30,7 @@ pub fn classes(model: &Model, state: &State, room: Capacity) -> Classes {
 
 fn rows(process: &ProcessState) -> Vec<ClassRow> {
     let at_peak = &process.size_classes_at_peak;
-    let known = process.totals.peak_at.is_some();
+    let known = process.has_peak();
     let held = |class: &SizeClass| at_peak.iter().find(|then| then.min == class.min);
     let row = |class: &SizeClass| ClassRow {
         min: class.min,

@@ -39,6 +39,7 @@ fn event_row(event: &model::Event, threads: &[model::ThreadState]) -> Event {
         thread: thread.and_then(|thread| thread.name.clone()),
         address: event.address,
         age_s: event.age_s,
+        age_is_least: event.age_is_least,
         tick_s: event.tick_s,
         untracked: event.untracked,
     }

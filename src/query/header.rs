@@ -91,8 +91,8 @@ fn tracing(model: &Model) -> Tracing {
 }
 
 pub(super) fn peak(state: &ProcessState) -> Option<Peak> {
-    let at = state.totals.peak_at?;
-    Some(Peak { bytes: state.totals.peak_bytes, t_s: at.as_secs_f64() })
+    let t_s = state.totals.peak_at.map(|at| at.as_secs_f64());
+    state.has_peak().then_some(Peak { bytes: state.totals.peak_bytes, t_s })
 }
 
 fn exactness(state: &ProcessState) -> Exactness {

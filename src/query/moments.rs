@@ -19,7 +19,8 @@ pub(super) fn rows(model: &Model, state: &State) -> Vec<SnapshotRow> {
         ..SnapshotRow::default()
     };
     let marks = model.marks.iter().map(|(number, mark)| marked(number, mark, state));
-    let peak = totals.filter(|totals| totals.peak_at.is_some()).map(|totals| SnapshotRow {
+    let has_peak = model.state().is_some_and(ProcessState::has_peak);
+    let peak = totals.filter(|_| has_peak).map(|totals| SnapshotRow {
         when: When::Peak,
         t_s: totals.peak_at.map(|at| at.as_secs_f64()),
         live_bytes: Some(totals.peak_bytes),

@@ -65,7 +65,7 @@ pub(super) fn totals(state: &ProcessState) -> Totals {
         temporary: totals.temporary,
         allocated_bytes: totals.allocated_bytes,
         live_blocks: totals.current_blocks,
-        peak_blocks: totals.peak_at.and(peak_blocks),
+        peak_blocks: peak_blocks.filter(|_| state.has_peak()),
     }
 }
 

@@ -22,7 +22,7 @@ pub fn time(past: &Past, marks: &[memtop_ui::data::Mark]) -> Time {
         stops: stops(past, marks),
         intervals: past.intervals.iter().map(overview::interval).collect(),
         cleared_s: past.cleared.map(|at| at.as_secs_f64()),
-        peak: past.peak.map(|(at, bytes)| Peak { bytes, t_s: at.as_secs_f64() }),
+        peak: past.peak.map(|(at, bytes)| Peak { bytes, t_s: Some(at.as_secs_f64()) }),
         sites_from_s: past.sites_from.map(|at| at.as_secs_f64()),
         gaps: past.gaps.iter().map(|(from, to)| (from.as_secs_f64(), to.as_secs_f64())).collect(),
         seeking: false,

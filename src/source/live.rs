@@ -12,7 +12,6 @@ use std::{
 
 use memtop_probe::session::{
     control,
-    layout::kind,
     reader::{EventReading, Reader, SiteThreadReading},
 };
 
@@ -22,10 +21,9 @@ use crate::{
         history::History,
         processes::{Image, Processes},
     },
-    model::{
-        Event, EventKind, Exit, ImageName, Point, ProcessState, Reading, StackId, ThreadState,
-    },
+    model::{Event, Exit, ImageName, Point, ProcessState, Reading, StackId, ThreadState},
     source::{
+        feed,
         past::{Past, Source},
         rewind::Rewind,
         sites::Follower,
@@ -33,9 +31,6 @@ use crate::{
     },
     sys::clock,
 };
-
-/// Ticks of a birth in a shadow word are kept modulo this.
-const BIRTH_TICKS: u32 = 1 << 20;
 
 /// Names of threads are read anew after so many looks: they cost a few system calls each.
 const NAMES_EVERY: u32 = 10;
@@ -90,6 +85,7 @@ impl Live {
 
     /// The session of a program that embeds the allocator.
     pub fn embedded(reader: Arc<Reader>, pid: u32) -> Self {
+        control::catch_up(reader.header(), clock::monotonic_ns());
         control::set_feed(reader.header(), true);
         Self { root: Some(pid), keeps_time: true, holds_feed: true, ..Self::over(reader) }
     }
@@ -157,7 +153,7 @@ impl Live {
     pub fn read(&mut self, wanted: Option<usize>) -> Reading {
         let now_ns = clock::monotonic_ns();
         if self.keeps_time {
-            control::advance_tick(self.reader.header());
+            control::catch_up(self.reader.header(), now_ns);
         }
         self.processes.observe(&self.reader, now_ns);
         let shown = self.choose(wanted);
@@ -242,9 +238,8 @@ impl Live {
                 false => self.reader.drain_events(image.index, &mut self.drained),
             }
             if position == shown {
-                let tick_s = clock.tick_ns as f64 / 1e9;
-                let before = image.started_ns().saturating_sub(clock.created_ns) as f64 / 1e9;
-                events.extend(self.drained.iter().map(|event| convert(event, tick_s, before)));
+                let convert = |event| feed::event(event, &clock, image.started_ns());
+                events.extend(self.drained.iter().map(convert));
             }
         }
         events
@@ -375,25 +370,5 @@ impl Source for Live {
 
     fn lost(&mut self) {
         Self::lost(self);
-    }
-}
-
-fn convert(event: &EventReading, tick_s: f64, before_s: f64) -> Event {
-    let age = event.tick.wrapping_sub(event.birth_tick) % BIRTH_TICKS;
-    let released = event.kind == kind::RELEASE;
-    Event {
-        t_s: (f64::from(event.tick) * tick_s - before_s).max(0.0),
-        kind: match event.kind {
-            kind::ALLOCATE => EventKind::Allocate,
-            kind::REALLOCATE => EventKind::Reallocate,
-            _ => EventKind::Release,
-        },
-        size: event.size,
-        tid: event.tid,
-        address: event.address,
-        age_s: released.then(|| f64::from(age) * tick_s),
-        tick_s,
-        untracked: event.kind == kind::RELEASE_UNTRACKED,
-        stack: (event.kind != kind::RELEASE_UNTRACKED).then_some(StackId(event.stack)),
     }
 }

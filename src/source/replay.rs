@@ -262,7 +262,7 @@ fn event(moment: &Moment, started: Duration) -> Event {
     let tick_s = (started + moment.at).as_secs_f64() / record.tick.max(1) as f64;
     let age = record.tick.saturating_sub(record.birth);
     Event {
-        t_s: moment.at.as_secs_f64(),
+        t_s: Some(moment.at.as_secs_f64()),
         kind: match record.kind {
             Kind::Allocate => EventKind::Allocate,
             Kind::Reallocate => EventKind::Reallocate,
@@ -272,6 +272,7 @@ fn event(moment: &Moment, started: Duration) -> Event {
         tid: moment.tid,
         address: record.address,
         age_s: (record.kind == Kind::Free).then_some(age as f64 * tick_s),
+        age_is_least: false,
         tick_s,
         untracked: record.kind == Kind::FreeUntracked,
         stack: (record.kind != Kind::FreeUntracked).then_some(StackId(record.stack)),

@@ -123,7 +123,7 @@ fn totals(reading: &SessionReading, clock: &ClockReading) -> Totals {
         current_blocks: sum(classes, ClassReading::live_blocks),
         peak_bytes: reading.peak_bytes,
         peak_blocks: reading.peak_blocks,
-        peak_at: (followed != 0).then(|| peak_at(reading, clock)),
+        peak_at: peak_at(reading, clock).filter(|_| followed != 0),
         max_blocks: reading.max_blocks,
         allocated_bytes: allocated.saturating_add(reading.unattributed_bytes),
         allocations,
@@ -137,10 +137,14 @@ fn totals(reading: &SessionReading, clock: &ClockReading) -> Totals {
     }
 }
 
-/// The moment of the peak, to the tick in which it was reached.
-fn peak_at(reading: &SessionReading, clock: &ClockReading) -> Duration {
+/// The moment of the peak, to the tick in which it was reached; `None` where nobody kept the
+/// time.
+fn peak_at(reading: &SessionReading, clock: &ClockReading) -> Option<Duration> {
+    if clock.unwatched_until(reading.peak_tick).is_some() {
+        return None;
+    }
     let since_launch = reading.peak_tick.saturating_mul(clock.tick_ns);
-    since(reading.started_ns, clock.created_ns.saturating_add(since_launch))
+    Some(since(reading.started_ns, clock.created_ns.saturating_add(since_launch)))
 }
 
 fn untracked(reading: &SessionReading) -> Untracked {

@@ -158,6 +158,16 @@ impl Terminal {
         master.write_all(keys.as_bytes()).unwrap();
     }
 
+    /// Moves to the row of the chooser with a word, and takes it.
+    pub fn choose(&self, word: &str) {
+        let is_row = |row: &String| row.split_whitespace().any(|one| one == word);
+        let rows = self.wait_until(word, |rows| rows.iter().any(is_row));
+        let at = |wanted: &dyn Fn(&String) -> bool| rows.iter().position(wanted).unwrap();
+        let heading = at(&|row| row.contains(" pid ") && row.contains("command"));
+        self.press(&"j".repeat(at(&is_row) - heading - 1));
+        self.press("\r");
+    }
+
     /// Makes the terminal another size.
     pub fn resize(&self, (columns, rows): (u16, u16)) {
         let screen_size = (at_least_one(rows), at_least_one(columns));

@@ -5,16 +5,6 @@ use crate::{
     end_to_end::{Home, figures::try_figure, pty::Terminal},
 };
 
-/// Moves to the row with a word and takes it.
-fn choose(chooser: &Terminal, word: &str) {
-    let is_row = |row: &String| row.split_whitespace().any(|one| one == word);
-    let rows = chooser.wait_until(word, |rows| rows.iter().any(is_row));
-    let at = |wanted: &dyn Fn(&String) -> bool| rows.iter().position(wanted).unwrap();
-    let heading = at(&|row| row.contains(" pid ") && row.contains("command"));
-    chooser.press(&"j".repeat(at(&is_row) - heading - 1));
-    chooser.press("\r");
-}
-
 #[test]
 fn the_list_says_how_much_is_held_and_who_looks() {
     let late = Late::built(USUAL, &["100000", "100", "0"]);
@@ -47,7 +37,7 @@ fn the_second_viewer_looks_on_until_the_first_leaves() {
     let mut late = Late::built(USUAL, &["1000", "100", "0"]);
     late.terminal.wait_for(" Memory ");
     let mut second = Terminal::start(USUAL, late.home.memtop([]));
-    choose(&second, &late.program().to_string());
+    second.choose(&late.program().to_string());
     second.wait_for("read-only");
     second.wait_until("the same figures", |rows| {
         try_figure(rows, "live blocks").is_some_and(|blocks| blocks == "1,000")
@@ -86,7 +76,7 @@ fn an_ended_program_is_not_older_for_who_joins_later() {
     std::thread::sleep(std::time::Duration::from_millis(2500));
     let second = Terminal::start(USUAL, late.home.memtop([]));
     second.wait_for(" ended ");
-    choose(&second, &pid);
+    second.choose(&pid);
     let joined = second.wait_for("ended: exit 6");
     assert_eq!(age(&joined), age(&first));
     assert!(shown(&first).is_some_and(|words| words.contains(" shown")));

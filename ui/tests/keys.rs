@@ -218,7 +218,7 @@ fn the_scale_is_remembered_between_frames() {
     let mut state = State::new(Screen::Overview, (80, 24));
     state.observe_scale(&data);
     let before = state.extent;
-    data.timeline.peak = Some(Peak { bytes: 1 << 30, t_s: 150.0 });
+    data.timeline.peak = Some(Peak { bytes: 1 << 30, t_s: Some(150.0) });
     state.observe_scale(&data);
     assert_ne!(state.extent, before);
 }

@@ -5,7 +5,10 @@
 
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
-use super::layout::{Header, INTERVALS, flag};
+use super::layout::{Header, INTERVALS, UNWATCHED, flag};
+
+/// A look that comes so many ticks after the one before is a usual one, if a late one.
+const USUAL: u64 = 2;
 
 /// True while new blocks are recorded.
 pub fn is_tracing(header: &Header) -> bool {
@@ -94,9 +97,34 @@ pub fn check_stacks(header: &Header) {
     header.pulse.fetch_or(flag::CHECK, AcqRel);
 }
 
-/// Lets one tick pass.
-pub fn advance_tick(header: &Header) {
-    header.pulse.fetch_add(flag::ONE_TICK, AcqRel);
+/// The tick that `now_ns` (`CLOCK_MONOTONIC`) lies in: a new one, or the current one again.
+pub fn tick_at(header: &Header, now_ns: u64) -> u64 {
+    let lived = now_ns.saturating_sub(header.created_ns.load(Relaxed));
+    let tick = lived / header.tick_ns.load(Relaxed).max(1);
+    tick.clamp(current_tick(header), u32::MAX.into())
+}
+
+/// Lets time pass until `tick`; it never goes back.
+pub fn advance_to(header: &Header, tick: u64) {
+    let tick = tick.min(u32::MAX.into());
+    let later = |pulse: u64| {
+        let rest = pulse & (flag::ONE_TICK - 1);
+        (self::tick(pulse) < tick).then_some((tick * flag::ONE_TICK) | rest)
+    };
+    let _ = header.pulse.fetch_update(AcqRel, Relaxed, later);
+}
+
+/// Lets time pass until `now_ns`, for whoever looks now and then and has no keeper that is
+/// always there. Where nobody has done so for a while it is noted in which ticks: what happened
+/// since bears the first of them.
+pub fn catch_up(header: &Header, now_ns: u64) {
+    let (before, now) = (current_tick(header), tick_at(header, now_ns));
+    if now - before > USUAL {
+        // Noted first: nobody shall take the stretch for one that was watched.
+        let number = header.unwatched_begun.fetch_add(1, AcqRel) as usize;
+        header.unwatched[number % UNWATCHED].store(before << 32 | now, Relaxed);
+    }
+    advance_to(header, now);
 }
 
 /// The number of ticks that have passed by now.
@@ -107,4 +135,67 @@ pub fn current_tick(header: &Header) -> u64 {
 /// The number of ticks that have passed.
 pub fn tick(pulse: u64) -> u64 {
     pulse >> 32
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use super::*;
+    use crate::session::{
+        memory::{LEAST_SIZE, Memory, Settings},
+        reader::Reader,
+    };
+
+    /// Session memory of time 1000, with ticks of 10.
+    fn reader() -> Reader {
+        let size = LEAST_SIZE;
+        let settings =
+            Settings { size, nonce: 1, now_ns: 1000, tick_ns: 10, limit: size, frames: 0 };
+        let (memory, fd) = Memory::create(&settings).unwrap();
+        // SAFETY: nobody else knows the descriptor; the mapping stays.
+        unsafe { libc::close(fd) };
+        Reader::over(memory)
+    }
+
+    #[test]
+    fn time_goes_on_and_never_back() {
+        let reader = reader();
+        let header = reader.header();
+        set_tracing(header, true, 1000);
+        clear(header, 1000);
+        let flags = header.pulse.load(Relaxed);
+        for (now, tick) in [(1019, 1), (1039, 3), (1020, 3), (900, 3), (1050, 5)] {
+            catch_up(header, now);
+            assert_eq!(current_tick(header), tick);
+        }
+        advance_to(header, 4);
+        assert_eq!(header.pulse.load(Relaxed), flags | 5 << 32);
+        assert_eq!(reader.clock().unwatched, []);
+        advance_to(header, u64::MAX);
+        assert_eq!(header.pulse.load(Relaxed), flags | u64::from(u32::MAX) << 32);
+    }
+
+    #[test]
+    fn stretches_without_a_look_are_remembered() {
+        let reader = reader();
+        let header = reader.header();
+        for now in [1305, 1310, 1320, 1400, 1410] {
+            catch_up(header, now);
+        }
+        let clock = reader.clock();
+        assert_eq!(clock.unwatched, [(0, 30), (32, 40)]);
+        let known = [0, 29, 30, 31, 32, 39, 40, 41].map(|tick| clock.unwatched_until(tick));
+        let first = Some(30);
+        assert_eq!(known, [first, first, None, None, Some(40), Some(40), None, None]);
+    }
+
+    #[test]
+    fn what_lies_before_forgotten_stretches_is_unknown() {
+        let reader = reader();
+        let stretches = UNWATCHED as u64 + 2;
+        (1..=stretches).for_each(|number| catch_up(reader.header(), 1000 + number * 100));
+        let clock = reader.clock();
+        assert_eq!(clock.unwatched.len(), UNWATCHED);
+        assert_eq!(clock.unwatched[..2], [(0, 30), (30, 40)]);
+        assert_eq!(clock.unwatched_until(7), Some(30));
+    }
 }

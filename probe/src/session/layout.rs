@@ -20,7 +20,7 @@ use super::size_class;
 /// First word of session memory.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"memtop\0S");
 /// Version of this layout.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// Pieces are handed out in multiples of this.
 pub const PAGE: u64 = 4096;
 /// How many sessions one memory can hold.
@@ -29,6 +29,8 @@ pub const SESSIONS: usize = 65_536;
 pub const SLOTS: usize = 1024;
 /// How many stretches of tracing are remembered; later ones extend the last.
 pub const INTERVALS: usize = 128;
+/// How many stretches in which nobody kept the time are remembered; later ones replace the oldest.
+pub const UNWATCHED: usize = 64;
 /// Tick maxima are kept for this many ticks.
 pub const TICK_PEAKS: usize = 64;
 /// Entries of the two upper levels of a slot's table of stack cells.
@@ -88,9 +90,15 @@ pub struct Header {
     /// When the reader of the journals was last at work, `CLOCK_MONOTONIC` nanoseconds; 0 =
     /// there is none.
     pub journal_reader_ns: AtomicU64,
-    _pieces: u64,
+    /// How many stretches began in which nobody kept the time; may exceed [`UNWATCHED`].
+    pub unwatched_begun: AtomicU32,
+    _pieces: u32,
     /// Stretches of tracing.
     pub intervals: [Interval; INTERVALS],
+    /// Stretches in which nobody kept the time, `first tick << 32 | first tick that was kept
+    /// again`, each at its number `% UNWATCHED`. What bears the first tick may have happened in
+    /// any of them; the others never were.
+    pub unwatched: [AtomicU64; UNWATCHED],
 }
 
 /// One stretch of tracing, `CLOCK_MONOTONIC` nanoseconds; 0 = not yet.
@@ -408,6 +416,7 @@ const _: () = {
     assert!(offset_of!(Header, pulse) == 64);
     assert!(offset_of!(Header, next_piece) == 128);
     assert!(offset_of!(Header, intervals) == 192);
+    assert!(offset_of!(Header, unwatched) == 192 + 16 * INTERVALS);
     assert!(offset_of!(Session, live_bytes) == 64);
     assert!(offset_of!(Session, peak_bytes) == 128);
     assert!(offset_of!(Session, epoch) == 192);

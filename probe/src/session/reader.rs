@@ -22,7 +22,7 @@ use sums::Sums;
 
 use super::{
     control,
-    layout::{COMMAND, INTERVALS, SESSIONS, Session, Slot, TICK_PEAKS, flag},
+    layout::{COMMAND, Header, INTERVALS, SESSIONS, Session, Slot, TICK_PEAKS, UNWATCHED, flag},
     memory::{Memory, MemoryError},
     size_class,
 };
@@ -48,6 +48,18 @@ pub struct ClockReading {
     pub cleared_ns: Option<u64>,
     /// Stretches of tracing, `CLOCK_MONOTONIC` nanoseconds; the end is `None` while it is open.
     pub intervals: Vec<(u64, Option<u64>)>,
+    /// Stretches in which nobody kept the time: the first tick, and the first that was kept
+    /// again. Of what bears a tick from the one on and before the other, no more is known than
+    /// that it happened in between.
+    pub unwatched: Vec<(u64, u64)>,
+}
+
+impl ClockReading {
+    /// Where nobody kept the time in a tick: the first that was kept again.
+    pub fn unwatched_until(&self, tick: u64) -> Option<u64> {
+        let around = self.unwatched.iter().filter(|(from, to)| (*from..*to).contains(&tick));
+        around.map(|(_, to)| *to).max()
+    }
 }
 
 /// The figures of one size class.
@@ -180,7 +192,7 @@ impl Reader {
     }
 
     /// The header, for [`control`].
-    pub fn header(&self) -> &super::layout::Header {
+    pub fn header(&self) -> &Header {
         self.memory.header()
     }
 
@@ -200,6 +212,7 @@ impl Reader {
             tracing: pulse & flag::TRACING != 0,
             cleared_ns: Some(header.cleared_ns.load(Relaxed)).filter(|&at| at != 0),
             intervals: header.intervals[..begun].iter().map(interval).collect(),
+            unwatched: unwatched(header),
         }
     }
 
@@ -271,6 +284,20 @@ impl Drop for Reader {
     fn drop(&mut self) {
         self.memory.unmap();
     }
+}
+
+/// Oldest first. Stretches that are forgotten stand as one, with what lay between them.
+fn unwatched(header: &Header) -> Vec<(u64, u64)> {
+    let begun = header.unwatched_begun.load(Acquire) as usize;
+    let kept = begun.saturating_sub(UNWATCHED)..begun;
+    let mut all: Vec<(u64, u64)> = kept
+        .map(|number| header.unwatched[number % UNWATCHED].load(Relaxed))
+        .map(|packed| (packed >> 32, packed & u64::from(u32::MAX)))
+        .collect();
+    if let Some(oldest) = all.first_mut().filter(|_| begun > UNWATCHED) {
+        oldest.0 = 0;
+    }
+    all
 }
 
 fn tick_peak(session: &Session, tick: u64) -> Option<u64> {

@@ -281,7 +281,8 @@ fn run_clock(
         let mut events = Vec::new();
         while !stopped.load(Relaxed) {
             thread::sleep(tick);
-            control::advance_tick(memory.header());
+            let header = memory.header();
+            control::advance_to(header, control::current_tick(header) + 1);
             if let Some(drained) = &drain {
                 take_events(&reader, &mut events, drained);
             }

@@ -56,7 +56,8 @@ impl Launch {
     }
 
     fn observe(&mut self) -> Changes {
-        control::advance_tick(self.reader.header());
+        let header = self.reader.header();
+        control::advance_to(header, control::current_tick(header) + 1);
         self.processes.observe(&self.reader, clock::monotonic_ns())
     }
 }

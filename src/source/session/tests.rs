@@ -68,6 +68,7 @@ fn clock(intervals: &[(u64, Option<u64>)]) -> ClockReading {
         tick_ns: SECOND / 10,
         tracing: true,
         intervals: intervals.iter().map(in_seconds).collect(),
+        unwatched: Vec::new(),
     }
 }
 
@@ -120,6 +121,19 @@ fn figures_and_times_find_their_places() {
     assert_eq!(state.inherited.blocks, 9);
     assert_eq!(state.threads[0].name.as_deref(), Some("worker"));
     assert_eq!(state.timeline.len(), 1);
+}
+
+#[test]
+fn a_peak_of_which_nobody_kept_the_time_has_no_moment() {
+    let at = |unwatched: &[(u64, u64)]| {
+        let clock = ClockReading { unwatched: unwatched.to_vec(), ..clock(&[(10, None)]) };
+        let state = process_state(&reading(), &clock, Facts::default());
+        assert!(state.has_peak());
+        state.totals.peak_at
+    };
+    assert_eq!(at(&[(0, 45), (46, 90)]), Some(Duration::from_millis(2500)));
+    assert_eq!(at(&[(0, 46)]), None);
+    assert_eq!(at(&[(0, 20), (45, 90)]), None);
 }
 
 #[test]

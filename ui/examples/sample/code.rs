@@ -370,7 +370,7 @@ pub fn time(points: &[Point]) -> Time {
             stop(192.0, StopKind::End),
         ],
         intervals: vec![Interval { from_s: 41.3, to_s: None }],
-        peak: Some(Peak { bytes: 54_421_094, t_s: 130.2 }),
+        peak: Some(Peak { bytes: 54_421_094, t_s: Some(130.2) }),
         sites_from_s: Some(41.3),
         gaps: vec![(20.0, 24.0)],
         seeking: false,

@@ -110,7 +110,7 @@ fn header(now_s: f64) -> Header {
         tracing: Tracing { since_s: Some(41.3), on: true, ..Tracing::default() },
         live: Some(50_541_363),
         live_per_s: Some(1.2e6),
-        peak: Some(Peak { bytes: 54_421_094, t_s: 130.2 }),
+        peak: Some(Peak { bytes: 54_421_094, t_s: Some(130.2) }),
         rss: Some(66_060_288),
         untracked_freed: Some(13_002_342),
         net: Some(37_958_451),
@@ -134,7 +134,7 @@ fn timeline(now_s: f64) -> Timeline {
         marks: [(1, 96.0), (2, 140.0)]
             .map(|(number, t_s)| Mark { number, t_s, ..Mark::default() })
             .to_vec(),
-        peak: Some(Peak { bytes: 54_421_094, t_s: 130.2 }),
+        peak: Some(Peak { bytes: 54_421_094, t_s: Some(130.2) }),
         cleared_s: None,
     }
 }
@@ -215,13 +215,14 @@ fn events() -> Events {
     let row = |i: u32| {
         let kind = kinds[(i as usize * 7 / 3) % 4];
         Event {
-            t_s: 191.9996 - f64::from(i) * 0.0031,
+            t_s: Some(191.9996 - f64::from(i) * 0.0031),
             kind,
             size: [24, 32, 304, 4096, 65_536, 17][i as usize % 6],
             tid: 4242 + i % 3,
             thread: Some(threads[i as usize % 3].to_owned()),
             address: 0x7f3a_1c00_0000 + u64::from(i) * 0x530,
             age_s: Some(0.1 * f64::from((1u32 << (i % 13)) / 2)),
+            age_is_least: false,
             tick_s: 0.1,
             untracked: kind == EventKind::Free && i.is_multiple_of(5),
         }

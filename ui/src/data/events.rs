@@ -18,8 +18,8 @@ pub struct Events {
 /// One allocation or free.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Event {
-    /// Moment.
-    pub t_s: f64,
+    /// Moment; `None` where nobody kept the time.
+    pub t_s: Option<f64>,
     /// What happened.
     pub kind: EventKind,
     /// Requested bytes; of an untracked free, usable bytes.
@@ -32,6 +32,8 @@ pub struct Event {
     pub address: u64,
     /// On a free: how long the block lived.
     pub age_s: Option<f64>,
+    /// It may have lived longer than that.
+    pub age_is_least: bool,
     /// Moments and ages are known to so many seconds.
     pub tick_s: f64,
     /// On a free: the allocation was not traced.

@@ -130,8 +130,8 @@ impl Tracing {
 pub struct Peak {
     /// Bytes.
     pub bytes: u64,
-    /// Moment.
-    pub t_s: f64,
+    /// Moment; `None` where it was while nobody looked.
+    pub t_s: Option<f64>,
 }
 
 /// How far off the numbers may be.

@@ -18,7 +18,7 @@ const COLUMNS: &[Column<Event, ()>] = &[
         width: Width::Fixed(11),
         align: Alignment::Right,
         rank: 0,
-        cell: |event, (), _| (format::clock_ms(event.t_s), Some(Role::Label)),
+        cell: |event, (), _| (format::or_unknown(event.t_s, format::clock_ms), Some(Role::Label)),
     },
     Column {
         title: "what",
@@ -82,6 +82,7 @@ fn lived(event: &Event) -> String {
     match event.kind {
         EventKind::Free if event.untracked => "not seen".to_owned(),
         EventKind::Free => format::or_unknown(event.age_s, |age| match age < event.tick_s {
+            _ if event.age_is_least => format!("≥{}", format::span(age)),
             true => format!("<{}", format::span(event.tick_s)),
             false => format::span(age),
         }),

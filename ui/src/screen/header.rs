@@ -239,7 +239,10 @@ fn peak_item(header: &Header, peak: Peak) -> Item {
     let text = format!("{}{}", bound(header), format::bytes(peak.bytes));
     let width = BYTES_WIDTH + usize::from(header.exactness.lower_bound);
     let mut item = figure(0, "peak", &text, width, Role::Peak);
-    let moment = format!(" at {}", format::clock(peak.t_s));
+    let moment = match peak.t_s {
+        Some(at) => format!(" at {}", format::clock(at)),
+        None => " before you looked".to_owned(),
+    };
     item.spans.extend([(error, Role::Label), (moment, Role::Label)]);
     item
 }

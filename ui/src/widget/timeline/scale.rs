@@ -48,7 +48,8 @@ impl Extent {
         let first = timeline.points.partition_point(|point| point.t_s < from);
         let shown = &timeline.points[first.min(timeline.points.len())..];
         let highest = shown.iter().map(|p| p.max.max(p.live)).max().unwrap_or(0);
-        let peak = timeline.peak.filter(|p| p.t_s >= from).map_or(0, |p| p.bytes);
+        let peak =
+            timeline.peak.filter(|p| p.t_s.is_some_and(|at| at >= from)).map_or(0, |p| p.bytes);
         let heap = highest.max(peak);
         let rss = shown.iter().filter_map(|p| p.rss).max().unwrap_or(0);
         let top = if rss / BESIDE <= heap { heap.max(rss) } else { heap };
