@@ -28,6 +28,7 @@ pub fn save(model: &Model, when: When, path: &Path) -> Result<(), Error> {
         launched_at: launched(model, &process),
         exit: None,
         processes: vec![process],
+        untraced: Vec::new(),
     };
     let failed = |source| Error::Write { what: format!("the snapshot {}", path.display()), source };
     let file = File::create_new(path).map_err(failed)?;

@@ -179,13 +179,35 @@ fn who_was_not_traced_is_named_at_the_end() {
     compiler.args(["-static", "-o", "still", "still.c"]).current_dir(home.path(""));
     assert!(compiler.status().unwrap().success());
     let mut command = home.memtop(["record", "-o", "recording.memtop", "--", "sh", "-c"]);
-    command.arg("./still & env -i sleep 3 & sleep 3; wait");
+    command.arg("./still & env -i sleep 6 & sleep 5; kill $!");
     let found = behaviour(command, "");
     assert_eq!((found.status, found.stdout.as_str()), (0, ""), "{found:?}");
     let line = found.stderr.trim_end();
     assert!(line.contains("; not traced: ") && line.lines().count() == 1, "{line}");
     assert!(line.contains("still (static)"), "{line}");
     assert!(line.contains("sleep (environment emptied)"), "{line}");
+    // The recording has them.
+    let json = home.report();
+    let untraced = json["untraced"].as_array().unwrap();
+    let found = |name: &str| {
+        let is = |one: &&Value| one["command"][0].as_str().is_some_and(|one| one.ends_with(name));
+        untraced.iter().find(is).unwrap_or_else(|| panic!("{name} is not in {untraced:?}"))
+    };
+    let (still, sleep) = (found("still"), found("sleep"));
+    assert_eq!((&still["why"], &sleep["why"]), (&"static".into(), &"environment emptied".into()));
+    assert_eq!((&still["parent"], &sleep["parent"]), (&json["target"]["pid"], &still["parent"]));
+    let (from, to) = (still["started_s"].as_f64().unwrap(), still["ended_s"].as_f64().unwrap());
+    assert!(from < to && (2.0..5.5).contains(&(to - from)), "{still}");
+    assert_eq!(sleep["command"][1], "6");
+    assert!(untraced.len() == 2 && json["processes"][0]["pid"] == json["target"]["pid"]);
+    let text = home.memtop(["report", "recording.memtop"]).output().unwrap().stdout;
+    let text = String::from_utf8(text).unwrap();
+    let words = format!("still (pid {}, static)", still["pid"]);
+    assert!(text.contains("Not traced: ") && text.contains(&words), "{text}");
+    // At a moment what came later is unknown.
+    let early = home.memtop(["report", "--json", "--at", "2.5", "recording.memtop"]);
+    let early: Value = serde_json::from_slice(&{ early }.output().unwrap().stdout).unwrap();
+    assert!(early["untraced"].as_array().unwrap().iter().all(|one| one["ended_s"].is_null()));
 }
 
 #[test]

@@ -6,11 +6,14 @@ use std::{
     fs,
     path::PathBuf,
     process::{Command, Output},
+    time::Duration,
 };
 
 use memtop::{
     cli::{GroupBy, ProcessChoice},
-    model::{Filter, Identity, ProcessState, Purpose, SiteFigures, Term, TreeState},
+    model::{
+        Filter, Identity, ProcessState, Purpose, SiteFigures, Term, TreeState, UntracedProcess,
+    },
     recording::Recording,
     report::{self, Choice, Look},
 };
@@ -393,6 +396,35 @@ fn colour_only_adds_escapes() {
     assert!(coloured.contains("\x1b[1m"));
     let tight = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(tight(&plain), tight(&text(&choice)));
+}
+
+#[test]
+fn processes_that_were_not_traced_are_named() {
+    let one = |pid, name: &str, why: Option<&str>| UntracedProcess {
+        pid,
+        parent: Some(4242),
+        command: vec![name.into(), b"-x".to_vec()],
+        started: Duration::from_millis(1500),
+        ended: None,
+        why: why.map(str::to_owned),
+    };
+    let known = one(12, "/bin/busybox", Some("static"));
+    let untraced = vec![known, one(13, "odd\x1b[2J", None)];
+    let tree = TreeState { untraced, ..launch() };
+    let json = json_of(&[], &tree, "not-traced.memtop");
+    assert_eq!(
+        json["untraced"][0],
+        serde_json::json!({
+            "pid": 12, "parent": 4242, "command": ["/bin/busybox", "-x"], "started_s": 1.5,
+            "ended_s": null, "why": "static",
+        })
+    );
+    assert_eq!(json["untraced"][1]["why"], Value::Null);
+    let path = file("not-traced.memtop", &recording(&tree));
+    let text = out(&memtop(&["report"], &path));
+    let line = "Not traced: busybox (pid 12, static), odd?[2J (pid 13).";
+    assert!(text.contains(line), "{text}");
+    assert_eq!(json_of(&[], &launch(), "traced.memtop")["untraced"], serde_json::json!([]));
 }
 
 proptest! {

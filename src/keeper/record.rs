@@ -26,7 +26,7 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    model::{Exit, TreeState},
+    model::{Exit, TreeState, UntracedProcess},
     recording::Saved,
     sys::{
         clock, descriptor, last_resort, poll, process,
@@ -84,7 +84,7 @@ pub struct Recorded {
     pub is_complete: bool,
     images: usize,
     highest_peak: u64,
-    untraced: Vec<String>,
+    untraced: Vec<UntracedProcess>,
     /// Bytes of old detail.
     left_out: u64,
 }
@@ -110,8 +110,12 @@ impl Recorded {
 
     /// `; not traced: busybox (static), sudo (gained privileges) and 3 more`.
     fn untraced_words(&self) -> String {
-        let (named, more) = self.untraced.split_at(self.untraced.len().min(NAMED));
-        match (named, more.len()) {
+        let words = |one: &UntracedProcess| match &one.why {
+            Some(why) => format!("{} ({why})", one.name()),
+            None => one.name(),
+        };
+        let named: Vec<String> = self.untraced.iter().take(NAMED).map(words).collect();
+        match (&named[..], self.untraced.len() - named.len()) {
             ([], _) => String::new(),
             (named, 0) => format!("; not traced: {}", named.join(", ")),
             (named, more) => format!("; not traced: {} and {more} more", named.join(", ")),
@@ -272,6 +276,7 @@ fn follow(
         if let Some(outcome) = ended(watch, signals) {
             status.erase();
             let changes = watch.look();
+            watch.look_for_untraced(clock::monotonic_ns());
             sink.tick(watch, &changes);
             return outcome;
         }

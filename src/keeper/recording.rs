@@ -35,7 +35,7 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    model::{Exit, SitesUpdate},
+    model::{Exit, SitesUpdate, UntracedProcess},
     recording::{Bounded, Gap, Look, Mark, PAST, Recorder, Saved},
     source::sites::Follower,
     sys::{file, limits},
@@ -105,6 +105,8 @@ pub struct Recording {
     /// `None` where whoever reads it finds the names.
     namer: Option<Namer>,
     collector: Option<Collector>,
+    /// What was said of processes that are not traced.
+    untraced: Vec<UntracedProcess>,
     saved: Saved,
 }
 
@@ -172,8 +174,16 @@ impl Recording {
             (image, places.fork(watch.reader(), image, &mut namer))
         };
         let places = past.places.iter().map(fork).collect();
-        let (from, namer) = (past.from, Some(namer));
-        Ok(Self { recorder, from, behind_since: None, places, namer, collector: None, saved })
+        Ok(Self {
+            recorder,
+            from: past.from,
+            behind_since: None,
+            places,
+            namer: Some(namer),
+            collector: None,
+            untraced: past.untraced.clone(),
+            saved,
+        })
     }
 
     /// Begins to keep the past, in memory; with the number of its descriptor.
@@ -192,9 +202,16 @@ impl Recording {
         let Parts { saved, most, namer, collector } = parts;
         let mut recorder = Recorder::new(way, watch.command(), watch.launched_at())?;
         most.into_iter().for_each(|most| recorder.keep_to(most));
-        let (from, places) = (watch.now(), BTreeMap::new());
-        let mut recording =
-            Self { recorder, from, behind_since: None, places, namer, collector, saved };
+        let mut recording = Self {
+            recorder,
+            from: watch.now(),
+            behind_since: None,
+            places: BTreeMap::new(),
+            namer,
+            collector,
+            untraced: Vec::new(),
+            saved,
+        };
         let mut looks = watch.looks_at_all();
         looks.iter_mut().for_each(|look| recording.add_sites(watch, look));
         recording.recorder.tick(watch.now(), looks)?;
@@ -220,6 +237,7 @@ impl Recording {
         for (image, names) in self.namer.as_mut().map(Namer::found).unwrap_or_default() {
             self.recorder.names(image, &names)?;
         }
+        self.note_untraced(watch.untraced(), now)?;
         let behind = self.recorder.get_mut().is_behind();
         match (behind, self.behind_since) {
             (true, None) => self.behind_since = Some(now),
@@ -248,6 +266,26 @@ impl Recording {
             return Ok(());
         }
         collector.fetch(|block| self.recorder.events(block.session, &block.events))
+    }
+
+    /// Says what is new about processes that are not traced. One that is not among them any more
+    /// has become another program, or was traced after all.
+    fn note_untraced(&mut self, all: Vec<UntracedProcess>, now: Duration) -> io::Result<()> {
+        let key = |one: &UntracedProcess| (one.pid, one.started);
+        for said in self.untraced.iter_mut().filter(|said| said.ended.is_none()) {
+            if !all.iter().any(|one| key(one) == key(said)) {
+                said.ended = Some(now);
+                self.recorder.untraced(said)?;
+            }
+        }
+        for one in all {
+            if self.untraced.contains(&one) {
+                continue;
+            }
+            self.recorder.untraced(&one)?;
+            one.note(&mut self.untraced);
+        }
+        Ok(())
     }
 
     /// What is new about an image's sites goes with its look.

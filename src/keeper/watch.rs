@@ -10,7 +10,7 @@ use super::{
     processes::{Changes, Processes},
 };
 use crate::{
-    model::{Exit, TreeState},
+    model::{Exit, TreeState, UntracedProcess},
     procfs::children::Children,
     recording::Look,
     sys::{clock, process},
@@ -181,11 +181,14 @@ impl Watch {
         self.children.observe(&alive, &gone_untraced, now_ns);
     }
 
-    /// Each process of the tree that was seen and not traced, as in `busybox (static)`.
-    pub fn untraced(&self) -> Vec<String> {
+    /// Each process of the tree that was seen and cannot be traced, in order of their start.
+    pub fn untraced(&self) -> Vec<UntracedProcess> {
         let vague = [Untraceable::Quiet, Untraceable::Hidden];
+        let launched_ns = self.prepared.reader.clock().created_ns;
         let certain = self.children.all().filter(|child| !vague.contains(&child.reason));
-        certain.map(|child| format!("{} ({})", child.name(), child.reason.words())).collect()
+        let mut all: Vec<_> = certain.map(|child| child.recorded(launched_ns)).collect();
+        all.sort_by_key(|one| (one.started, one.pid));
+        all
     }
 
     /// Time since the launch.
@@ -211,6 +214,7 @@ impl Watch {
             launched_at: self.launched_at,
             exit: self.exit,
             processes: self.processes.states(&self.prepared.reader),
+            untraced: self.untraced(),
         }
     }
 }

@@ -47,7 +47,7 @@ pub use sites::{
 pub use snapshots::{Snapshot, Snapshots};
 pub use state::{
     Census, Entry, Exactness, Exit, Identity, Inherited, Interval, Point, ProcessState,
-    SiteThreads, SizeClass, ThreadState, Totals, TreeState, Untracked, Window,
+    SiteThreads, SizeClass, ThreadState, Totals, TreeState, UntracedProcess, Untracked, Window,
 };
 pub use tables::{Table, Tables, View};
 pub use tree::{Sums, Traced, TreeRow};

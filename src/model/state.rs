@@ -19,6 +19,54 @@ pub struct TreeState {
     pub exit: Option<Exit>,
     /// In order of their start.
     pub processes: Vec<ProcessState>,
+    /// Processes of the tree that could not be traced, in order of their start.
+    pub untraced: Vec<UntracedProcess>,
+}
+
+/// A process of the tree that could not be traced, and lived long enough to be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UntracedProcess {
+    /// Process id.
+    pub pid: u32,
+    /// Process id of the parent, which may be untraced too.
+    pub parent: Option<u32>,
+    /// Its arguments.
+    pub command: Vec<Vec<u8>>,
+    /// When it was seen first, since the launch.
+    pub started: Duration,
+    /// When it was seen to be gone, since the launch; `None` while it runs, or unknown.
+    pub ended: Option<Duration>,
+    /// Why, in few words, as in `static`.
+    pub why: Option<String>,
+}
+
+impl UntracedProcess {
+    /// The name of its program, without folders and whatever a terminal would take for an order.
+    pub fn name(&self) -> String {
+        let first = self.command.first().map(Vec::as_slice).unwrap_or_default();
+        let name = first.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        let text = String::from_utf8_lossy(name);
+        text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(40).collect()
+    }
+
+    /// What was known of all of them at a moment, since the launch.
+    pub fn known_at(all: &[Self], moment: Duration) -> Vec<Self> {
+        let begun = all.iter().filter(|one| one.started <= moment);
+        let then = |one: &Self| {
+            let ended = one.ended.filter(|at| *at <= moment);
+            Self { ended, ..one.clone() }
+        };
+        begun.map(then).collect()
+    }
+
+    /// Adds one to a list; what was said of the same one before is void.
+    pub fn note(self, list: &mut Vec<Self>) {
+        let is_same = |one: &&mut Self| (one.pid, one.started) == (self.pid, self.started);
+        match list.iter_mut().rev().find(is_same) {
+            Some(known) => *known = self,
+            None => list.push(self),
+        }
+    }
 }
 
 /// One process image, from its first allocation to `exec` or exit.

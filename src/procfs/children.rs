@@ -8,10 +8,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    time::Duration,
 };
 
 use crate::{
     keeper::preflight::{self, Untraceable},
+    model::UntracedProcess,
     sys::process::{self, Incarnation},
 };
 
@@ -37,12 +39,17 @@ pub struct Untraced {
 }
 
 impl Untraced {
-    /// The name of its program, without folders and whatever a terminal would take for an order.
-    pub fn name(&self) -> String {
-        let first = self.command.first().map(Vec::as_slice).unwrap_or_default();
-        let name = first.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-        let text = String::from_utf8_lossy(name);
-        text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(40).collect()
+    /// What a recording says of it, of a tree that was launched then.
+    pub fn recorded(&self, launched_ns: u64) -> UntracedProcess {
+        let since_launch = |at: u64| Duration::from_nanos(at.saturating_sub(launched_ns));
+        UntracedProcess {
+            pid: self.pid,
+            parent: (self.parent != 0).then_some(self.parent),
+            command: self.command.clone(),
+            started: since_launch(self.met_ns),
+            ended: self.ended_ns.map(since_launch),
+            why: Some(self.reason.words().to_owned()),
+        }
     }
 }
 
@@ -74,7 +81,12 @@ impl Children {
             }
         }
         self.0.retain(|pid, _| !traced.contains(pid));
-        for (_, child) in self.0.iter_mut().filter(|(pid, _)| !seen.contains(pid)) {
+        for (pid, child) in self.0.iter_mut().filter(|(pid, _)| !seen.contains(pid)) {
+            // Its parent may have ended before it.
+            if child.ended_ns.is_none() && process::incarnation(*pid) == child.incarnation {
+                child.resident = process::resident_bytes(*pid);
+                continue;
+            }
             child.ended_ns.get_or_insert(now_ns);
             child.resident = None;
         }

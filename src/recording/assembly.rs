@@ -100,6 +100,7 @@ impl Assembly {
             }
             Frame::Process { image, identity } => self.introduce(image, identity),
             Frame::Exit { image: None, exit, .. } => self.tree.exit = exit,
+            Frame::Untraced(process) => process.note(&mut self.tree.untraced),
             Frame::Window { image, .. }
             | Frame::State { image, .. }
             | Frame::Along { image, .. }
@@ -238,6 +239,7 @@ fn weight(frame: &Frame) -> usize {
         Frame::Process { identity, .. } => {
             size_of::<ProcessState>() + size_of::<Partial>() + arguments_weight(&identity.command)
         }
+        Frame::Untraced(process) => size_of_val(process) + arguments_weight(&process.command),
         Frame::Window { window, .. } => window.intervals.len() * size_of::<Interval>(),
         Frame::Timeline { points, .. } => points.len() * size_of::<Point>(),
         Frame::Ticks { ticks, .. } => ticks.count() * size_of::<Point>(),

@@ -54,6 +54,7 @@ fn describe(frame: &Frame) -> String {
         }
         Frame::Mark { image, mark } => show("mark", *image, mark, &mut line),
         Frame::Gap(gap) => show("gap", None, gap, &mut line),
+        Frame::Untraced(process) => show("untraced", None, process, &mut line),
         Frame::End { frames, .. } => {
             let _ = write!(line, "end frames={frames}");
         }

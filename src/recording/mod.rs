@@ -53,6 +53,7 @@
 //! | 23 | ticks | envelope | figures of a process, tick by tick, as differences |
 //! | 24 | mark | fields | when somebody marks a moment |
 //! | 25 | gap | fields | where something is missing, and why |
+//! | 26 | untraced | fields | when a process of the tree is met that cannot be traced; again when more is known of it: the last one of a pid and a start counts |
 //!
 //! Kind 19 is set aside. A reader checks the CRC of a kind it does not know, and skips it;
 //! kinds of 16 and above came later than the others, and one that knows only those reads the
@@ -126,6 +127,9 @@
 //!            4 label text
 //!  gap       1 from time            2 to time, both since the launch
 //!            3 reason uint: 0 the disk was too slow, 1 detail was thinned to keep to a size
+//!  untraced  1 pid uint <= 2^32-1     2 parent uint, optional      3 command bytes, list
+//!            4 started time           5 ended time, optional: both since the launch, as seen
+//!            6 why text, optional
 //! ```
 //!
 //! An `entry` that the reader does not know reads as preload. The fields of the records
@@ -321,6 +325,7 @@ mod kind {
     pub(super) const TICKS: u8 = 23;
     pub(super) const MARK: u8 = 24;
     pub(super) const GAP: u8 = 25;
+    pub(super) const UNTRACED: u8 = 26;
 }
 
 /// CRC of a frame, from its parts as they stand in the file.

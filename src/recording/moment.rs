@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Cursor, File, MAX_HELD_BYTES, ReadError, Recording, file::Bytes};
-use crate::model::{ProcessState, TreeState};
+use crate::model::{ProcessState, TreeState, UntracedProcess};
 
 /// A moment of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +34,7 @@ impl<B: Bytes> File<B> {
                 launched_at: self.launched_at(),
                 exit: self.exit(),
                 processes: Vec::new(),
+                untraced: UntracedProcess::known_at(self.untraced(), moment),
             },
             cut: self.is_cut(),
             without_state: Vec::new(),

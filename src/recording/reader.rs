@@ -23,7 +23,8 @@ use super::{
     wire::{Fields, Malformed, find_uint, take_uint},
 };
 use crate::model::{
-    Exit, Function, Identity, LocationId, Module, Point, ProcessState, SitesUpdate, Window,
+    Exit, Function, Identity, LocationId, Module, Point, ProcessState, SitesUpdate,
+    UntracedProcess, Window,
 };
 
 /// Why bytes could not be read as a recording.
@@ -173,6 +174,8 @@ pub enum Frame {
     },
     /// Something is missing here.
     Gap(Gap),
+    /// A process that is not traced.
+    Untraced(UntracedProcess),
     /// Where the frames of a segment are.
     Index {
         /// How many frames it lists.
@@ -336,6 +339,7 @@ pub(super) fn decode(kind: u8, payload: &[u8]) -> Result<Frame, Malformed> {
             Ok(Frame::Mark { image: find_uint(payload, 1)?, mark: Mark::read_fields(payload)? })
         }
         kind::GAP => Gap::read_fields(payload).map(Frame::Gap),
+        kind::UNTRACED => UntracedProcess::read_fields(payload).map(Frame::Untraced),
         kind::INDEX => decode_index(payload),
         kind::MODULES | kind::SYMBOLS | kind::STACKS | kind::CELLS | kind::EVENTS | kind::TICKS => {
             decode_envelope(kind, Envelope::read(payload)?)

@@ -16,7 +16,7 @@ use super::{
     tracked::{Look, Named, Tracked},
     writer::Writer,
 };
-use crate::model::{Exit, Names, SitesUpdate};
+use crate::model::{Exit, Names, SitesUpdate, UntracedProcess};
 
 /// Ticks wait so long for company.
 const FLUSH: Duration = Duration::from_millis(500);
@@ -168,6 +168,11 @@ impl<W: Write> Recorder<W> {
     pub fn mark(&mut self, image: Option<usize>, mark: &Mark) -> io::Result<()> {
         let image = image.and_then(|image| self.named.get(&image)).map(|named| named.image);
         self.writer.mark(image, mark)
+    }
+
+    /// Notes a process that is not traced, or what is new about it.
+    pub fn untraced(&mut self, process: &UntracedProcess) -> io::Result<()> {
+        self.writer.untraced(process)
     }
 
     /// Notes that something is missing.

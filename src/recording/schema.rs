@@ -9,7 +9,7 @@ use super::{
 };
 use crate::model::{
     Census, Exactness, Exit, Identity, Inherited, ProcessState, SizeClass, ThreadState, Totals,
-    Untracked, Window,
+    UntracedProcess, Untracked, Window,
 };
 
 /// A type that is a row of tagged fields.
@@ -130,6 +130,7 @@ record!(Ending { 2 ended, 3 exit });
 record!(End { 1 frames, 2 index });
 record!(Mark { 2 at, 3 number, 4 label });
 record!(Gap { 1 from, 2 to, 3 reason });
+record!(UntracedProcess { 1 pid, 2 parent, 3 command, 4 started, 5 ended, 6 why });
 
 record!(Totals {
     1 current_bytes, 2 current_blocks, 3 peak_bytes, 4 peak_blocks, 5 peak_at, 6 max_blocks,

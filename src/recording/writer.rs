@@ -19,7 +19,8 @@ use super::{
     wire::put_field,
 };
 use crate::model::{
-    Exit, Function, Identity, LocationId, Point, ProcessState, SitesUpdate, TreeState, Window,
+    Exit, Function, Identity, LocationId, Point, ProcessState, SitesUpdate, TreeState,
+    UntracedProcess, Window,
 };
 
 /// Names of one frame take about so many bytes at most.
@@ -214,6 +215,12 @@ impl<W: Write> Writer<W> {
         self.record(kind::GAP, About { at: nanos(gap.from), ..About::default() }, gap)
     }
 
+    /// A process that is not traced; again when more is known of it.
+    pub fn untraced(&mut self, process: &UntracedProcess) -> io::Result<()> {
+        let about = About { at: nanos(process.started), ..About::default() };
+        self.record(kind::UNTRACED, about, process)
+    }
+
     /// How and when (since the launch) an image ended, as far as it is known.
     pub fn image_exit(
         &mut self,
@@ -335,6 +342,9 @@ pub fn write_tree<W: Write>(out: W, tree: &TreeState) -> io::Result<W> {
     let mut writer = Writer::new(out, &tree.command, tree.launched_at)?;
     for process in &tree.processes {
         write_process(&mut writer, process)?;
+    }
+    for process in &tree.untraced {
+        writer.untraced(process)?;
     }
     if let Some(exit) = tree.exit {
         writer.program_exit(exit)?;

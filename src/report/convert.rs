@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     json::{
         Census, Exactness, Exit, Inherited, Interval, Point, Process, Sections, Sites, SizeClass,
-        Target, Thread, Totals, Untracked, Window,
+        Target, Thread, Totals, UntracedProcess, Untracked, Window,
     },
     sites,
 };
@@ -31,6 +31,20 @@ impl<'a> Process<'a> {
             started_s: seconds(identity.started),
             ended_s: identity.ended.map(seconds),
             sections,
+        }
+    }
+}
+
+impl From<&model::UntracedProcess> for UntracedProcess {
+    fn from(process: &model::UntracedProcess) -> Self {
+        Self {
+            pid: process.pid,
+            parent: process.parent,
+            command: words(&process.command),
+            started_s: seconds(process.started),
+            ended_s: process.ended.map(seconds),
+            why: process.why.clone(),
+            name: process.name(),
         }
     }
 }

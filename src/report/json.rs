@@ -28,6 +28,9 @@ pub struct Report<'a> {
     pub groups: Option<Vec<Group>>,
     /// Every process image, in order of their start.
     pub processes: Vec<Process<'a>>,
+    /// Processes of the tree that could not be traced and lived for a second, in order of their
+    /// start.
+    pub untraced: Vec<UntracedProcess>,
     /// Which of them the sections are of; `None` for a sum.
     #[serde(skip)]
     pub chosen: Option<usize>,
@@ -63,6 +66,26 @@ pub struct Process<'a> {
     /// All of its figures.
     #[serde(flatten)]
     pub sections: Sections<'a>,
+}
+
+/// A process of the tree that could not be traced.
+#[derive(Debug, Clone, Serialize)]
+pub struct UntracedProcess {
+    /// Process id.
+    pub pid: u32,
+    /// Process id of the parent, traced or not; null where unknown.
+    pub parent: Option<u32>,
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// When it was seen first, since the launch.
+    pub started_s: f64,
+    /// When it was seen to be gone, since the launch; null while it runs, or unknown.
+    pub ended_s: Option<f64>,
+    /// Why, in few words, as in `static`; null where unknown.
+    pub why: Option<String>,
+    /// Its program's name, for the text.
+    #[serde(skip)]
+    pub name: String,
 }
 
 /// What is said of one process, or of a sum.

@@ -241,6 +241,7 @@ pub fn build<'a>(recording: &'a Recording, choice: &Choice) -> Result<Report<'a>
         groups: choice.by.and_then(|by| groups(&sections, by, choice)),
         sections,
         processes: processes.map(|(process, part)| Process::new(process, part)).collect(),
+        untraced: tree.untraced.iter().map(json::UntracedProcess::from).collect(),
         chosen,
     })
 }

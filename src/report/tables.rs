@@ -8,7 +8,7 @@ use memtop_ui::format::{
 
 use super::{
     Choice, Report,
-    json::{Exit, Process, SizeClass, Thread},
+    json::{Exit, Process, SizeClass, Thread, UntracedProcess},
     origins::origins,
     paint::{Page, Role, bar, printable},
     text::{command_line, signal_words},
@@ -137,6 +137,28 @@ pub(super) fn processes(page: &mut Page, report: &Report<'_>) {
         let process = &report.processes[index];
         page.line(&process_row(process, &ended(process, &images), depth));
     }
+}
+
+/// So many processes that were not traced are named.
+const NAMED: usize = 20;
+
+/// `Not traced: busybox (pid 12, static), sudo (pid 14, gained privileges) and 3 more.`
+pub(super) fn untraced(page: &mut Page, report: &Report<'_>) {
+    let all = &report.untraced;
+    if all.is_empty() {
+        return;
+    }
+    let words = |one: &UntracedProcess| {
+        let why = one.why.as_ref().map(|why| format!(", {}", printable(why)));
+        format!("{} (pid {}{})", printable(&one.name), one.pid, why.unwrap_or_default())
+    };
+    let named: Vec<String> = all.iter().take(NAMED).map(words).collect();
+    let more = match all.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    page.line("");
+    page.painted(Role::Warning, &format!("Not traced: {}{more}.", named.join(", ")));
 }
 
 fn process_row(process: &Process<'_>, ended: &str, depth: usize) -> String {

@@ -24,6 +24,7 @@ pub fn render(report: &Report<'_>, choice: &Choice, look: Look) -> String {
     if report.processes.len() > 1 {
         tables::processes(&mut page, report);
     }
+    tables::untraced(&mut page, report);
     page.finish()
 }
 

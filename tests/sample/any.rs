@@ -225,13 +225,29 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn untraced()(
+        parent in option::of(any::<u32>()),
+        command in commands(),
+        started in times(),
+        ended in option::of(times()),
+        why in option::of(".{0,12}"),
+    ) -> UntracedProcess {
+        UntracedProcess { pid: 0, parent, command, started, ended, why }
+    }
+}
+
+prop_compose! {
     /// Any launch, likely or not.
     pub fn trees()(
         command in commands(),
         launched_at in times(),
         exit in exits(),
         processes in vec(processes(), 0..4),
+        untraced in vec(untraced(), 0..3),
     ) -> TreeState {
-        TreeState { command, launched_at, exit, processes }
+        // One is told from another by its pid and start.
+        let numbered = (1..).zip(untraced);
+        let untraced = numbered.map(|(pid, one)| UntracedProcess { pid, ..one }).collect();
+        TreeState { command, launched_at, exit, processes, untraced }
     }
 }

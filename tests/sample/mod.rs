@@ -183,6 +183,7 @@ pub fn launch() -> TreeState {
         launched_at: Duration::new(1_700_000_000, 5),
         exit: Some(Exit::Code(0)),
         processes: vec![server(), child(0), child(1)],
+        untraced: Vec::new(),
     }
 }
 

@@ -112,6 +112,7 @@ impl Server {
         if now >= self.recorded.names_at_ns {
             self.recorded.names_at_ns = now + SAY_EVERY_NS;
             self.watch.name_threads();
+            self.watch.look_for_untraced(now);
         }
         let kept = self.past.as_mut().map(|(past, _)| past.tick(&mut self.watch, changes));
         if let Some(Err(_)) = kept {

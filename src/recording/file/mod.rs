@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     Error,
-    model::{Exit, Identity},
+    model::{Exit, Identity, UntracedProcess},
 };
 
 /// A stretch of the recording that can be read by itself.
@@ -75,6 +75,7 @@ pub struct File<B = fs::File> {
     exit: Option<Exit>,
     marks: Vec<(Option<usize>, Mark)>,
     gaps: Vec<Gap>,
+    untraced: Vec<UntracedProcess>,
     cut: bool,
     good_bytes: u64,
     held_bytes: usize,
@@ -110,6 +111,7 @@ impl<B: Bytes> File<B> {
             exit: None,
             marks: Vec::new(),
             gaps: Vec::new(),
+            untraced: Vec::new(),
             cut: false,
             good_bytes: 0,
             held_bytes: 0,
@@ -158,6 +160,11 @@ impl<B: Bytes> File<B> {
     /// What is missing.
     pub fn gaps(&self) -> &[Gap] {
         &self.gaps
+    }
+
+    /// Processes that could not be traced, as far as they were seen, in order of their start.
+    pub fn untraced(&self) -> &[UntracedProcess] {
+        &self.untraced
     }
 
     /// Whether it stops before its end.
@@ -286,7 +293,7 @@ impl<B: Bytes> File<B> {
 
     fn note(&mut self, segment: usize, entry: &Entry) -> Result<(), ReadError> {
         match entry.kind {
-            kind::LAUNCH | kind::PROCESS | kind::EXIT | kind::MARK | kind::GAP => {
+            kind::LAUNCH | kind::PROCESS | kind::EXIT | kind::MARK | kind::GAP | kind::UNTRACED => {
                 if let Some(frame) = self.frame(entry)? {
                     self.note_frame(segment, frame);
                 }
@@ -345,6 +352,11 @@ impl<B: Bytes> File<B> {
                 self.marks.push((image.and_then(position).copied(), mark));
             }
             Frame::Gap(gap) => self.gaps.push(gap),
+            Frame::Untraced(process) => {
+                let arguments = process.command.iter().map(|one| one.len() + 24);
+                self.held_bytes += size_of::<UntracedProcess>() + arguments.sum::<usize>();
+                process.note(&mut self.untraced);
+            }
             _ => {}
         }
     }
