@@ -36,6 +36,7 @@ pub fn tick(slot: &Slot) {
     let is_turn = control::tick(slot.pulse.load(Relaxed)).is_multiple_of(EVERY);
     let is_first = cost.samples.load(Relaxed) == 0;
     if cost.due.load(Relaxed) == 0 && (is_turn || is_first) {
+        end_series(slot);
         cost.due.store(CALLS, Relaxed);
     }
 }
@@ -69,11 +70,29 @@ pub fn timed(slot: &Slot, call: impl FnOnce() -> Step) -> Option<Step> {
     Some(step)
 }
 
+/// What was timed since the last series began is one.
+fn end_series(slot: &Slot) {
+    let spread = &slot.spread;
+    let (samples, cycles) = (spread.samples.load(Relaxed), spread.cycles.load(Relaxed));
+    if samples == 0 {
+        return;
+    }
+    // A series has few calls and each is short: nothing here wraps.
+    Own::add(&spread.series, 1);
+    Own::add(&spread.samples_squared, samples.wrapping_mul(samples));
+    Own::add(&spread.products, samples.wrapping_mul(cycles));
+    Own::add(&spread.cycles_squared, cycles.wrapping_mul(cycles));
+    spread.samples.store(0, Relaxed);
+    spread.cycles.store(0, Relaxed);
+}
+
 fn note(slot: &Slot, cycles: u64) {
     let cost = &slot.cost;
     if cycles <= LONG {
         Own::add(&cost.samples, 1);
         Own::add(&cost.cycles, cycles);
+        Own::add(&slot.spread.samples, 1);
+        Own::add(&slot.spread.cycles, cycles);
     } else if cycles <= LONGEST {
         cost.long.store(cost.long.load(Relaxed).wrapping_add(1), Relaxed);
         Own::add(&cost.long_cycles, cycles);

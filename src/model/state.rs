@@ -309,6 +309,8 @@ pub struct Exactness {
     pub tracer_bytes: u64,
     /// Measured cost of one hook call; `None` where it was not measured.
     pub ns_per_event: Option<f64>,
+    /// That is right to ± this, two standard errors; `None` where it cannot be told.
+    pub ns_per_event_error: Option<f64>,
 }
 
 /// One class of requested sizes, `min..=max`.

@@ -30,6 +30,7 @@ pub(super) fn header(model: &Model, session: &Session) -> Header {
         allocs_per_s: rates.map(|rates| rates.allocations),
         frees_per_s: rates.map(|rates| rates.frees),
         overhead_ns: state.and_then(|state| state.exactness.ns_per_event),
+        overhead_error_ns: state.and_then(|state| state.exactness.ns_per_event_error),
         exactness: state.map(exactness).unwrap_or_default(),
         recording: None,
         process: ProcessChoice { shown: reading.shown, count: reading.images.len().max(1) },

@@ -125,6 +125,7 @@ fn rest(state: &mut ProcessState, with: &mut impl FnMut(&mut u64)) {
     optional(&mut exactness.stacks_cut, with);
     one(&mut exactness.tracer_bytes, with);
     optional(&mut exactness.ns_per_event, with);
+    optional(&mut exactness.ns_per_event_error, with);
 }
 
 fn census(census: &mut Option<Census>, with: &mut impl FnMut(&mut u64)) {
@@ -168,15 +169,16 @@ mod tests {
     fn every_scalar_has_a_place_of_its_own() {
         let mut count = 0;
         each(&mut Snapshot::default(), &mut |_| count += 1);
-        assert_eq!(count, 44);
+        assert_eq!(count, 46);
     }
 
     #[test]
     fn scalars_are_set_as_they_were_read() {
         let mut values = [0; SCALARS];
-        for (index, value) in values.iter_mut().enumerate().take(44) {
+        for (index, value) in values.iter_mut().enumerate().take(46) {
             // The places of "is it known" hold 1.
-            *value = if [4, 18, 24, 37, 39, 42].contains(&index) { 1 } else { index as u64 + 1 };
+            *value =
+                if [4, 18, 24, 37, 39, 42, 44].contains(&index) { 1 } else { index as u64 + 1 };
         }
         let mut snapshot = Snapshot::default();
         set_scalars(&mut snapshot, &values);

@@ -145,6 +145,7 @@ record!(Inherited { 1 blocks, 2 bytes, 3 frees, 4 freed_bytes });
 record!(Exactness {
     1 peak_error_bytes, 2 dropped_events, 3 lost_records, 4 unattributed_blocks,
     5 frames_unresolved, 6 stacks_cut, 7 tracer_bytes, 8 ns_per_event,
+    9 ns_per_event_error,
 });
 record!(SizeClass {
     1 min, 2 max, 3 current_blocks, 4 current_bytes, 5 allocations, 6 allocated_bytes,

@@ -202,6 +202,7 @@ impl From<&model::Exactness> for Exactness {
             sites_at_s: None,
             tracer_bytes: exactness.tracer_bytes,
             ns_per_event: exactness.ns_per_event,
+            ns_per_event_error: exactness.ns_per_event_error,
         }
     }
 }

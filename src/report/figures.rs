@@ -156,7 +156,9 @@ pub(super) fn exactness(page: &mut Page, exactness: &Exactness) {
     for note in about_stacks(exactness) {
         page.line(&format!("  {note}"));
     }
-    let cost = exactness.ns_per_event.map(|ns| format!(" and took about {ns:.0} ns a call"));
+    let error = exactness.ns_per_event_error.map(|error| format!(" ± {:.0}", error.ceil()));
+    let error = error.unwrap_or_default();
+    let cost = exactness.ns_per_event.map(|ns| format!(" and took about {ns:.0}{error} ns a call"));
     let held = bytes(exactness.tracer_bytes);
     let cost = cost.unwrap_or_default();
     page.painted(Role::Muted, &format!("  The tracer held {held} in the program{cost}."));

@@ -268,6 +268,9 @@ pub struct Exactness {
     pub tracer_bytes: u64,
     /// Null where it was not measured, and in a sum.
     pub ns_per_event: Option<f64>,
+    /// That is right to ± this in 19 of 20 cases (two standard errors); null where it cannot be
+    /// told, and in a sum.
+    pub ns_per_event_error: Option<f64>,
 }
 
 /// Requested sizes `min..=max`.

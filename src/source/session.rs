@@ -178,6 +178,7 @@ fn exactness(reading: &SessionReading) -> Exactness {
         stacks_cut: reading.stacks_cut,
         tracer_bytes: reading.tracer_bytes,
         ns_per_event: reading.cost.map(|cost| cost.ns),
+        ns_per_event_error: reading.cost.and_then(|cost| cost.error_ns),
     }
 }
 

@@ -82,6 +82,7 @@ prop_compose! {
         n in uniform5(numbers()),
         (frames_unresolved, stacks_cut) in any::<(Option<u64>, Option<u64>)>(),
         ns_per_event in option::of(0.0..1e6),
+        ns_per_event_error in option::of(0.0..1e6),
     ) -> Exactness {
         Exactness {
             peak_error_bytes: n[0],
@@ -92,6 +93,7 @@ prop_compose! {
             stacks_cut,
             tracer_bytes: n[4],
             ns_per_event,
+            ns_per_event_error,
         }
     }
 }

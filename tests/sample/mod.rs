@@ -46,6 +46,7 @@ pub fn server() -> ProcessState {
             peak_error_bytes: 16_384,
             tracer_bytes: 2_202_010,
             ns_per_event: Some(19.25),
+            ns_per_event_error: None,
             ..Exactness::default()
         },
         size_classes: classes(),

@@ -20,7 +20,7 @@ use super::size_class;
 /// First word of session memory.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"memtop\0S");
 /// Version of this layout.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 /// Pieces are handed out in multiples of this.
 pub const PAGE: u64 = 4096;
 /// How many sessions one memory can hold.
@@ -301,6 +301,8 @@ pub struct Slot {
     pub cleared: Cleared,
     /// Blocks that could not be noted, for want of memory.
     pub unattributed: Unattributed,
+    /// How much what the owner's calls take differs.
+    pub spread: Spread,
     /// One cell a size class.
     pub classes: [Cell; size_class::COUNT],
     /// Cells at the last clear; read only when the clear bits of `pulse` are not zero.
@@ -342,6 +344,24 @@ pub struct Cost {
     pub counter: AtomicU64,
     /// `CLOCK_MONOTONIC` then, nanoseconds.
     pub counter_ns: AtomicU64,
+}
+
+/// How much what calls take differs from one series of timed calls to the next. A series is what
+/// is timed without a pause, so its calls are alike; series are not. Long calls are left out.
+#[repr(C, align(64))]
+pub struct Spread {
+    /// Calls timed in the series under way.
+    pub samples: AtomicU64,
+    /// Cycles those took.
+    pub cycles: AtomicU64,
+    /// Series that are over.
+    pub series: AtomicU64,
+    /// Over those, the sum of (calls)².
+    pub samples_squared: AtomicU64,
+    /// The sum of calls × cycles.
+    pub products: AtomicU64,
+    /// The sum of (cycles)².
+    pub cycles_squared: AtomicU64,
 }
 
 /// Sums over the cells of a slot.

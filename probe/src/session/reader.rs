@@ -5,6 +5,7 @@
 //! at most the operations that threads are inside. Frees are read before allocations, so that
 //! live figures never go below zero.
 
+mod cost;
 mod journals;
 mod rings;
 mod stacks;
@@ -176,6 +177,10 @@ pub struct CostReading {
     /// Nanoseconds, the mean of the samples: those that took long are left out while they are
     /// few, since they mostly were interrupted.
     pub ns: f64,
+    /// The mean of many more samples is within ± this, nanoseconds, 19 times of 20: two standard
+    /// errors, by how far series of samples differ. `None` until there were some series, and
+    /// where those that took long count.
+    pub error_ns: Option<f64>,
     /// Calls that were timed.
     pub samples: u64,
 }

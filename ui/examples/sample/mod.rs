@@ -117,6 +117,7 @@ fn header(now_s: f64) -> Header {
         allocs_per_s: Some(1_020_000.0),
         frees_per_s: Some(987_000.0),
         overhead_ns: Some(19.0),
+        overhead_error_ns: Some(2.0),
         exactness: Exactness { tracer_bytes: Some(6_500_000), ..Exactness::default() },
         recording: Some(2_202_009),
         process: ProcessChoice::default(),

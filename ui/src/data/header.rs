@@ -35,6 +35,8 @@ pub struct Header {
     pub frees_per_s: Option<f64>,
     /// Measured cost of one traced operation.
     pub overhead_ns: Option<f64>,
+    /// That is right to ± this, where it can be told.
+    pub overhead_error_ns: Option<f64>,
     /// How far off the numbers may be.
     pub exactness: Exactness,
     /// Bytes recorded so far; `None` when not recording.

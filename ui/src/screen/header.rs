@@ -121,8 +121,11 @@ fn honesty(header: &Header, state: &State) -> Vec<Item> {
         items.push(Item::new(2, [(text, Role::Label)]));
     }
     if let Some(ns) = header.overhead_ns {
-        items
-            .push(Item::new(3, [(format!("overhead {:>6}", format!("≈{ns:.0} ns")), Role::Label)]));
+        let text = match header.overhead_error_ns {
+            Some(error) => format!("{ns:.0} ±{:.0} ns", error.ceil()),
+            None => format!("≈{ns:.0} ns"),
+        };
+        items.push(Item::new(3, [(format!("overhead {text:>6}"), Role::Label)]));
     }
     items.push(losses(header));
     items

@@ -9,7 +9,7 @@ use core::sync::atomic::{
 };
 use std::vec::Vec;
 
-use super::{ClassReading, CostReading, Reader, SessionReading, ThreadReading, command};
+use super::{ClassReading, Reader, SessionReading, ThreadReading, command};
 use crate::{
     peak,
     session::{
@@ -50,18 +50,7 @@ pub(super) struct Sums {
     shares_slot: bool,
     threads: Vec<ThreadReading>,
     ended: ThreadReading,
-    cost: CostSums,
-}
-
-/// Timed calls of all slots.
-#[derive(Default)]
-struct CostSums {
-    samples: u64,
-    cycles: u64,
-    long: u64,
-    long_cycles: u64,
-    /// The latest pair of counter and nanoseconds that a thread noted.
-    clock: (u64, u64),
+    cost: super::cost::CostSums,
 }
 
 impl Sums {
@@ -335,36 +324,6 @@ fn cell_at_peak(cell: &Cell, epoch: u64, at_peak: bool) -> (i64, i64) {
     let (freed, frees) = (cell.freed_bytes.load(Relaxed), cell.frees.load(Relaxed));
     let allocated = cell.allocated_bytes.load(Relaxed);
     (net(cell.allocations.load(Relaxed), frees), net(allocated, freed))
-}
-
-impl CostSums {
-    fn add(&mut self, slot: &Slot) {
-        add(&mut self.samples, slot.cost.samples.load(Relaxed));
-        add(&mut self.cycles, slot.cost.cycles.load(Relaxed));
-        add(&mut self.long, slot.cost.long.load(Relaxed).into());
-        add(&mut self.long_cycles, slot.cost.long_cycles.load(Relaxed));
-        let clock = (slot.cost.counter.load(Relaxed), slot.cost.counter_ns.load(Relaxed));
-        self.clock = self.clock.max(clock);
-    }
-
-    /// The counter's rate follows from how far it came since the session began.
-    fn reading(&self, session: &Session) -> Option<CostReading> {
-        let cycles = self.clock.0.checked_sub(session.started_counter.load(Relaxed))?;
-        let ns = self.clock.1.checked_sub(session.started_ns.load(Relaxed))?;
-        // One in five that took long are no interruptions any more.
-        let (samples, sum) = match self.long > self.samples / 4 {
-            true => (
-                self.samples.saturating_add(self.long),
-                self.cycles.saturating_add(self.long_cycles),
-            ),
-            false => (self.samples, self.cycles),
-        };
-        if cycles == 0 || samples == 0 {
-            return None;
-        }
-        let rate = ns as f64 / cycles as f64;
-        Some(CostReading { ns: sum as f64 / samples as f64 * rate, samples })
-    }
 }
 
 fn is_used(slot: &Slot) -> bool {
