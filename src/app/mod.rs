@@ -29,6 +29,7 @@ use memtop_ui::{
     draw_on, keymap,
     mouse::{self, Targets},
     pane_size,
+    state::Mode,
     terminal::Guard,
     update,
 };
@@ -282,6 +283,7 @@ impl App {
             Some(FromKeeper::Gap(bytes)) => {
                 self.show(format!("\r\n\x1b[7m {bytes} bytes left out \x1b[0m\r\n").as_bytes());
             }
+            Some(FromKeeper::Stopped(true)) => self.stopped(),
             Some(FromKeeper::Feed) => self.shown.session.read_only = false,
             Some(FromKeeper::Recording { bytes, message }) => {
                 self.shown.recording = bytes;
@@ -300,6 +302,16 @@ impl App {
                 self.updates = never();
             }
         }
+    }
+
+    /// The keyboard of a program that was stopped comes back, as to a shell.
+    fn stopped(&mut self) {
+        let state = &mut self.shown.state;
+        if state.mode == Mode::Typing {
+            state.mode = Mode::Browse;
+        }
+        let words = "the program was stopped: i on its output (7) lets it go on";
+        state.notice = Some(Notice::warning(words));
     }
 
     fn show(&mut self, bytes: &[u8]) {
@@ -363,6 +375,7 @@ impl App {
                 self.keep_mark(number);
             }
             Effect::Named(number) => self.keep_mark(number),
+            Effect::Continue => self.controls.continue_program(),
             Effect::SendInput(bytes) => self.controls.send_input(&bytes),
             Effect::Suspend => self.suspend()?,
             // Only the chooser joins.
@@ -422,9 +435,13 @@ impl App {
         }
     }
 
-    /// Asks the program to end and waits until it has; the keeper insists after a while.
+    /// Asks the program to end and waits until it has; the keeper insists after a while. What it
+    /// left behind, when it has ended, is not waited for.
     fn end_program(&mut self) -> Option<Exit> {
         self.controls.end_program();
+        if let Some(exit) = self.shown.model.reading.exit {
+            return Some(exit);
+        }
         loop {
             match self.updates.recv_timeout(Duration::from_secs(6)) {
                 Ok(FromKeeper::Exit(exit)) => return Some(exit),
@@ -483,7 +500,7 @@ struct Pulse {
     totals: Totals,
     untracked_frees: u64,
     images: (usize, usize),
-    stands: (bool, bool, Option<Exit>),
+    stands: (bool, bool, bool, Option<Exit>),
     sites: (u64, u64, u64),
 }
 
@@ -494,7 +511,7 @@ impl Pulse {
             totals: state.map(|state| state.totals).unwrap_or_default(),
             untracked_frees: state.map_or(0, |state| state.untracked.frees),
             images: (reading.images.len(), reading.shown),
-            stands: (reading.tracing, reading.connected, reading.exit),
+            stands: (reading.tracing, reading.stopped, reading.connected, reading.exit),
             sites: (model.sites_revision(), model.names_found(), model.names_pending),
         }
     }

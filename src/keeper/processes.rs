@@ -109,6 +109,17 @@ impl Processes {
         self.images.iter().any(|image| image.end.is_none())
     }
 
+    /// Processes that live, those too that became programs that cannot be traced.
+    pub fn living(&self) -> usize {
+        let lives = |image: &&Image| image.end.is_none() || image.goes_on_untraced();
+        self.images.iter().filter(lives).count()
+    }
+
+    /// Sends a signal to each of them.
+    pub fn signal(&self, number: i32) {
+        self.images.iter().for_each(|image| _ = image.handle.signal(number));
+    }
+
     /// The launched program has this process id; [`root_ended`](Self::root_ended) tells of its
     /// end, and nothing else does, so that its image never ends without its status.
     pub fn root_started(&mut self, pid: u32) {

@@ -8,8 +8,8 @@
 //!    │◀── Hello + memfd ─│      or Failed
 //!    │◀── Scrollback ────│      what the terminal showed so far
 //!    │◀── History … ─────│      one for each process image
-//!    │◀── Output, History, ProcessEnded, Exit, Feed, Recording … until one of them leaves
-//!    │── Input, Resize, Tracing, Clear, EndProgram, Record, EndRecording ──▶
+//!    │◀── Output, History, ProcessEnded, Stopped, Exit, Feed, Recording … until one leaves
+//!    │── Input, Resize, Tracing, Clear, Continue, EndProgram, Record, EndRecording ──▶
 //! ```
 //!
 //! Both sides treat the other's bytes as hostile: lengths are bounded before anything is

@@ -3,10 +3,11 @@
 //!
 //! One thread, one loop, nothing that blocks. Always holds: the terminal is drained whatever
 //! viewers do; a viewer that goes, hangs or lies loses its connection at most; at most one
-//! viewer holds the feed and may touch; the keeper ends when all that is traced has ended and
-//! nobody looks any more.
+//! viewer holds the feed and may touch; the keeper ends when all that is traced has ended, nobody
+//! has the program's terminal open and nobody looks any more.
 
 mod admission;
+mod program;
 mod recording;
 mod viewer;
 
@@ -33,22 +34,20 @@ use super::{
 };
 use crate::error::exit_code;
 use crate::sys::{
-    clock, descriptor, last_resort, poll, process,
+    clock, descriptor, last_resort, poll,
     pty::Size,
     signal::{self, Signals},
-    spawn::Place,
 };
+use program::{Ending, start};
 use recording::Recorded;
 use viewer::Viewer;
 
 /// Nobody looks and nothing runs: so long the end can still be seen by who comes.
 const LINGER_NS: u64 = 3_000_000_000;
-/// A program that was asked to end is made to after so long.
-const FORCE_NS: u64 = 3_000_000_000;
 
 /// Being killed or interrupted is the viewer's lot, not the keeper's: its end hangs the
 /// program up.
-const NOT_OURS: [i32; 9] = [
+const NOT_OURS: [i32; 10] = [
     libc::SIGHUP,
     libc::SIGINT,
     libc::SIGQUIT,
@@ -56,6 +55,7 @@ const NOT_OURS: [i32; 9] = [
     libc::SIGUSR1,
     libc::SIGUSR2,
     libc::SIGALRM,
+    libc::SIGTSTP,
     libc::SIGTTOU,
     libc::SIGTTIN,
 ];
@@ -103,8 +103,8 @@ struct Server {
     viewers: Vec<Viewer>,
     warnings: Vec<String>,
     has_pty: bool,
-    /// When to force the program to end.
-    force_at_ns: Option<u64>,
+    /// Whether somebody wants the program to end.
+    ending: Ending,
     /// When everything traced was seen to have ended.
     done_at_ns: Option<u64>,
     /// A viewer has seen that.
@@ -152,7 +152,7 @@ impl Server {
             door,
             viewers: Vec::new(),
             warnings,
-            force_at_ns: None,
+            ending: Ending::default(),
             done_at_ns: None,
             was_seen: false,
             recorded: Recorded::default(),
@@ -200,24 +200,6 @@ impl Server {
         }
     }
 
-    fn reap(&mut self) {
-        while self.signals.take().is_some() {}
-        if !self.watch.reap() {
-            return;
-        }
-        last_resort::release(0);
-        self.force_at_ns = None;
-        // What it wrote comes before its end. A terminal holds little, and what others still
-        // write to it must not keep this from ending.
-        (0..16).for_each(|_| self.pass_output());
-        self.terminal.program_ended();
-        let changes = self.watch.look();
-        self.tell(&changes);
-        if let Some(exit) = self.watch.exit() {
-            self.send_all(&FromKeeper::Exit(exit));
-        }
-    }
-
     fn pass_output(&mut self) {
         let bytes = self.terminal.drain();
         if !bytes.is_empty() {
@@ -239,10 +221,7 @@ impl Server {
         }
         self.keep_past(changes);
         self.feed_recording(changes);
-        let now = clock::monotonic_ns();
-        if self.force_at_ns.take_if(|at| *at <= now).is_some() && self.watch.exit().is_none() {
-            let _ = process::signal_group(self.watch.root(), libc::SIGKILL);
-        }
+        self.insist();
     }
 
     fn history(
@@ -314,22 +293,12 @@ impl Server {
                 control::clear(self.watch.reader().header(), clock::monotonic_ns());
             }
             FromViewer::EndProgram => self.end_program(),
+            FromViewer::Continue => self.continue_program(),
             FromViewer::Record(path) => self.record(&Output { path, force: false }),
             FromViewer::EndRecording => self.end_recording(),
             FromViewer::Mark { index, mark } => self.mark(index as usize, &mark),
             _ => {}
         }
-    }
-
-    fn end_program(&mut self) {
-        if self.watch.exit().is_some() || self.force_at_ns.is_some() {
-            return;
-        }
-        let root = self.watch.root();
-        let _ = process::signal_group(root, libc::SIGTERM);
-        // One that is stopped must go on to hear it.
-        let _ = process::signal_group(root, libc::SIGCONT);
-        self.force_at_ns = Some(clock::monotonic_ns() + FORCE_NS);
     }
 
     /// Sends what is queued, lets viewers go, and hands the feed on.
@@ -367,27 +336,18 @@ impl Server {
         if self.watch.exit().is_none() || self.watch.processes().any_alive() {
             return false;
         }
+        // Nothing more will come, but from those who still have the terminal open.
+        self.end_recording();
+        self.terminal.let_go();
+        if self.terminal.is_open() {
+            return false;
+        }
         let now = clock::monotonic_ns();
         let done_at = *self.done_at_ns.get_or_insert(now);
-        // Nothing more will come.
-        self.end_recording();
         if !self.viewers.is_empty() {
             self.was_seen |= self.viewers.iter().any(|viewer| viewer.is_open);
             return false;
         }
         self.was_seen || now >= done_at + LINGER_NS
     }
-}
-
-/// Starts the program on its terminal and lets go of everything that is the program's.
-fn start(watch: &Watch, terminal: &Terminal) -> Result<u32, LaunchError> {
-    let Some(slave) = terminal.slave() else {
-        let gone = io::Error::from(io::ErrorKind::NotConnected);
-        return Err(LaunchError::prepare("use the terminal", gone, "try again"));
-    };
-    let pid = watch.prepared().start(terminal.standard(), Place::Terminal(slave))?;
-    let standard: [RawFd; 3] = [0, 1, 2];
-    let _ = descriptor::release_standard(&standard);
-    descriptor::release_inherited();
-    Ok(pid)
 }

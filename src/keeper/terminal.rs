@@ -2,6 +2,11 @@
 //!
 //! It is always drained, viewer or not: a full pseudo-terminal would stop the program, a
 //! closed one would hang it up.
+//!
+//! It is to the program what a shell's terminal is to a job. The keeper leads the session that
+//! it belongs to, so that it outlives the program, and with it all that the program leaves in the
+//! background; the program is in the foreground while it runs, and then the keeper itself, which
+//! no key means anything to.
 
 use std::{
     collections::VecDeque,
@@ -12,7 +17,7 @@ use std::{
 
 use super::scrollback::Scrollback;
 use crate::sys::{
-    descriptor,
+    descriptor, process,
     pty::{self, Pty, Size},
 };
 
@@ -24,7 +29,8 @@ const TURN: usize = 32 << 10;
 #[derive(Debug)]
 pub(super) struct Terminal {
     master: Option<File>,
-    /// Kept open while the program runs, for a terminal that nobody has open is hung up.
+    /// Kept open while anything that is traced runs, for a terminal that nobody has open is hung
+    /// up.
     slave: Option<OwnedFd>,
     size: Size,
     input: VecDeque<u8>,
@@ -32,8 +38,10 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
+    /// A new one, which is the terminal of this process's session from now on.
     pub(super) fn open(size: Size) -> io::Result<Self> {
         let pty = Pty::open(size)?;
+        pty::take(&pty.slave)?;
         Ok(Self {
             master: Some(pty.master),
             slave: Some(pty.slave),
@@ -53,9 +61,38 @@ impl Terminal {
         [0, 1, 2].map(|number| self.slave().filter(|_| descriptor::is_terminal(number)))
     }
 
-    /// The program has ended; what is still in the terminal can be read.
-    pub(super) fn program_ended(&mut self) {
+    /// Lets the program be in the foreground again, whoever took it.
+    pub(super) fn give_to(&self, program: u32) {
+        if let Some(slave) = &self.slave {
+            let _ = pty::set_foreground(slave, program);
+        }
+    }
+
+    /// The program has ended: what it left is in the background, where no key reaches it and the
+    /// end of the session does not either.
+    pub(super) fn take_back(&self) {
+        if let Some(slave) = &self.slave {
+            let _ = pty::set_foreground(slave, process::own_group() as u32);
+        }
+    }
+
+    /// Hangs up what is in the foreground, as the end of a terminal does.
+    pub(super) fn hang_up(&self) {
+        let front = self.slave.as_ref().and_then(pty::foreground);
+        if let Some(group) = front.filter(|group| *group != process::own_group() as u32) {
+            let _ = process::signal_group(group, libc::SIGHUP);
+            let _ = process::signal_group(group, libc::SIGCONT);
+        }
+    }
+
+    /// Nothing that is traced runs any more: from now on it is gone when nobody has it open.
+    pub(super) fn let_go(&mut self) {
         self.slave = None;
+    }
+
+    /// Whether it is still there.
+    pub(super) fn is_open(&self) -> bool {
+        self.master.is_some()
     }
 
     /// What to poll, and whether there is something to write; -1 when it is gone.

@@ -13,7 +13,10 @@ use crate::{
     model::{Exit, TreeState, UntracedProcess},
     procfs::children::Children,
     recording::Look,
-    sys::{clock, process},
+    sys::{
+        clock,
+        process::{self, Change},
+    },
 };
 use memtop_probe::session::{control, reader::Reader};
 
@@ -31,6 +34,7 @@ pub struct Watch {
     command: Vec<Vec<u8>>,
     launched_at: Duration,
     root: u32,
+    is_stopped: bool,
     exit: Option<Exit>,
     ticks: Arc<TickTimes>,
     /// Every event is to be recorded.
@@ -52,6 +56,7 @@ impl Watch {
             command: options.command_bytes(),
             launched_at: clock::wall(),
             root: 0,
+            is_stopped: false,
             exit: None,
             ticks: Arc::new(TickTimes::new(launched_ns)),
             events: options.events,
@@ -117,6 +122,11 @@ impl Watch {
         self.exit
     }
 
+    /// Whether a signal has stopped the program.
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopped
+    }
+
     /// How long there is nothing to do.
     pub fn idle_time(&self) -> Duration {
         let now = clock::monotonic_ns();
@@ -145,21 +155,24 @@ impl Watch {
         })
     }
 
-    /// Asks whether the program has ended, after a `SIGCHLD`; true when it just has.
+    /// Asks what became of the program, after a `SIGCHLD`; true when it has just ended.
     pub fn reap(&mut self) -> bool {
-        if self.exit.is_some() {
-            return false;
+        while self.exit.is_none() {
+            match process::reap(self.root) {
+                Ok(None) => return false,
+                Ok(Some(Change::Stopped)) => self.is_stopped = true,
+                Ok(Some(Change::Continued)) => self.is_stopped = false,
+                Ok(Some(Change::Ended(exit))) => return self.ended(exit),
+                // Somebody else reaped it: it has ended, and nobody will ever know how.
+                Err(_) => return self.ended(Exit::Code(0)),
+            }
         }
-        match process::reap(self.root) {
-            Ok(None) => return false,
-            Ok(exit) => self.exit = exit,
-            // Somebody else reaped it: it has ended, and nobody will ever know how.
-            Err(_) => self.exit = Some(Exit::Code(0)),
-        }
-        if let Some(exit) = self.exit {
-            let now = clock::monotonic_ns();
-            self.processes.root_ended(exit, now);
-        }
+        false
+    }
+
+    fn ended(&mut self, exit: Exit) -> bool {
+        (self.exit, self.is_stopped) = (Some(exit), false);
+        self.processes.root_ended(exit, clock::monotonic_ns());
         true
     }
 

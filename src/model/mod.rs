@@ -83,8 +83,12 @@ pub struct Reading {
     pub goes_on_untraced: bool,
     /// Whether new blocks are recorded now.
     pub tracing: bool,
+    /// A signal has stopped the program.
+    pub stopped: bool,
     /// How the program ended, once it has.
     pub exit: Option<Exit>,
+    /// Traced processes that live although the program has ended.
+    pub left_behind: usize,
     /// Whether whoever holds the program still answers.
     pub connected: bool,
 }

@@ -18,6 +18,8 @@ pub(super) fn header(model: &Model, session: &Session) -> Header {
         pid: shown.map(|image| image.pid),
         state: run_state,
         still_runs: reading.connected && reading.exit.is_none(),
+        stopped: reading.connected && reading.stopped,
+        left_behind: if reading.connected { reading.left_behind } else { 0 },
         origin: session.origin,
         uptime_s: state.map(|_| reading.now_s),
         tracing: tracing(model),

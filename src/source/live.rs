@@ -43,6 +43,7 @@ pub struct Live {
     /// What the keeper saw of each session; without a keeper this viewer's own samples count.
     histories: Option<BTreeMap<usize, History>>,
     root: Option<u32>,
+    stopped: bool,
     exit: Option<Exit>,
     connected: bool,
     /// Nobody else lets time pass.
@@ -96,6 +97,7 @@ impl Live {
             processes: Processes::default(),
             histories: None,
             root: None,
+            stopped: false,
             exit: None,
             connected: true,
             keeps_time: false,
@@ -130,7 +132,7 @@ impl Live {
 
     /// The program has ended.
     pub fn ended(&mut self, exit: Exit) {
-        self.exit = Some(exit);
+        (self.exit, self.stopped) = (Some(exit), false);
         self.processes.root_ended(exit, clock::monotonic_ns());
     }
 
@@ -184,7 +186,9 @@ impl Live {
             tree_at: Duration::from_nanos(now_ns.saturating_sub(self.reader.clock().created_ns)),
             goes_on_untraced: image.is_some_and(Image::goes_on_untraced),
             tracing: control::is_tracing(self.reader.header()),
+            stopped: self.stopped,
             exit: self.exit,
+            left_behind: self.exit.map_or(0, |_| self.processes.living()),
             connected: self.connected,
         }
     }
@@ -259,7 +263,9 @@ impl Live {
             tree_at: present.tree_at,
             goes_on_untraced: present.goes_on_untraced,
             tracing: present.tracing,
+            stopped: present.stopped,
             exit: present.exit,
+            left_behind: present.left_behind,
             connected: present.connected,
             ..then
         })
@@ -359,6 +365,7 @@ impl Source for Live {
             FromKeeper::History { index, restart, points, .. } => {
                 self.remember(*index as usize, *restart, points);
             }
+            FromKeeper::Stopped(stopped) => self.stopped = *stopped,
             FromKeeper::Exit(exit) => self.ended(*exit),
             FromKeeper::Feed => self.hold_feed(true),
             FromKeeper::ProcessEnded { index, exit, ended_ns, .. } => {

@@ -88,7 +88,14 @@ impl Controls {
         }
     }
 
-    /// Asks the program to end. A program without a keeper is not memtop's to end.
+    /// Lets a program that was stopped go on.
+    pub fn continue_program(&self) {
+        if let Self::Keeper(connection) = self {
+            tell(connection, &FromViewer::Continue);
+        }
+    }
+
+    /// Asks the program to end, or what it left behind. A program without a keeper is not memtop's to end.
     pub fn end_program(&self) {
         if let Self::Keeper(connection) = self {
             tell(connection, &FromViewer::EndProgram);

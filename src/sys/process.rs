@@ -12,14 +12,28 @@ use std::{
 use super::{check, clock, poll};
 use crate::model::Exit;
 
-/// How a child ended; `None` while it has not. It is reaped by this.
-pub fn reap(child: u32) -> io::Result<Option<Exit>> {
+/// What became of a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A signal stopped it.
+    Stopped,
+    /// It goes on.
+    Continued,
+    /// It has ended, and is reaped.
+    Ended(Exit),
+}
+
+/// What became of a child since it was asked last; `None` when nothing did.
+pub fn reap(child: u32) -> io::Result<Option<Change>> {
     let mut status = 0;
+    let flags = libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED;
     // SAFETY: `status` is writable.
-    let pid = check(unsafe { libc::waitpid(child as i32, &mut status, libc::WNOHANG) })?;
-    Ok((pid != 0).then(|| match libc::WIFSIGNALED(status) {
-        true => Exit::Signal(libc::WTERMSIG(status)),
-        false => Exit::Code(libc::WEXITSTATUS(status)),
+    let pid = check(unsafe { libc::waitpid(child as i32, &mut status, flags) })?;
+    Ok((pid != 0).then(|| match status {
+        _ if libc::WIFSTOPPED(status) => Change::Stopped,
+        _ if libc::WIFCONTINUED(status) => Change::Continued,
+        _ if libc::WIFSIGNALED(status) => Change::Ended(Exit::Signal(libc::WTERMSIG(status))),
+        _ => Change::Ended(Exit::Code(libc::WEXITSTATUS(status))),
     }))
 }
 
@@ -75,6 +89,22 @@ impl Handle {
             }
             Self::StartTime(pid, start) => start_time(*pid) != Some(*start),
             Self::Gone => true,
+        }
+    }
+
+    /// Sends it a signal, and never one to a process that only got its number.
+    pub fn signal(&self, number: i32) -> io::Result<()> {
+        match self {
+            Self::Descriptor(descriptor) => {
+                let fd = descriptor.as_raw_fd();
+                let none = std::ptr::null::<libc::siginfo_t>();
+                // SAFETY: integers, and a null that stands for a signal as kill sends it.
+                let sent =
+                    unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, number, none, 0) };
+                check(sent as i32).map(drop)
+            }
+            Self::StartTime(pid, start) if start_time(*pid) == Some(*start) => signal(*pid, number),
+            Self::StartTime(..) | Self::Gone => Err(io::Error::from_raw_os_error(libc::ESRCH)),
         }
     }
 }
@@ -160,11 +190,14 @@ mod tests {
         // A process that started after the session claims to have began is another one.
         assert!(matches!(Handle::open(child.id(), now - 10_000_000_000), Handle::Gone));
         assert!(resident_bytes(child.id()).unwrap() > 0);
-        signal(child.id(), libc::SIGKILL).unwrap();
+        by_time.signal(0).unwrap();
+        handle.signal(libc::SIGKILL).unwrap();
         while !handle.has_ended() {
             std::thread::yield_now();
         }
         assert!(by_time.has_ended());
+        assert!(by_time.signal(libc::SIGKILL).is_err());
+        assert!(Handle::Gone.signal(libc::SIGKILL).is_err());
         assert!(resident_bytes(child.id()).is_none());
         child.wait().unwrap();
     }
@@ -198,18 +231,24 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::zombie_processes, reason = "reaping is what is tested")]
-    fn reaping_tells_code_from_signal() {
-        let end = |script: &str| {
-            let child = Command::new("/bin/sh").args(["-c", script]).spawn().unwrap();
+    fn reaping_tells_code_from_signal_from_stop() {
+        let next = |child: u32| {
             loop {
-                if let Some(exit) = reap(child.id()).unwrap() {
-                    return exit;
+                if let Some(change) = reap(child).unwrap() {
+                    return change;
                 }
                 std::thread::yield_now();
             }
         };
-        assert_eq!(end("exit 7"), Exit::Code(7));
-        assert_eq!(end("kill -9 $$"), Exit::Signal(9));
+        let start = |script| Command::new("/bin/sh").args(["-c", script]).spawn().unwrap().id();
+        assert_eq!(next(start("exit 7")), Change::Ended(Exit::Code(7)));
+        assert_eq!(next(start("kill -9 $$")), Change::Ended(Exit::Signal(9)));
+        let stops = start("kill -STOP $$; exit 3");
+        assert_eq!(next(stops), Change::Stopped);
+        signal(stops, libc::SIGCONT).unwrap();
+        // It may have ended before anybody asked whether it goes on.
+        let then = next(stops);
+        let end = if then == Change::Continued { next(stops) } else { then };
+        assert_eq!(end, Change::Ended(Exit::Code(3)));
     }
 }

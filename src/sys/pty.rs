@@ -76,6 +76,33 @@ pub fn set_size(terminal: &impl AsRawFd, size: Size) -> io::Result<()> {
     check(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &window) }).map(drop)
 }
 
+/// Makes it the terminal of this process's session.
+///
+/// # Errors
+/// When this process leads no session, or either has another already.
+pub fn take(terminal: &impl AsRawFd) -> io::Result<()> {
+    // SAFETY: TIOCSCTTY takes integers.
+    check(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSCTTY, 0) }).map(drop)
+}
+
+/// The process group in the foreground, to which the terminal's keys send signals; `None` when
+/// there is none, or it is not the terminal of this process's session.
+pub fn foreground(terminal: &impl AsRawFd) -> Option<u32> {
+    // SAFETY: takes an integer.
+    let group = unsafe { libc::tcgetpgrp(terminal.as_raw_fd()) };
+    u32::try_from(group).ok().filter(|group| *group > 0)
+}
+
+/// Lets a process group of this process's session have the foreground. From the background, which
+/// `SIGTTOU` must be ignored for.
+///
+/// # Errors
+/// When there is no such group in this session, or it is not this session's terminal.
+pub fn set_foreground(terminal: &impl AsRawFd, group: u32) -> io::Result<()> {
+    // SAFETY: takes integers.
+    check(unsafe { libc::tcsetpgrp(terminal.as_raw_fd(), group as i32) }).map(drop)
+}
+
 /// The size of a terminal; `None` if it is none, or does not know.
 pub fn size_of(number: RawFd) -> Option<Size> {
     // SAFETY: winsize is plain data; TIOCGWINSZ fills one.

@@ -29,15 +29,16 @@ pub struct Spawn<'a> {
     pub place: Place<'a>,
 }
 
-/// Session and controlling terminal of a program that is started.
+/// Session, process group and controlling terminal of a program that is started.
 #[derive(Debug, Clone, Copy)]
 pub enum Place<'a> {
     /// Same session, same process group.
     Here,
     /// A session of its own without a terminal.
     NewSession,
-    /// A session of its own on this terminal.
-    Terminal(BorrowedFd<'a>),
+    /// The foreground of this terminal, which this process's session has: a process group of its
+    /// own, as a shell starts its jobs.
+    Foreground(BorrowedFd<'a>),
 }
 
 /// Starts it. When `execve` fails, its error is the result and nothing is left behind.
@@ -115,12 +116,15 @@ fn become_program(what: &Spawn<'_>, vectors: &Vectors, report: RawFd) -> ! {
 fn prepare(what: &Spawn<'_>) -> Result<(), i32> {
     // SAFETY: system calls on integers; the descriptors are borrowed, so they are open.
     unsafe {
-        if !matches!(what.place, Place::Here) {
-            done(libc::setsid())?;
-        }
-        if let Place::Terminal(terminal) = what.place {
-            done(libc::ioctl(terminal.as_raw_fd(), libc::TIOCSCTTY, 0))?;
-        }
+        match what.place {
+            Place::Here => 0,
+            Place::NewSession => done(libc::setsid())?,
+            Place::Foreground(terminal) => {
+                done(libc::setpgid(0, 0))?;
+                // From the background, which is allowed to who blocks SIGTTOU.
+                done(libc::tcsetpgrp(terminal.as_raw_fd(), libc::getpid()))?
+            }
+        };
         for (number, replacement) in what.standard.iter().enumerate() {
             match replacement {
                 Some(fd) => done(libc::dup2(fd.as_raw_fd(), number as i32))?,
@@ -182,7 +186,10 @@ pub fn environment() -> Vec<CString> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::Exit, sys::process};
+    use crate::{
+        model::Exit,
+        sys::process::{self, Change},
+    };
 
     fn run(file: &CStr, arguments: &[&CStr]) -> io::Result<Exit> {
         let arguments: Vec<CString> = arguments.iter().map(|&one| one.to_owned()).collect();
@@ -195,7 +202,7 @@ mod tests {
             place: Place::Here,
         })?;
         loop {
-            if let Some(exit) = process::reap(pid)? {
+            if let Some(Change::Ended(exit)) = process::reap(pid)? {
                 return Ok(exit);
             }
             std::thread::yield_now();

@@ -11,6 +11,7 @@ mod random;
 mod embedded;
 mod events;
 mod hostile;
+mod jobs;
 mod past;
 mod record;
 mod viewers;

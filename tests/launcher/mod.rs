@@ -70,6 +70,7 @@ pub fn try_spawn(command: &[&str]) -> Result<Connection, LaunchError> {
 pub struct Viewer {
     output: Vec<u8>,
     gap: u64,
+    stopped: bool,
     exit: Option<Exit>,
 }
 
@@ -96,6 +97,11 @@ impl Viewer {
         self.receive_until(connection, |viewer| viewer.gap > 0);
     }
 
+    /// Waits to be told that the program is stopped, or that it is not any more.
+    pub fn until_stopped(&mut self, connection: &Connection, stopped: bool) {
+        self.receive_until(connection, |viewer| viewer.stopped == stopped);
+    }
+
     /// Waits for the end of the program.
     pub fn until_exit(&mut self, connection: &Connection) -> Exit {
         self.receive_until(connection, |viewer| viewer.exit.is_some());
@@ -116,6 +122,7 @@ impl Viewer {
                     self.output.extend(bytes);
                 }
                 FromKeeper::Gap(bytes) => self.gap += bytes,
+                FromKeeper::Stopped(stopped) => self.stopped = stopped,
                 FromKeeper::Exit(exit) => self.exit = Some(exit),
                 _ => {}
             }

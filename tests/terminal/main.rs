@@ -6,6 +6,7 @@ mod end_to_end;
 
 mod figures;
 mod hard;
+mod jobs;
 mod joining;
 mod keys;
 mod killed;

@@ -110,6 +110,8 @@ pub struct Dialog {
 pub enum Question {
     /// What becomes of the program that still runs.
     Quit,
+    /// What becomes of processes that the program left behind when it ended.
+    LeftBehind,
     /// Whether to forget what was traced.
     Clear,
 }
@@ -124,6 +126,11 @@ impl Question {
             Self::Quit => &[
                 (Answer::Detach, "d", "detach: the program goes on"),
                 (Answer::EndProgram, "e", "end the program"),
+                (Answer::Stay, "s", "stay here"),
+            ],
+            Self::LeftBehind => &[
+                (Answer::Detach, "d", "detach: they go on"),
+                (Answer::EndProgram, "e", "end them"),
                 (Answer::Stay, "s", "stay here"),
             ],
             Self::Clear => &[

@@ -6,7 +6,7 @@ mod sample;
 mod pressing;
 
 use memtop_ui::data::{Baseline, Data, Origin, Output, Peak, RunState, Time};
-use memtop_ui::state::{Bars, Mode, SCREENS};
+use memtop_ui::state::{Bars, Mode, Question, SCREENS};
 use memtop_ui::{Action, Effect, Leave, Screen, State, update};
 use pressing::{effects, press};
 
@@ -112,6 +112,35 @@ fn typing_sends_every_key_but_one() {
     let (state, effects) = press(Screen::Output, &data, "<Enter><C-]>q");
     assert!(matches!(state.mode, Mode::Asking(_)), "q is ours again");
     assert_eq!(effects, []);
+}
+
+#[test]
+fn typing_to_a_program_that_is_stopped_continues_it() {
+    let parser = sample::screen(78, 19);
+    let mut data = sample::session();
+    data.output = Output::Terminal(parser.screen());
+    data.header.stopped = true;
+    let (state, effects) = press(Screen::Output, &data, "i");
+    assert_eq!((state.mode, effects), (Mode::Typing, vec![Effect::Continue]));
+    data.header.read_only = true;
+    let (state, effects) = press(Screen::Output, &data, "i");
+    assert_eq!((state.mode, effects), (Mode::Browse, vec![]));
+}
+
+#[test]
+fn what_an_ended_program_left_behind_is_asked_about() {
+    let mut data = sample::ended();
+    assert_eq!(press(Screen::Overview, &data, "q").1, [Effect::Quit(Leave::Leave)]);
+    data.header.left_behind = 2;
+    let (state, effects) = press(Screen::Overview, &data, "q");
+    let asked = |mode| matches!(mode, Mode::Asking(one) if one.question == Question::LeftBehind);
+    assert!(asked(state.mode) && effects.is_empty());
+    let leaves = [("qd", Leave::Detach), ("qe", Leave::EndProgram)];
+    for (keys, leave) in leaves {
+        assert_eq!(press(Screen::Overview, &data, keys).1, [Effect::Quit(leave)]);
+    }
+    data.header.read_only = true;
+    assert_eq!(press(Screen::Overview, &data, "q").1, [Effect::Quit(Leave::Detach)]);
 }
 
 #[test]

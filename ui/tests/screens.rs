@@ -412,6 +412,10 @@ fn output() {
     let mut data = sample::session();
     data.output = Output::Terminal(parser.screen());
     assert_snapshot!("output_typing", in_mode(data, Screen::Output, Mode::Typing, (80, 24)));
+    let mut data = sample::session();
+    data.header.stopped = true;
+    data.output = Output::Terminal(parser.screen());
+    assert_snapshot!("output_stopped", plain(data, Screen::Output, (80, 24)));
     let mut data = sample::ended();
     data.output = Output::Terminal(parser.screen());
     let ended = in_mode(data, Screen::Output, Mode::Typing, (80, 24));
@@ -431,9 +435,15 @@ fn help() {
 
 #[test]
 fn dialogs() {
-    for (name, question) in [("quit", Question::Quit), ("clear", Question::Clear)] {
+    for (name, question) in [
+        ("quit", Question::Quit),
+        ("left_behind", Question::LeftBehind),
+        ("clear", Question::Clear),
+    ] {
         let asking = Mode::Asking(Dialog { question, selected: 0 });
-        let frame = in_mode(sample::session(), Screen::Overview, asking, (80, 24));
+        let mut data = sample::session();
+        data.header.left_behind = 2;
+        let frame = in_mode(data, Screen::Overview, asking, (80, 24));
         assert_snapshot!(format!("dialog_{name}"), frame);
     }
 }

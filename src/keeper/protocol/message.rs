@@ -49,6 +49,8 @@ pub enum FromViewer {
     Clear,
     /// End the program: asked first, forced after a while.
     EndProgram,
+    /// Let a program that was stopped go on, in the foreground of its terminal.
+    Continue,
     /// Record into this file, which must not exist, what is kept of the session and what comes.
     Record(PathBuf),
     /// Complete the recording.
@@ -140,6 +142,8 @@ pub enum FromKeeper {
     },
     /// The launched program has ended.
     Exit(Exit),
+    /// A signal has stopped the launched program, or it goes on again.
+    Stopped(bool),
     /// This viewer now holds the feed.
     Feed,
     /// How the recording stands.
@@ -171,6 +175,7 @@ mod viewer {
     pub(super) const RECORD: u8 = 8;
     pub(super) const END_RECORDING: u8 = 9;
     pub(super) const MARK: u8 = 10;
+    pub(super) const CONTINUE: u8 = 11;
 }
 
 mod keeper {
@@ -185,6 +190,7 @@ mod keeper {
     pub(super) const FEED: u8 = 137;
     pub(super) const RECORDING: u8 = 138;
     pub(super) const RECORDING_BEGAN: u8 = 139;
+    pub(super) const STOPPED: u8 = 140;
 }
 
 impl FromViewer {
@@ -203,6 +209,7 @@ impl FromViewer {
             Self::Tracing(on) => Builder::new(viewer::TRACING).u8((*on).into()),
             Self::Clear => Builder::new(viewer::CLEAR),
             Self::EndProgram => Builder::new(viewer::END_PROGRAM),
+            Self::Continue => Builder::new(viewer::CONTINUE),
             Self::Record(path) => Builder::new(viewer::RECORD).rest(path.as_os_str().as_bytes()),
             Self::EndRecording => Builder::new(viewer::END_RECORDING),
             Self::Mark { index, mark } => Builder::new(viewer::MARK)
@@ -240,6 +247,7 @@ impl FromViewer {
             viewer::TRACING => Self::Tracing(parser.flag()?),
             viewer::CLEAR => Self::Clear,
             viewer::END_PROGRAM => Self::EndProgram,
+            viewer::CONTINUE => Self::Continue,
             viewer::RECORD => Self::Record(OsStr::from_bytes(payload).into()),
             viewer::END_RECORDING => Self::EndRecording,
             viewer::MARK => {
@@ -274,6 +282,7 @@ impl FromKeeper {
                 put_exit(builder.u32(*generation), *exit).u64(*ended_ns)
             }
             Self::Exit(exit) => put_exit(Builder::new(keeper::EXIT), Some(*exit)),
+            Self::Stopped(stopped) => Builder::new(keeper::STOPPED).u8((*stopped).into()),
             Self::Feed => Builder::new(keeper::FEED),
             Self::Recording { bytes, message } => {
                 Builder::new(keeper::RECORDING).optional(*bytes).bytes(message.as_bytes())
@@ -309,6 +318,7 @@ impl FromKeeper {
                 ended_ns: parser.u64()?,
             },
             keeper::EXIT => Self::Exit(exit(&mut parser)?.ok_or(Malformed)?),
+            keeper::STOPPED => Self::Stopped(parser.flag()?),
             keeper::FEED => Self::Feed,
             keeper::RECORDING => {
                 Self::Recording { bytes: parser.optional()?, message: parser.text()? }

@@ -93,6 +93,9 @@ impl Server {
         let scrollback = FromKeeper::Scrollback(self.terminal.scrollback.bytes());
         self.viewers[number].send_frame(&scrollback.encode());
         self.catch_up(number);
+        if self.watch.is_stopped() {
+            self.viewers[number].send_frame(&FromKeeper::Stopped(true).encode());
+        }
         if let Some(exit) = self.watch.exit() {
             self.viewers[number].send_frame(&FromKeeper::Exit(exit).encode());
         }

@@ -105,6 +105,8 @@ fn header(now_s: f64) -> Header {
         pid: Some(4242),
         state: RunState::Running,
         still_runs: false,
+        stopped: false,
+        left_behind: 0,
         origin: Origin::Launched,
         uptime_s: Some(now_s),
         tracing: Tracing { since_s: Some(41.3), on: true, ..Tracing::default() },

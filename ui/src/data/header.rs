@@ -11,6 +11,10 @@ pub struct Header {
     pub state: RunState,
     /// The launched program runs, whatever became of the process that is shown.
     pub still_runs: bool,
+    /// A signal has stopped it.
+    pub stopped: bool,
+    /// Traced processes that it left behind when it ended, and that live.
+    pub left_behind: usize,
     /// How memtop came to the program, which decides what leaving means.
     pub origin: Origin,
     /// How long the program has run.

@@ -123,7 +123,7 @@ pub fn scopes(state: &State) -> &'static [Scope] {
         (Mode::Prompt(_), _) => &[Prompt],
         (Mode::Typing, _) => &[Typing],
         (Mode::Asking(dialog), _) => match dialog.question {
-            Question::Quit => &[Quit],
+            Question::Quit | Question::LeftBehind => &[Quit],
             Question::Clear => &[Clear],
         },
         (Mode::Browse, Screen::Overview) => &[On(Screen::Overview), Everywhere],

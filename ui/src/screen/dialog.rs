@@ -18,6 +18,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx, asked: Dialog) {
             let program = format::command(&cx.data.header.title, 24);
             ("Quit", format!("{program} still runs."))
         }
+        Question::LeftBehind => ("Quit", left_behind(cx.data.header.left_behind as u64)),
         Question::Clear => ("Clear", "Forget what was traced so far?".to_owned()),
     };
     let mut lines = vec![Line::raw(question), Line::raw("")];
@@ -36,5 +37,15 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx, asked: Dialog) {
     let answers = asked.question.answers().iter().zip(at.top() + 2..at.bottom());
     for ((answer, ..), y) in answers {
         cx.targets.add(Rect { y, height: 1, ..at }, Action::Answer(*answer));
+    }
+}
+
+/// They may end while it is asked.
+fn left_behind(count: u64) -> String {
+    let processes = format::counted(count, "process");
+    match count {
+        0 => "The program has ended, and all that it left.".to_owned(),
+        1 => format!("The program has ended; {processes} that it left still runs."),
+        _ => format!("The program has ended; {processes} that it left still run."),
     }
 }

@@ -155,6 +155,10 @@ fn tracing(header: &Header) -> Vec<(String, Role)> {
         return vec![(format!("{sign} {fate}"), role), (traced, Role::Label)];
     }
     match (header.tracing.on, since) {
+        (_, since) if header.stopped => {
+            let traced = since.map(|since| format!(" · traced {since}")).unwrap_or_default();
+            vec![("○ stopped".to_owned(), Role::Warning), (traced, Role::Label)]
+        }
         _ if header.state == RunState::Starting => vec![("○ starting".to_owned(), Role::Label)],
         (true, Some(since)) => vec![(format!("● tracing {since}"), Role::Active)],
         (true, None) => vec![("● tracing".to_owned(), Role::Active)],

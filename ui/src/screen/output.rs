@@ -63,10 +63,15 @@ fn banner(cx: Cx, typing: bool) -> Line<'static> {
             Span::styled(" to the present ", label),
         ]);
     }
-    match runs && !cx.data.header.read_only {
-        true => {
+    match (runs && !cx.data.header.read_only, cx.data.header.stopped) {
+        (true, false) => {
             Line::from(vec![Span::styled(" i", key), Span::styled(" types to the program ", label)])
         }
-        false => Line::default(),
+        (true, true) => Line::from(vec![
+            Span::styled(" stopped · ", cx.theme.style(Role::Warning)),
+            Span::styled("i", key),
+            Span::styled(" lets it go on ", label),
+        ]),
+        (false, _) => Line::default(),
     }
 }

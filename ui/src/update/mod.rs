@@ -47,6 +47,8 @@ pub enum Effect {
     LoadSnapshot(String),
     /// Let everything be shown as it was at this moment; at none, as it is.
     Seek(Option<f64>),
+    /// Let a program that was stopped go on.
+    Continue,
     /// Write these bytes to the program's terminal.
     SendInput(Vec<u8>),
     /// Join the program in this row of the chooser.
@@ -138,12 +140,18 @@ fn tell(state: &mut State, notice: Notice) -> Effect {
 }
 
 fn quit(state: &mut State, data: &Data) -> Effect {
-    if state.screen == Screen::Chooser || !data.header.runs() {
+    let header = &data.header;
+    let question = match header.still_runs {
+        false if header.left_behind > 0 => Question::LeftBehind,
+        _ => Question::Quit,
+    };
+    let nothing_runs = !header.runs() && question == Question::Quit;
+    if state.screen == Screen::Chooser || nothing_runs {
         return Effect::Quit(Leave::Leave);
     }
-    match data.header.origin {
+    match header.origin {
         Origin::Replay => Effect::Quit(Leave::Leave),
-        Origin::Launched | Origin::Joined if !data.header.read_only => ask(state, Question::Quit),
+        Origin::Launched | Origin::Joined if !header.read_only => ask(state, question),
         // There is one answer.
         _ => Effect::Quit(Leave::Detach),
     }
@@ -442,7 +450,8 @@ fn start_typing(state: &mut State, data: &Data) -> Effect {
     match data.output {
         Output::Terminal(_) if may_act(state, data, data.header.runs()) => {
             state.scrollback = 0;
-            enter(state, Mode::Typing)
+            let effect = enter(state, Mode::Typing);
+            if data.header.stopped { Effect::Continue } else { effect }
         }
         Output::Terminal(_) => Effect::Redraw,
         _ => tell(state, Notice::info("memtop does not hold this program's terminal")),

@@ -26,6 +26,7 @@ fn from_viewers() -> Vec<FromViewer> {
         FromViewer::Tracing(true),
         FromViewer::Clear,
         FromViewer::EndProgram,
+        FromViewer::Continue,
         FromViewer::Mark {
             index: 3,
             mark: Mark {
@@ -75,6 +76,8 @@ fn from_keepers() -> Vec<FromKeeper> {
         FromKeeper::ProcessEnded { index: 1, pid: 2, generation: 3, exit: None, ended_ns: 9 },
         FromKeeper::Exit(Exit::Code(-1)),
         FromKeeper::Exit(Exit::Signal(11)),
+        FromKeeper::Stopped(true),
+        FromKeeper::Stopped(false),
         FromKeeper::Feed,
         FromKeeper::Recording { bytes: Some(5), message: String::new() },
         FromKeeper::RecordingBegan {
