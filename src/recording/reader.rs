@@ -349,14 +349,14 @@ pub(super) fn decode(kind: u8, payload: &[u8]) -> Result<Frame, Malformed> {
 }
 
 /// What the frames that hold much begin with.
-struct Envelope {
+pub(super) struct Envelope {
     image: u64,
     at: Duration,
-    fields: Vec<u8>,
+    pub(super) fields: Vec<u8>,
 }
 
 impl Envelope {
-    fn read(payload: &[u8]) -> Result<Self, Malformed> {
+    pub(super) fn read(payload: &[u8]) -> Result<Self, Malformed> {
         let (mut image, mut at, mut fields) = (None, 0, Vec::new());
         for field in Fields(payload) {
             let (tag, mut value) = field?;

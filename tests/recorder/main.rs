@@ -12,6 +12,7 @@ mod golden;
 mod history;
 mod malice;
 mod size;
+mod tail;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -177,6 +177,17 @@ impl Events {
         runs.zip(began).flat_map(|(run, began)| run.iter().map(move |event| (event, began)))
     }
 
+    /// Whose events these fields tell.
+    pub(super) fn tid_of(fields: &[u8]) -> Result<u32, Malformed> {
+        let mut tid = 0;
+        for field in Fields(fields) {
+            if let (1, mut value) = field? {
+                tid = take_uint(&mut value)?;
+            }
+        }
+        u32::try_from(tid).map_err(|_| Malformed)
+    }
+
     /// Reads the fields.
     pub(super) fn read(fields: &[u8]) -> Result<Self, Malformed> {
         let mut found: [&[u8]; 11] = [&[]; 11];

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Bytes, File};
 use crate::{
     model::Point,
-    recording::{Events, Frame, ReadError, index::Entry, kind, value::nanos},
+    recording::{Events, Frame, ReadError, index::Entry, kind, reader::Envelope, value::nanos},
 };
 
 impl<B: Bytes> File<B> {
@@ -76,6 +76,15 @@ impl<B: Bytes> File<B> {
     pub fn has_events(&self, image: usize) -> bool {
         let all = self.events_entries(image, (Duration::ZERO, Duration::MAX));
         all.is_ok_and(|entries| !entries.is_empty())
+    }
+
+    /// What a block of events says, before it is decoded; `None` when it is damaged.
+    pub(in crate::recording) fn events_fields(
+        &self,
+        entry: &Entry,
+    ) -> Result<Option<Vec<u8>>, ReadError> {
+        let payload = self.payload(entry)?.filter(|_| entry.kind == kind::EVENTS);
+        Ok(payload.and_then(|payload| Envelope::read(&payload).ok()).map(|one| one.fields))
     }
 
     /// Where these blocks of events are.
