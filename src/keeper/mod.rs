@@ -7,7 +7,7 @@
 //!              ┌ preflight ─ launch ─ preload_file        before the start
 //!  record ─────┤
 //!              ├ watch ── clock, processes, history       while it runs
-//!  server ─────┼ recording ── output, queue, events       where that was asked for
+//!  server ─────┼ recording ── output, way, queue, events where that was asked for
 //!    │         └ terminal, scrollback                     run only
 //!    └ rendezvous, protocol ─── client                    the viewer's half
 //! ```
@@ -33,6 +33,7 @@ pub(crate) mod scrollback;
 pub mod server;
 mod terminal;
 pub mod watch;
+mod way;
 
 pub use clock::Start;
 pub use launch::{LaunchError, Options};

@@ -20,7 +20,7 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{self, Write},
+    io,
     os::fd::{AsRawFd, RawFd},
     path::Path,
     thread::{self, JoinHandle},
@@ -31,8 +31,8 @@ use super::{
     events::Collector,
     namer::{Asked, Namer},
     processes::Changes,
-    queue::Queue,
     watch::Watch,
+    way::{self, Way},
 };
 use crate::{
     model::{Exit, SitesUpdate, UntracedProcess},
@@ -54,43 +54,12 @@ fn past_bytes() -> u64 {
 
 const PAST_BYTES: (u64, u64) = (1 << 20, 32 << 20);
 
-/// Bytes on their way to a file that may keep to a size.
-type Way = Queue<Bounded>;
-
 /// What a recording is made of beside its way to the disk.
 struct Parts {
     saved: Saved,
     most: Option<u64>,
     namer: Option<Namer>,
     collector: Option<Collector>,
-}
-
-/// Empties the file that is to be written, and sets the way to it up; with the size it keeps to.
-fn way(file: File, path: &Path, watch: &Watch) -> io::Result<(Way, Saved, Option<u64>)> {
-    let is_file = file.metadata()?.is_file();
-    if is_file {
-        file.set_len(0)?;
-    }
-    let most = watch.most_bytes().filter(|_| is_file);
-    let (bounded, saved) = Bounded::new(file, path, most.unwrap_or(u64::MAX));
-    Ok((Queue::new(bounded)?, saved, most))
-}
-
-/// Lets `new` begin with what `kept` holds once everything before is written to it. The thread
-/// of `new` alone waits for that.
-fn lead(kept: &mut Way, mut new: Way) -> io::Result<Way> {
-    let (give, take) = crossbeam_channel::bounded(1);
-    kept.then(move |bounded| {
-        // Nobody may wait for it any more.
-        let _ = give.send(bounded.hold()?);
-        Ok(())
-    });
-    new.then(move |bounded| {
-        let lost = |_| io::Error::other("what was kept of the session is lost");
-        bounded.begin_with(take.recv().map_err(lost)?)
-    });
-    kept.flush()?;
-    new.flush().map(|()| new)
 }
 
 /// A recording that is being written.
@@ -153,7 +122,7 @@ impl Recording {
         watch: &Watch,
         collector: Option<Collector>,
     ) -> io::Result<Self> {
-        let (way, saved, most) = way(file, path, watch)?;
+        let (way, saved, most) = way::to_file(file, path, watch.most_bytes())?;
         let namer = Some(Namer::new()?);
         Self::over(way, watch, Parts { saved, most, namer, collector })
     }
@@ -164,11 +133,11 @@ impl Recording {
     /// # Errors
     /// When that cannot be done.
     pub fn begin_with(past: &mut Self, file: File, path: &Path, watch: &Watch) -> io::Result<Self> {
-        let (way, saved, most) = way(file, path, watch)?;
+        let (way, saved, most) = way::to_file(file, path, watch.most_bytes())?;
         saved.await_beginning();
         let mut namer = Namer::new()?;
         past.catch_up_with_sites(watch);
-        let mut recorder = past.recorder.fork(|kept| lead(kept, way))?;
+        let mut recorder = past.recorder.fork(|kept| way::lead(kept, way))?;
         recorder.keep_to(most.unwrap_or(u64::MAX));
         let fork = |(&image, places): (&usize, &Places)| {
             (image, places.fork(watch.reader(), image, &mut namer))
@@ -195,7 +164,7 @@ impl Recording {
         let (descriptor, most) = (file.as_raw_fd(), past_bytes());
         let (bounded, saved) = Bounded::in_memory(file, most);
         let parts = Parts { saved, most: Some(most), namer: None, collector: None };
-        Ok((Self::over(Queue::new(bounded)?, watch, parts)?, descriptor))
+        Ok((Self::over(Way::new(bounded)?, watch, parts)?, descriptor))
     }
 
     fn over(way: Way, watch: &Watch, parts: Parts) -> io::Result<Self> {
