@@ -80,6 +80,7 @@ pub fn data<'a>(
     data.growth = overview::growth(model, state, room);
     data.events = events::events(model, state, room);
     match state.screen {
+        Screen::Overview => data.classes.gap = model.reading.gap.as_ref().map(classes::gap),
         Screen::Sizes => data.classes = classes::classes(model, state, room),
         Screen::Processes => data.processes = processes::processes(model, state, room),
         Screen::Sites => data.sites = sites::sites(model, state, session, room.sites),

@@ -495,3 +495,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_overview_knows_what_is_resident() {
+    let gap = crate::model::Gap { live: 5 << 20, files: 3 << 20, ..Default::default() };
+    let mut model = model(&[]);
+    model.observe(Reading { gap: Some(gap), ..Reading::default() });
+    let (session, memory) = (Session::default(), Memory::default());
+    let state = State::new(Screen::Overview, (120, 40));
+    let shown = data(&model, &state, &session, &memory, Output::default()).classes.gap;
+    assert_eq!(shown.map(|gap| gap.resident), Some(8 << 20));
+}

@@ -113,7 +113,7 @@ pub struct Capacity {
 pub fn capacity(data: &Data, state: &State) -> Capacity {
     let (cols, rows) = state.size;
     let [_, body, _] = screen::split(Rect::new(0, 0, cols, rows), Screen::Overview);
-    let parts = screen::overview::parts(body, screen::overview::lines(data, cols), data.growth.by);
+    let parts = screen::overview::parts(body, screen::overview::lines(data, body), data.growth.by);
     let rows_in = |area: Rect| usize::from(area.height.saturating_sub(3));
     Capacity {
         sizes: rows_in(parts.sizes),

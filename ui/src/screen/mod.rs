@@ -11,6 +11,7 @@ pub mod help;
 pub mod output;
 pub mod overview;
 pub mod processes;
+mod resident;
 pub mod site;
 pub mod sites;
 pub mod sizes;

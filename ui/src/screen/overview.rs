@@ -4,8 +4,8 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Cx, fate, growth};
-use crate::data::{Data, GrowthBy, RunState, SizeRow, Totals};
+use super::{Cx, fate, growth, resident};
+use crate::data::{Data, GrowthBy, Origin, RunState, SizeRow, Totals};
 use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH};
 use crate::state::Bars;
 use crate::theme::{Role, Theme};
@@ -30,6 +30,8 @@ pub struct Parts {
 
 /// Columns of the totals, frame included.
 const TOTALS: u16 = 28;
+/// From this height on there is room for what is resident, in a terminal of 30 rows.
+const TALL: u16 = 27;
 /// From this width on there is room for the totals.
 const WIDE: u16 = 116;
 
@@ -70,15 +72,26 @@ fn shares(width: u16, growth: GrowthBy) -> [Constraint; 2] {
 
 /// Draws the screen.
 pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
-    let words = words(cx, area.width);
-    let parts = parts(area, lines(cx.data, area.width), cx.data.growth.by);
+    let parts = parts(area, lines(cx.data, area), cx.data.growth.by);
     draw_timeline(frame, parts.timeline, cx);
-    for (line, y) in words.into_iter().zip(parts.words.top()..parts.words.bottom()) {
-        frame.render_widget(line, Rect { y, height: 1, ..parts.words });
-    }
+    draw_words(frame, parts.words, cx, has_resident(cx.data, area));
     draw_sizes(frame, parts.sizes, cx);
     growth::draw(frame, parts.growth, cx);
     draw_totals(frame, parts.totals, cx);
+}
+
+/// The words, and what is resident in the last row where one is kept for it.
+fn draw_words(frame: &mut Frame, area: Rect, cx: Cx, resident: bool) {
+    let end = area.bottom().saturating_sub(u16::from(resident));
+    for (line, y) in words(cx, area.width).into_iter().zip(area.top()..end) {
+        frame.render_widget(line, Rect { y, height: 1, ..area });
+    }
+    let gap = cx.data.classes.gap.as_ref().filter(|_| resident && area.height > 0);
+    if let Some(gap) = gap {
+        let width = area.width.saturating_sub(4);
+        let line = resident::line(gap, cx.theme, usize::from(width));
+        frame.render_widget(line, Rect { x: area.x + 2, y: end, width, height: 1 });
+    }
 }
 
 fn draw_timeline(frame: &mut Frame, area: Rect, cx: Cx) {
@@ -152,9 +165,15 @@ fn last_growth(data: &Data) -> String {
 }
 
 /// Rows kept for the words, whatever they are just now, so that nothing moves with them.
-pub(crate) fn lines(data: &Data, width: u16) -> u16 {
-    let sentence = if width >= WIDE { 1 } else { 2 };
-    sentence + u16::from(!data.header.state.is_alive())
+pub(crate) fn lines(data: &Data, area: Rect) -> u16 {
+    let sentence = if area.width >= WIDE { 1 } else { 2 };
+    let fate = u16::from(!data.header.state.is_alive());
+    sentence + fate + u16::from(has_resident(data, area))
+}
+
+/// Whether there is room for what is resident, and somebody who could know it.
+fn has_resident(data: &Data, area: Rect) -> bool {
+    area.height >= TALL && data.header.origin != Origin::Replay
 }
 
 /// What the cells of the histogram look at.

@@ -1,0 +1,81 @@
+//! What resident memory consists of, in one line: the screen of sizes tells more.
+
+use ratatui::text::{Line, Span};
+
+use crate::data::Gap;
+use crate::format;
+use crate::theme::{Role, Theme};
+
+/// `resident 63.0 MiB = live 48.2 + free heap 6.1 + files 5.0 + other 3.7`, in at most `width`
+/// columns where that can be: the smallest parts become one.
+pub(super) fn line(gap: &Gap, theme: &Theme, width: usize) -> Line<'static> {
+    let spans = fitting(gap, width);
+    Line::from_iter(spans.into_iter().map(|(text, role)| Span::styled(text, theme.style(role))))
+}
+
+fn fitting(gap: &Gap, width: usize) -> Vec<(String, Role)> {
+    let mut parts: Vec<(&str, u64)> =
+        gap.parts.iter().map(|part| (part.name, part.bytes)).filter(|part| part.1 > 0).collect();
+    let mut other = 0_u64;
+    loop {
+        let rest = (other > 0).then_some(("other", other));
+        let spans = spans(gap.resident, parts.iter().copied().chain(rest));
+        let needed: usize = spans.iter().map(|(text, _)| text.chars().count()).sum();
+        // What is live stays, it is what the rest stands beside.
+        let smallest = parts.iter().enumerate().filter(|(_, part)| part.0 != "live");
+        let Some((at, _)) = smallest.min_by_key(|(_, part)| part.1).filter(|_| needed > width)
+        else {
+            return spans;
+        };
+        other = other.saturating_add(parts.remove(at).1);
+    }
+}
+
+fn spans<'a>(resident: u64, parts: impl Iterator<Item = (&'a str, u64)>) -> Vec<(String, Role)> {
+    let whole = format::bytes(resident);
+    let unit = whole.rsplit(' ').next().unwrap_or_default().to_owned();
+    let mut spans = vec![("resident ".to_owned(), Role::Label), (whole, Role::Rss)];
+    for (number, (name, bytes)) in parts.enumerate() {
+        let sign = if number == 0 { " = " } else { " + " };
+        spans.push((format!("{sign}{name} "), Role::Label));
+        // The unit is said once; a part that is too small for it has its own.
+        let text = format::bytes_beside(bytes, resident);
+        let text = text.strip_suffix(&unit).map_or(&*text, str::trim_end).to_owned();
+        spans.push((text, if name == "live" { Role::Live } else { Role::Figure }));
+    }
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::GapPart;
+
+    const MIB: u64 = 1 << 20;
+
+    fn words(width: usize) -> String {
+        let part = |name, bytes| GapPart { name, bytes, help: "" };
+        let parts = vec![
+            part("live", 4 * MIB),
+            part("free heap", 3 * MIB),
+            part("mapped", 0),
+            part("stacks", 100 << 10),
+            part("files", 5 * MIB / 2),
+            part("tracer", MIB),
+        ];
+        let resident = parts.iter().map(|part| part.bytes).sum();
+        let gap = Gap { resident, parts, ..Gap::default() };
+        fitting(&gap, width).into_iter().map(|(text, _)| text).collect()
+    }
+
+    #[test]
+    fn the_smallest_parts_become_one_where_room_is_short() {
+        let all = "resident 10.6 MiB = live 4.0 + free heap 3.0 + stacks 100.0 KiB + files 2.5 \
+                   + tracer 1.0";
+        assert_eq!(words(200), all);
+        assert_eq!(words(all.len()), all);
+        let fewer = "resident 10.6 MiB = live 4.0 + free heap 3.0 + files 2.5 + other 1.1";
+        assert_eq!(words(76), fewer);
+        assert_eq!(words(0), "resident 10.6 MiB = live 4.0 + other 6.6");
+    }
+}
