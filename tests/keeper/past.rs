@@ -11,10 +11,11 @@ use std::{
 
 use memtop::{
     keeper::{
+        Options,
         client::Connection,
         protocol::{FromKeeper, FromViewer},
     },
-    recording::{Cursor, File, Mark},
+    recording::{Cursor, Events, File, Mark},
 };
 use serde_json::Value;
 
@@ -40,6 +41,8 @@ int main(void) {
 "#;
 
 const STEP: u64 = 1 << 20;
+/// Number of the program's image: sh, stty and true come before.
+const PROGRAM: usize = 3;
 
 fn compiled(folder: &Folder) -> PathBuf {
     let (source, program) = (folder.path("steps.c"), folder.path("steps"));
@@ -59,9 +62,15 @@ struct Session {
 
 impl Session {
     fn start(program: &Path) -> Self {
+        Self::start_with(program, |_| {})
+    }
+
+    fn start_with(program: &Path, ask: impl FnOnce(&mut Options)) -> Self {
         let script = format!("stty -echo; /bin/true; exec {}", program.display());
-        let (connection, viewer) = launcher::spawn(&script);
-        Self { connection, viewer, steps: 0 }
+        let mut options = Options::new(["/bin/sh", "-c", &script].map(Into::into).to_vec());
+        ask(&mut options);
+        let connection = launcher::spawn_with(&options).unwrap();
+        Self { connection, viewer: Viewer::default(), steps: 0 }
     }
 
     /// What is kept of the session.
@@ -154,7 +163,10 @@ fn a_recording_that_begins_later_has_what_was_before() {
     session.step();
     let second = session.step();
     let mark = Mark { at: second, number: 1, label: "two steps".to_owned() };
-    session.connection.send(&FromViewer::Mark { index: 2, mark: mark.clone() }).unwrap();
+    session
+        .connection
+        .send(&FromViewer::Mark { index: PROGRAM as u32, mark: mark.clone() })
+        .unwrap();
     session.step();
     let path = folder.path("late.memtop");
     let (from, thinned_until) = session.record(&path);
@@ -162,9 +174,9 @@ fn a_recording_that_begins_later_has_what_was_before() {
     session.step();
     session.end_recording(&path);
     assert_shows_all(&path, second, 4);
-    let marks: Vec<_> =
-        File::open(&path).unwrap().marks().iter().map(|(_, mark)| mark.clone()).collect();
-    assert_eq!(marks, [mark]);
+    assert_eq!(File::open(&path).unwrap().marks(), [(Some(PROGRAM), mark)]);
+    let then = report(&path, &["--at", "mark:1"]);
+    assert_eq!(then["totals"]["current_bytes"], STEP * 2);
 
     // Another one, which goes on to the end of the program.
     let again = folder.path("again.memtop");
@@ -189,8 +201,11 @@ fn assert_shows_all(path: &Path, second: Duration, steps: u64) {
         assert!(held.contains(&Some(STEP * step)), "{step} steps in {held:?}");
     }
     assert!(held.is_sorted());
-    // Of sites, what the last second before a moment showed.
-    let then = report(path, &["--at", &format!("{}", second.as_secs_f64() + 1e-3)]);
+    // Reports count from the beginning of the first image, and ticks from that of their own.
+    let file = File::open(path).unwrap();
+    let started = |image: usize| file.images()[image].identity.started;
+    let at = started(PROGRAM) - started(0) + second;
+    let then = report(path, &["--at", &format!("{}", at.as_secs_f64() + 1e-3)]);
     assert_eq!(then["totals"]["current_bytes"], STEP * 2);
     assert_eq!(held_by(&whole, "first_step"), STEP);
     assert_eq!(held_by(&whole, "second_step"), STEP);
@@ -247,4 +262,26 @@ fn a_recording_of_a_program_that_has_ended_has_all_of_it() {
     session.connection.send(&FromViewer::Record(path.clone())).unwrap();
     wait_until(|| File::open(&path).is_ok_and(|file| !file.is_cut()));
     assert_shows_all(&path, second, 3);
+}
+
+/// Events are not kept; nor is anything else of a recording that has them.
+#[test]
+fn events_begin_where_they_are_asked_for() {
+    let folder = Folder::new();
+    let mut session = Session::start_with(&compiled(&folder), |options| options.events = true);
+    session.step();
+    wait_until(|| session.past().is_some_and(|file| file.end() > Duration::from_millis(1200)));
+    let path = folder.path("events.memtop");
+    let (from, thinned_until) = session.record(&path);
+    assert!(from >= Duration::from_secs(1) && thinned_until.is_zero(), "{from:?}");
+    session.step();
+    session.end_recording(&path);
+    let whole = report(&path, &[]);
+    assert_eq!(whole["totals"]["current_bytes"], STEP * 2);
+    assert!(whole["timeline"][0]["t_s"].as_f64().unwrap() < 1.0, "the timeline is all there");
+    let file = File::open(&path).unwrap();
+    let mut sizes = Vec::new();
+    let note = &mut |events: Events| sizes.extend(events.events.iter().map(|event| event.size));
+    file.each_events(PROGRAM, (Duration::ZERO, Duration::MAX), note).unwrap();
+    assert_eq!(sizes, [STEP], "what was allocated before is no event of it");
 }

@@ -57,12 +57,16 @@ pub fn spawn(script: &str) -> (Connection, Viewer) {
 
 /// A keeper that holds a command on a terminal.
 pub fn try_spawn(command: &[&str]) -> Result<Connection, LaunchError> {
-    let options = Options::new(command.iter().map(Into::into).collect());
+    spawn_with(&Options::new(command.iter().map(Into::into).collect()))
+}
+
+/// A keeper that holds what was asked for on a terminal.
+pub fn spawn_with(options: &Options) -> Result<Connection, LaunchError> {
     let memtop = Path::new(env!("CARGO_BIN_EXE_memtop"));
     // The runner's own descriptors are not terminals; the keeper would pass them through.
     let terminal = Pty::open(Size::default()).unwrap();
     let slave = Some(terminal.slave.as_fd());
-    Connection::spawn_by(memtop, &options, Size::default(), [slave; 3])
+    Connection::spawn_by(memtop, options, Size::default(), [slave; 3])
 }
 
 /// What a viewer has seen.
