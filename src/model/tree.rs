@@ -33,6 +33,8 @@ pub struct TreeRow {
 pub enum Traced {
     /// It is.
     Yes(Sums),
+    /// It is, and its figures were not looked at; the position of the image.
+    Unseen(usize),
     /// It is not.
     No(Untraceable),
 }

@@ -83,7 +83,8 @@ impl Children {
         self.0.retain(|pid, _| !traced.contains(pid));
         for (pid, child) in self.0.iter_mut().filter(|(pid, _)| !seen.contains(pid)) {
             // Its parent may have ended before it.
-            if child.ended_ns.is_none() && process::incarnation(*pid) == child.incarnation {
+            let now = process::incarnation(*pid);
+            if child.ended_ns.is_none() && now.is_some() && now == child.incarnation {
                 child.resident = process::resident_bytes(*pid);
                 continue;
             }
@@ -188,5 +189,50 @@ mod tests {
         assert_eq!((found.ended_ns, found.resident), (Some(2), None));
         children.observe(&BTreeSet::from([found.pid]), &[], 4);
         assert_eq!(find(&children), None, "it turned out to be traced");
+    }
+
+    #[test]
+    fn a_child_that_outlives_its_parent_has_not_ended() {
+        let mut shell = Command::new("/bin/sh")
+            .args(["-c", "env -i sleep 60 & read line"])
+            .stdin(Stdio::piped())
+            .env("LD_PRELOAD", "/nonexistent/memtop-probe.so")
+            .env("MEMTOP_SESSION", "x")
+            .spawn()
+            .unwrap();
+        let traced = BTreeSet::from([shell.id()]);
+        let mut children = Children::default();
+        let sleep = |children: &Children| {
+            let is_sleep = |one: &&Untraced| one.command.first().is_some_and(|c| c == b"sleep");
+            children.all().find(is_sleep).cloned()
+        };
+        while sleep(&children).is_none() {
+            children.observe(&traced, &[], 1);
+        }
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+        children.observe(&traced, &[], 2);
+        let found = sleep(&children).unwrap();
+        assert!(found.ended_ns.is_none() && found.resident.is_some());
+        process::signal(found.pid, libc::SIGKILL).unwrap();
+        while process::incarnation(found.pid).is_some() {
+            std::thread::yield_now();
+        }
+        children.observe(&traced, &[], 3);
+        assert_eq!(sleep(&children).unwrap().ended_ns, Some(3));
+    }
+
+    #[test]
+    fn who_ended_before_it_was_looked_at_is_forgotten() {
+        let parent = BTreeSet::from([std::process::id()]);
+        let mut zombie = Command::new("/bin/true").spawn().unwrap();
+        let mut children = Children::default();
+        while process::incarnation(zombie.id()).is_some() {
+            std::thread::yield_now();
+        }
+        children.observe(&parent, &[], 1);
+        zombie.wait().unwrap();
+        children.observe(&BTreeSet::new(), &[], 2);
+        assert!(children.all().all(|child| child.pid != zombie.id()));
     }
 }

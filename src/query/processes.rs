@@ -82,7 +82,7 @@ fn row(model: &Model, at: usize, depth: usize) -> ProcessRow {
     let reading = &model.reading;
     let row = &reading.tree[at];
     let figures = match &row.traced {
-        Traced::No(_) => None,
+        Traced::No(_) | Traced::Unseen(_) => None,
         Traced::Yes(sums) => Some(ProcessFigures {
             live: sums.live_bytes,
             peak: sums.peak_bytes,
@@ -95,6 +95,7 @@ fn row(model: &Model, at: usize, depth: usize) -> ProcessRow {
     let position = match &row.traced {
         Traced::No(_) => None,
         Traced::Yes(sums) => Some(sums.position),
+        Traced::Unseen(position) => Some(*position),
     };
     let lived = row.ended.unwrap_or(reading.tree_at).saturating_sub(row.started);
     ProcessRow {
@@ -113,7 +114,7 @@ fn row(model: &Model, at: usize, depth: usize) -> ProcessRow {
 
 fn key(row: &TreeRow) -> Key {
     let image = match row.traced {
-        Traced::Yes(_) => row.generation,
+        Traced::Yes(_) | Traced::Unseen(_) => row.generation,
         Traced::No(_) => u32::MAX,
     };
     Key(u64::from(row.pid) << 32 | u64::from(image))
@@ -145,6 +146,10 @@ fn sums(rows: &[Arc<TreeRow>]) -> ProcessSums {
     for row in rows {
         match &row.traced {
             Traced::No(_) => sums.untraced += 1,
+            Traced::Unseen(_) => match row.ended {
+                Some(_) => sums.ended += 1,
+                None => sums.running += 1,
+            },
             Traced::Yes(figures) => {
                 sums.allocations = sums.allocations.saturating_add(figures.allocations);
                 match row.ended {
@@ -181,7 +186,10 @@ fn busiest(threads: &[ThreadState], room: usize) -> Vec<ThreadRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{keeper::preflight::Untraceable, model::Sums};
+    use crate::{
+        keeper::preflight::Untraceable,
+        model::{Reading, Sums},
+    };
     use std::time::Duration;
 
     fn row(
@@ -224,6 +232,19 @@ mod tests {
         let sums = sums(&rows);
         assert_eq!((sums.running, sums.ended, sums.untraced), (3, 2, 1));
         assert_eq!((sums.live, sums.allocations), (15, 10));
+    }
+
+    #[test]
+    fn images_whose_figures_were_not_looked_at_have_none() {
+        let mut unseen = TreeRow::clone(&row(2, 0, 1, 1, Some(2)));
+        unseen.traced = Traced::Unseen(7);
+        let rows = vec![row(1, 0, 0, 0, None), Arc::new(unseen)];
+        let mut model = Model::default();
+        model.observe(Reading { tree: Arc::new(rows), ..Reading::default() });
+        let shown = super::row(&model, 1, 1);
+        assert_eq!((shown.figures, shown.position), (None, Some(7)));
+        let sums = sums(&model.reading.tree);
+        assert_eq!((sums.running, sums.ended, sums.untraced, sums.live), (1, 1, 0, 5));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Where readings come from, and whom a person's wishes go to.
 
+pub mod family;
 pub mod feed;
 pub mod live;
 pub mod past;

@@ -7,7 +7,10 @@ use crate::{
     keeper::history::History,
     model::{Event, EventKind, Function, ImageName, LocationId, Point, Reading, StackId},
     recording::{Cursor, File, ImageFacts, Kind, Mark, Moment, Tail},
-    source::past::{Past, Source},
+    source::{
+        family::Family,
+        past::{Past, Source},
+    },
 };
 
 /// A recording that is replayed.
@@ -28,6 +31,8 @@ pub struct Replay {
     /// that was cut, or is still being written.
     last_ticks: Vec<Duration>,
     tail: Tail,
+    /// Not where somebody else knows the tree.
+    family: Option<Family>,
 }
 
 impl Replay {
@@ -36,7 +41,8 @@ impl Replay {
     /// # Errors
     /// When it cannot be read, or holds no process.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::of(File::open(path)?, path)
+        let replay = Self::of(File::open(path)?, path)?;
+        Ok(Self { family: Some(Family::default()), ..replay })
     }
 
     /// Replays what was opened under `path`, from its end.
@@ -60,6 +66,7 @@ impl Replay {
             names_due: false,
             last_ticks: Vec::new(),
             tail: Tail::default(),
+            family: None,
         };
         let root = replay.root();
         replay.show(root);
@@ -211,6 +218,8 @@ impl Source for Replay {
         self.past.after = after;
         let sites = self.cursor.take_update();
         self.names_due |= sites.restart;
+        let (file, moment) = (&self.file, self.moment);
+        let tree = self.family.as_mut().map(|family| family.at(file, moment));
         Reading {
             now_s: now.as_secs_f64(),
             images: self.file.images().iter().map(name).collect(),
@@ -220,6 +229,8 @@ impl Source for Replay {
             timeline: self.timeline(),
             events: self.events(own),
             events_anew: true,
+            tree: tree.unwrap_or_default(),
+            tree_at: self.moment,
             tracing,
             exit,
             connected: true,

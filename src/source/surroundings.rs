@@ -108,9 +108,9 @@ fn traced(
     reader: &Reader,
 ) -> Option<TreeRow> {
     let state = processes.state(image, reader)?;
-    let inherited = &state.inherited;
     let runs = state.identity.ended.is_none();
     let resident = runs.then(|| process::resident_bytes(image.pid)).flatten();
+    let sums = Sums::of(position, &state);
     Some(TreeRow {
         pid: image.pid,
         generation: image.generation,
@@ -120,16 +120,7 @@ fn traced(
         ended: state.identity.ended,
         exit: state.identity.exit,
         resident: resident.map(|all| all.saturating_sub(state.exactness.tracer_bytes)),
-        traced: Traced::Yes(Sums {
-            position,
-            entry: state.identity.entry,
-            live_bytes: state.totals.current_bytes,
-            peak_bytes: state.totals.peak_bytes,
-            allocations: state.totals.allocations,
-            allocated_bytes: state.totals.allocated_bytes,
-            inherited_bytes: inherited.bytes.saturating_sub(inherited.freed_bytes),
-            threads: state.threads.iter().filter(|thread| thread.tid != 0).count(),
-        }),
+        traced: Traced::Yes(sums),
     })
 }
 

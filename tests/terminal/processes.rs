@@ -129,3 +129,39 @@ print(\"ready\", flush=True); time.sleep(60)'";
         row_with(rows, "all that ended").is_some() && row_with(rows, " python3 ").is_some()
     });
 }
+
+#[test]
+fn a_replay_shows_the_tree_as_it_was_at_the_moment() {
+    let home = Home::new();
+    let still = static_program(&home);
+    let script = format!(
+        "sh -c 'exit 3'; {} & sleep 2.5; kill $!; wait; sh -c 'exec ls / >/dev/null'",
+        still.display()
+    );
+    let recorded = home.record(|command| _ = command.args(["sh", "-c", &script]));
+    assert!(recorded.status.success(), "{recorded:?}");
+    let mut replay = Terminal::start(LARGE, home.memtop(["replay", "recording.memtop"]));
+    replay.wait_for(" Memory ");
+    replay.press("6");
+    let rows = replay.wait_for("1 not traced");
+    let text = rows.join("\n");
+    let state =
+        |name: &str, state: &str| rows.iter().any(|row| row.contains(name) && row.contains(state));
+    assert!(state("still", "untraced, ended") && text.contains("1 not traced"), "{text}");
+    assert!(state("sh -c exec ls", "exec’d") && state("ls /", "ended"), "{text}");
+    assert!(state("└ sleep 2.5", "ended"), "{text}");
+    // At the first tick the static one runs, and the last has not begun.
+    replay.press("8");
+    replay.wait_for("recording.memtop");
+    replay.press("g");
+    replay.wait_until("the start", |rows| rows[0].contains(" at 0:00 "));
+    replay.press("6");
+    let is_early = |rows: &[String]| {
+        let text = rows.join("\n");
+        text.contains(" Processes ") && text.contains(" runs ") && text.contains("still · static")
+    };
+    let rows = replay.wait_until("the tree of then", is_early);
+    assert!(!rows.iter().any(|row| row.contains("└ ls /")), "{}", rows.join("\n"));
+    replay.press("q");
+    assert_eq!(replay.wait().code(), Some(0));
+}

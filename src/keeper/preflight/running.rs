@@ -24,6 +24,8 @@ pub enum Untraceable {
     Hidden,
     /// Nothing speaks against it: it has not allocated yet.
     Quiet,
+    /// Nobody said, or in words that this memtop does not know.
+    Unknown,
 }
 
 impl Untraceable {
@@ -38,7 +40,23 @@ impl Untraceable {
             Self::Environment => "environment emptied",
             Self::Hidden => "another user's",
             Self::Quiet => "has not allocated",
+            Self::Unknown => "reason unknown",
         }
+    }
+
+    /// The reason with these words, as a recording has them.
+    pub fn of_words(words: &str) -> Option<Self> {
+        let all = [
+            Self::Static,
+            Self::Privileged,
+            Self::Foreign,
+            Self::Musl,
+            Self::Sanitized,
+            Self::Environment,
+            Self::Hidden,
+            Self::Quiet,
+        ];
+        all.into_iter().find(|one| one.words() == words)
     }
 }
 

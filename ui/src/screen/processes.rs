@@ -170,7 +170,7 @@ fn draw_tree(frame: &mut Frame, area: Rect, cx: Cx) {
     let inner = panel(frame, area, cx.theme, (title, sums));
     if processes.rows.rows.is_empty() {
         let words = match cx.data.header.origin {
-            Origin::Replay => "The tree is not recorded: < and > show the other processes.",
+            Origin::Replay => "No process had begun by this moment.",
             _ => "Waiting for the program to start.",
         };
         return empty_words(frame, inner, cx.theme, words);
