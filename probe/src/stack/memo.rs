@@ -217,27 +217,10 @@ impl Memo {
         let at = self.room(HEAD + MOST_WORDS + MOST_WORDS / 4);
         let (head, rest) = self.arena[at..].split_at_mut(HEAD);
         let (values, distances) = rest.split_at_mut(MOST_WORDS);
-        let (mut count, mut fits, mut farthest) = (0, true, 0);
-        let mut put = |value: u64, distance: usize| {
-            let four = &mut distances[count / 4];
-            let shift = count % 4 * 16;
-            *four = *four & !(0xFFFF << shift) | (distance as u64) << shift;
-            values[count] = value;
-            count += 1;
-            count
-        };
-        let mut told = 0;
-        words(&mut |word| {
-            let distance = word.address.wrapping_sub(caller.sp) / 8;
-            fits &= told < MOST_WORDS - 4 && distance <= usize::from(u16::MAX);
-            if fits {
-                told = put(word.value, distance);
-                farthest = farthest.max(distance);
-            }
-        });
-        while fits && !told.is_multiple_of(4) {
-            told = put(address, 0);
-        }
+        let mut row = Row { values, distances, told: 0, fits: true, farthest: 0 };
+        words(&mut |word| row.tell(&word, caller.sp));
+        row.complete(address);
+        let Row { told, fits, farthest, .. } = row;
         if !fits {
             return;
         }
@@ -313,6 +296,45 @@ impl Memo {
     fn clear(&self) {
         self.index.iter().for_each(|place| place.set(0));
         self.hints.iter().for_each(|place| place.set(0));
+    }
+}
+
+/// The words of a stack as an entry holds them, while they are told.
+struct Row<'a> {
+    values: &'a mut [u64],
+    /// Four to a word.
+    distances: &'a mut [u64],
+    /// How many there are.
+    told: usize,
+    /// There were not too many, and none was too far away.
+    fits: bool,
+    /// The largest distance, words.
+    farthest: usize,
+}
+
+impl Row<'_> {
+    fn tell(&mut self, word: &Word, sp: usize) {
+        let distance = word.address.wrapping_sub(sp) / 8;
+        self.fits &= self.told < MOST_WORDS - 4 && distance <= usize::from(u16::MAX);
+        if self.fits {
+            self.put(word.value, distance);
+            self.farthest = self.farthest.max(distance);
+        }
+    }
+
+    /// They are compared in fours: the return address, at distance 0, stands in for what lacks.
+    fn complete(&mut self, address: u64) {
+        while self.fits && !self.told.is_multiple_of(4) {
+            self.put(address, 0);
+        }
+    }
+
+    fn put(&mut self, value: u64, distance: usize) {
+        let four = &mut self.distances[self.told / 4];
+        let shift = self.told % 4 * 16;
+        *four = *four & !(0xFFFF << shift) | (distance as u64) << shift;
+        self.values[self.told] = value;
+        self.told += 1;
     }
 }
 
