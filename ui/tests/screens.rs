@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use memtop_ui::choice::Playback;
 use memtop_ui::data::{
     Baseline, Crumb, Data, DiffTotals, Grouping, Interval, Key, Listing, Measure, Output, Pair,
-    Sort, SortKey, Source, TimeSource, When,
+    RunState, Sort, SortKey, Source, TimeSource, When,
 };
 use memtop_ui::filter::CodeFilter;
 use memtop_ui::state::{Bars, Dialog, Mode, Prompt, Purpose, Question};
@@ -446,6 +446,16 @@ fn dialogs() {
         let frame = in_mode(data, Screen::Overview, asking, (80, 24));
         assert_snapshot!(format!("dialog_{name}"), frame);
     }
+}
+
+#[test]
+fn a_program_that_ends_while_it_is_asked_about_is_not_said_to_run() {
+    let asking = Mode::Asking(Dialog { question: Question::Quit, selected: 0 });
+    let mut data = sample::session();
+    data.header.still_runs = false;
+    data.header.state = RunState::Ended { code: Some(0) };
+    let frame = in_mode(data, Screen::Overview, asking, (80, 24));
+    assert!(frame.contains("has ended.") && !frame.contains("still runs"), "{frame}");
 }
 
 #[test]

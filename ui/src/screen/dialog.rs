@@ -15,8 +15,13 @@ use crate::widget::popup::popup;
 pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx, asked: Dialog) {
     let (title, question) = match asked.question {
         Question::Quit => {
-            let program = format::command(&cx.data.header.title, 24);
-            ("Quit", format!("{program} still runs."))
+            let header = &cx.data.header;
+            let program = format::command(&header.title, 24);
+            // It may end while it is asked.
+            match header.runs() {
+                true => ("Quit", format!("{program} still runs.")),
+                false => ("Quit", format!("{program} has ended.")),
+            }
         }
         Question::LeftBehind => ("Quit", left_behind(cx.data.header.left_behind as u64)),
         Question::Clear => ("Clear", "Forget what was traced so far?".to_owned()),

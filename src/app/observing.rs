@@ -1,0 +1,165 @@
+//! What the dashboard hears and sees: readings of the source, and what the keeper says.
+
+use std::time::Duration;
+
+use crossbeam_channel::never;
+use memtop_ui::{
+    data::{Mark, Notice, Origin},
+    state::Mode,
+};
+
+use super::{App, Naming, QUIET_FRAME, Shown, recorded};
+use crate::{
+    Error,
+    keeper::protocol::FromKeeper,
+    model::{Exit, Model, SiteThreads, Totals},
+    query,
+};
+
+impl App {
+    pub(super) fn observe(&mut self) {
+        let chosen =
+            (self.shown.state.process != self.followed).then_some(self.shown.state.process);
+        let reading = self.source.read(chosen);
+        self.follow_the_present();
+        if chosen.is_none() {
+            self.followed = reading.shown;
+            self.shown.state.process = reading.shown;
+        } else {
+            // From now on only the person's own choice counts.
+            self.followed = usize::MAX;
+        }
+        self.shown.model.observe(reading);
+        self.mark_by_itself();
+        let names = self.source.take_names();
+        if !names.is_empty() {
+            // A recording knows better than the files of this machine.
+            self.naming = Naming::default();
+        }
+        for (location, functions) in names {
+            self.shown.model.learn(location, functions);
+        }
+        self.naming.tick(&mut self.shown.model, std::mem::take(&mut self.visible));
+        self.look_at_threads();
+        self.shown.time = query::time(self.source.past(), &self.shown.state.marks);
+        let pulse = Pulse::of(&self.shown.model);
+        let changed = self.pulse != Some(pulse);
+        self.pulse = Some(pulse);
+        self.dirty |= changed || self.drawn.elapsed() >= QUIET_FRAME;
+    }
+
+    /// Marks this moment if it is one that the person wants marked. A recording has its own.
+    fn mark_by_itself(&mut self) {
+        let Shown { model, state, session, time, .. } = &mut self.shown;
+        let Some(totals) = model.state().map(|state| state.totals) else { return };
+        if session.origin == Origin::Replay || state.playback.at_s.is_some() {
+            return;
+        }
+        let now_s = model.reading.now_s;
+        let figures = (totals.current_bytes, totals.peak_bytes);
+        let observed = self.automatic.observe(model.reading.shown, figures, now_s);
+        if let Some(reason) = observed {
+            let recorded = time.stops.iter().filter_map(|stop| stop.what.mark()).max();
+            let last = state.marks.last().map(|mark| mark.number).max(recorded);
+            let number = last.unwrap_or(0) + 1;
+            state.notice = Some(Notice::info(format!("mark {number}: {reason}")));
+            let name = Some(reason);
+            state.marks.push(Mark { number, t_s: now_s, name, automatic: true });
+            self.shown.mark(number);
+            self.keep_mark(number);
+        }
+    }
+
+    /// Asks who allocated at the site that is open.
+    fn look_at_threads(&mut self) {
+        let Shown { model, state, .. } = &mut self.shown;
+        if !state.frozen {
+            let opened = query::opened(model, state);
+            let told = |(of, stacks): (_, Vec<_>)| {
+                Some(SiteThreads { of, threads: self.source.threads_of(&stacks)? })
+            };
+            model.site_threads = opened.and_then(told);
+        }
+    }
+
+    /// Lets the moment that is looked at go on, as long as it plays.
+    pub(super) fn play(&mut self, elapsed: Duration) -> Result<(), Error> {
+        if !self.shown.state.playback.playing {
+            return Ok(());
+        }
+        let mut state = self.shown.state.clone();
+        let effect = memtop_ui::advance(&mut state, elapsed.as_secs_f64(), &self.shown.data());
+        self.shown.state = state;
+        self.dirty = true;
+        self.carry_out(effect).map(|_| ())
+    }
+
+    pub(super) fn on_update(&mut self, update: Option<FromKeeper>) {
+        // What is told at every tick is seen with the reading of that tick.
+        self.dirty |= !matches!(update, Some(FromKeeper::History { .. }));
+        update.iter().for_each(|message| self.source.hear(message));
+        match update {
+            Some(FromKeeper::Scrollback(bytes) | FromKeeper::Output(bytes)) => self.show(&bytes),
+            Some(FromKeeper::Gap(bytes)) => {
+                self.show(format!("\r\n\x1b[7m {bytes} bytes left out \x1b[0m\r\n").as_bytes());
+            }
+            Some(FromKeeper::Stopped(true)) => self.stopped(),
+            Some(FromKeeper::Feed) => self.shown.session.read_only = false,
+            Some(FromKeeper::Recording { bytes, message }) => {
+                self.shown.recording = bytes;
+                if !message.is_empty() {
+                    self.shown.state.notice = Some(Notice::warning(message));
+                }
+            }
+            Some(FromKeeper::RecordingBegan { path, from, thinned_until }) => {
+                let said = recorded::words(&path, from, thinned_until);
+                self.shown.state.notice = Some(Notice::info(said));
+            }
+            // The greeting is over; the rest is heard by the source.
+            Some(_) => {}
+            None => {
+                self.source.lost();
+                self.updates = never();
+            }
+        }
+    }
+
+    /// The keyboard of a program that was stopped comes back, as to a shell.
+    fn stopped(&mut self) {
+        let state = &mut self.shown.state;
+        if state.mode == Mode::Typing {
+            state.mode = Mode::Browse;
+        }
+        let words = "the program was stopped: i on its output (7) lets it go on";
+        state.notice = Some(Notice::warning(words));
+    }
+
+    fn show(&mut self, bytes: &[u8]) {
+        if let Some(program) = &mut self.shown.program {
+            program.write(bytes);
+        }
+    }
+}
+
+/// What of a reading a person would want to see at once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Pulse {
+    totals: Totals,
+    untracked_frees: u64,
+    images: (usize, usize),
+    stands: (bool, bool, bool, Option<Exit>),
+    sites: (u64, u64, u64),
+}
+
+impl Pulse {
+    pub(super) fn of(model: &Model) -> Self {
+        let (reading, state) = (&model.reading, model.state());
+        Self {
+            totals: state.map(|state| state.totals).unwrap_or_default(),
+            untracked_frees: state.map_or(0, |state| state.untracked.frees),
+            images: (reading.images.len(), reading.shown),
+            stands: (reading.tracing, reading.stopped, reading.connected, reading.exit),
+            sites: (model.sites_revision(), model.names_found(), model.names_pending),
+        }
+    }
+}
