@@ -19,7 +19,7 @@ use memtop_ui::{
     terminal::Guard,
     update,
 };
-use ratatui::{Terminal, backend::CrosstermBackend};
+use ratatui::{Frame, Terminal, backend::CrosstermBackend};
 
 use crate::{
     Error,
@@ -77,7 +77,8 @@ fn choose_on(screen: &terminal::Screen, view: &View) -> io::Result<Option<Choice
         data.chooser.rows = choices.iter().map(row).collect();
         state.observe_lengths(&data);
         let theme = view.look.theme(state.palette);
-        terminal.draw(|frame| draw_on(frame, &data, &state, &theme, &targets))?;
+        let draw = |frame: &mut Frame<'_>| draw_on(frame, &data, &state, &theme, &targets);
+        terminal::draw_whole(&mut terminal, draw)?;
         select! {
             recv(screen.events()) -> event => {
                 let Ok(terminal::Event::Terminal(event)) = event else { return Ok(None) };

@@ -3,22 +3,26 @@
 use std::{
     env,
     fs::{File, OpenOptions},
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     os::fd::AsFd,
     sync::Arc,
     thread,
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use crossterm::event::{self, Event as TerminalEvent};
+use crossterm::{
+    event::{self, Event as TerminalEvent},
+    execute, queue,
+    terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate},
+};
 use memtop_ui::{
     Theme,
     terminal::{farewell, restore_on_panic, tell},
     theme::{ColorDepth, Glyphs, Own, Palette},
 };
 use ratatui::{
-    Terminal,
-    backend::{Backend, ClearType},
+    Frame, Terminal,
+    backend::{Backend, ClearType, CrosstermBackend},
 };
 
 use crate::{
@@ -174,6 +178,20 @@ pub fn wipe<B: Backend>(terminal: &mut Terminal<B>) -> Result<(), B::Error> {
     // The buffer of the last frame, emptied, takes the place of the empty one.
     terminal.swap_buffers();
     Ok(())
+}
+
+/// Draws a frame, which the terminal shows as a whole where it knows how to: over a slow link
+/// nothing is seen half drawn. Others take no notice of the marks around it.
+///
+/// # Errors
+/// When the terminal cannot be written to.
+pub fn draw_whole<W: Write>(
+    terminal: &mut Terminal<CrosstermBackend<W>>,
+    draw: impl FnOnce(&mut Frame<'_>),
+) -> io::Result<()> {
+    queue!(terminal.backend_mut(), BeginSynchronizedUpdate)?;
+    terminal.draw(draw)?;
+    execute!(terminal.backend_mut(), EndSynchronizedUpdate)
 }
 
 /// Stops this process, as Ctrl-Z would; returns when it is continued.

@@ -32,7 +32,7 @@ use memtop_ui::{
     pane_size,
     terminal::Guard,
 };
-use ratatui::{Terminal, backend::CrosstermBackend};
+use ratatui::{Frame, Terminal, backend::CrosstermBackend};
 
 use crate::{
     Error,
@@ -215,8 +215,8 @@ impl App {
         state.observe_scale(&data);
         state.observe_lengths(&data);
         let (theme, targets) = (&self.theme, &self.targets);
-        let drawn = self.terminal.draw(|frame| draw_on(frame, &data, &state, theme, targets));
-        drawn.map_err(Self::drawing)?;
+        let draw = |frame: &mut Frame<'_>| draw_on(frame, &data, &state, theme, targets);
+        terminal::draw_whole(&mut self.terminal, draw).map_err(Self::drawing)?;
         drop(data);
         self.shown.state = state;
         self.dirty = false;

@@ -26,6 +26,8 @@ use super::{PATIENCE, wait_until};
 const ENTER: &[u8] = b"\x1b[?1049h";
 const LEAVE: &[u8] = b"\x1b[?1049l";
 const SHOW_CURSOR: &[u8] = b"\x1b[?25h";
+const FRAME_BEGINS: &[u8] = b"\x1b[?2026h";
+const FRAME_ENDS: &[u8] = b"\x1b[?2026l";
 
 /// A process in a session of its own, whose controlling terminal is here.
 pub struct Terminal {
@@ -46,6 +48,18 @@ struct Seen {
 struct Inside {
     parser: vt100::Parser,
     bytes: Vec<u8>,
+}
+
+impl Inside {
+    fn rows(&self) -> Vec<String> {
+        let screen = self.parser.screen();
+        screen.rows(0, screen.size().1.get()).collect()
+    }
+
+    /// Whether no frame is half drawn.
+    fn is_whole(&self) -> bool {
+        last(&self.bytes, FRAME_BEGINS) <= last(&self.bytes, FRAME_ENDS)
+    }
 }
 
 impl Terminal {
@@ -95,9 +109,7 @@ impl Terminal {
 
     /// The screen, row by row.
     pub fn rows(&self) -> Vec<String> {
-        let inside = self.inside();
-        let screen = inside.parser.screen();
-        screen.rows(0, screen.size().1.get()).collect()
+        self.inside().rows()
     }
 
     /// The screen as one text.
@@ -122,17 +134,19 @@ impl Terminal {
         self.inside().bytes.clone()
     }
 
-    /// Waits until the rows satisfy, and nothing more of the frame comes.
+    /// Waits until the rows of a whole frame satisfy.
     #[track_caller]
     pub fn wait_until(&self, what: &str, mut holds: impl FnMut(&[String]) -> bool) -> Vec<String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let (rows, length) = (self.rows(), self.inside().bytes.len());
-            let holds = holds(&rows);
-            thread::sleep(Duration::from_millis(10));
-            if holds && self.inside().bytes.len() == length {
+            let (rows, is_whole) = {
+                let inside = self.inside();
+                (inside.rows(), inside.is_whole())
+            };
+            if is_whole && holds(&rows) {
                 return rows;
             }
+            thread::sleep(Duration::from_millis(10));
             if Instant::now() > deadline {
                 panic!("{what} never came; the screen is\n{}", rows.join("\n"));
             }
