@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use memtop::{
     model::*,
-    recording::{File, Look, Recorder, When, read_tree},
+    recording::{Bytes, File, Look, Recorder, When, read_tree},
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -174,4 +174,32 @@ proptest! {
         }
         let _ = read_tree(&bytes[..]);
     }
+}
+
+/// Bytes of which there are more each time that somebody asks how many.
+struct Growing(Vec<u8>, std::cell::Cell<usize>);
+
+impl Bytes for Growing {
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> std::io::Result<usize> {
+        self.0[..self.1.get()].to_vec().read_at(offset, into)
+    }
+
+    fn length(&self) -> std::io::Result<u64> {
+        let length = self.1.get();
+        self.1.set((length + 1000).min(self.0.len()));
+        Ok(length as u64)
+    }
+}
+
+#[test]
+fn a_recording_that_grows_as_fast_as_it_is_read_is_opened_as_it_was() {
+    let mut recorder = Recorder::new(Vec::new(), &[], Duration::ZERO).expect("memory");
+    let mut program = Program::new(0, Duration::ZERO, None);
+    for tick in 1..=200 {
+        recorder.tick(TICK * tick, vec![program.look(0, TICK * tick)]).expect("memory");
+    }
+    let whole = recorder.finish(None).expect("memory");
+    let half = whole.len() / 2;
+    let file = File::new(Growing(whole, std::cell::Cell::new(half))).expect("a recording");
+    assert!(file.is_cut() && file.good_bytes() <= half as u64, "{} of {half}", file.good_bytes());
 }

@@ -66,6 +66,9 @@ impl ImageFacts {
 #[derive(Debug)]
 pub struct File<B = fs::File> {
     bytes: B,
+    /// How many there were when it was opened. A recording that is being written may grow as
+    /// fast as it is read; then only what was there counts.
+    length: u64,
     version: u32,
     segments: Vec<Segment>,
     images: Vec<ImageFacts>,
@@ -102,6 +105,7 @@ impl<B: Bytes> File<B> {
         let filled = bytes.read_at(0, &mut header)?;
         let mut file = Self {
             version: check_header(&header[..filled])?,
+            length: bytes.length()?,
             bytes,
             segments: Vec::new(),
             images: Vec::new(),
@@ -249,7 +253,7 @@ impl<B: Bytes> File<B> {
         // What is not there is not worth a buffer.
         let end = offset.saturating_add(FRAME_HEADER_BYTES as u64 + u64::from(length));
         let whole = filled == bytes.len() && length <= MAX_FRAME_BYTES;
-        let there = whole && end <= self.bytes.length()?;
+        let there = whole && end <= self.length;
         Ok(there.then(|| Header { length, kind, crc: u32::from_le_bytes([c0, c1, c2, c3]) }))
     }
 

@@ -18,8 +18,7 @@ pub(super) type Found = (Option<u64>, Index);
 impl<B: Bytes> File<B> {
     /// All indices of a recording that is complete, found from its end; `None` when it is not.
     pub(super) fn chain(&mut self) -> Result<Option<Vec<Found>>, ReadError> {
-        let length = self.bytes.length()?;
-        let Some(trailer) = length.checked_sub(TRAILER_BYTES as u64) else {
+        let Some(trailer) = self.length.checked_sub(TRAILER_BYTES as u64) else {
             return Ok(None);
         };
         let mut bytes = [0; TRAILER_BYTES];
