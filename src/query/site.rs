@@ -122,7 +122,7 @@ fn stack(model: &Model, stack: StackId, state: &State) -> Stack {
     let mut entries = Vec::new();
     for place in scope.places(stack) {
         match scope.kind(place) {
-            Some(kind) if !state.code.all_frames => fold(&mut entries, kind.words()),
+            Some(kind) if !state.site.all_frames => fold(&mut entries, kind.words()),
             kind => entries.push(StackEntry::Frame(frame(model, scope, place, kind.is_some()))),
         }
     }

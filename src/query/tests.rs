@@ -385,7 +385,12 @@ fn a_site_is_told_in_full() {
     state.site.stack = 1;
     let site = shown(&mut model, &state).site.expect("it is there");
     assert_eq!(site.stack.entries.len(), 5);
-    state.code.all_frames = true;
+    state.site.stack = 0;
+    state.site.all_frames = true;
+    let unfolded = shown(&mut model, &state).site.expect("it is there");
+    assert_eq!((unfolded.figures, unfolded.stacks), (site.figures, 2), "it is the same");
+    let first = format!("{:?}", unfolded.stack.entries[0]);
+    assert!(first.contains("alloc_vec") && first.contains("plumbing: true"), "{first}");
     state.site.key = Key(u64::MAX);
     assert_eq!(shown(&mut model, &state).site, None);
 }

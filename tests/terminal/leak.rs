@@ -52,6 +52,12 @@ fn a_leaking_line_is_found_in_five_steps() {
         assert!(leak.contains("auto session = std::make_"), "{leak}");
         insta::assert_snapshot!(format!("site_{}x{}", size.0, size.1), steady(&rows));
     }
+    // All frames of the same stack, of the same site.
+    screen(&server, "f", "fold frames");
+    let rows = server.terminal.wait_for("allocs 450 · 0/s");
+    assert!(rows.iter().any(|row| row.contains("sessions::Store::put")), "{rows:#?}");
+    assert!(!rows.iter().any(|row| row.contains("library frames")), "{rows:#?}");
+    screen(&server, "f", "library frames");
     assert_tells_sizes_seen(&server.terminal.wait_for("╭ Sizes "));
     // Each connection has a thread, and either asked for half of it.
     for worker in ["worker-1", "worker-2"] {

@@ -38,13 +38,22 @@ pub struct SiteChoice {
     pub opened_from: Screen,
     /// Which of its stacks shows, the largest first.
     pub stack: usize,
+    /// All frames of the stack show. What was opened stays the same: it is not summed anew, as
+    /// [`CodeChoice::all_frames`] would.
+    pub all_frames: bool,
     /// The selected entry of the stack; see [`Stack::selected`](crate::data::Stack::selected).
     pub entry: Option<usize>,
 }
 
 impl Default for SiteChoice {
     fn default() -> Self {
-        Self { key: Key::default(), opened_from: Screen::Sites, stack: 0, entry: None }
+        Self {
+            key: Key::default(),
+            opened_from: Screen::Sites,
+            stack: 0,
+            all_frames: false,
+            entry: None,
+        }
     }
 }
 

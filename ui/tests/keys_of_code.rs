@@ -58,7 +58,11 @@ fn a_site_is_opened_walked_and_left_for_where_it_was_opened() {
     assert_eq!(on("]]").site.stack, 2);
     assert_eq!(on("]]]").site.stack, 0);
     assert_eq!(on("[").site.stack, 2);
-    assert_eq!((on("f").code.all_frames, on("jf").site.entry), (true, None));
+    assert_eq!((on("f").site.all_frames, on("jf").site.entry), (true, None));
+    assert!(!on("f").code.all_frames, "what was opened is not summed anew");
+    assert!(press(Screen::Sites, &data, "f<Enter>").0.site.all_frames, "as on the list");
+    let (state, _) = press(Screen::Snapshots, &data, "<Enter>f<Esc>");
+    assert_eq!((state.screen, state.code.all_frames), (Screen::Snapshots, false));
     assert_eq!(press(Screen::Sites, &data, "<Enter><Esc>").0.screen, Screen::Sites);
     assert_eq!(press(Screen::Snapshots, &data, "<Enter><Esc>").0.screen, Screen::Snapshots);
     assert!(on("/").notice.is_some(), "there is nothing to narrow");

@@ -242,7 +242,7 @@ fn a_site_with_a_cut_stack_and_no_source() {
     site.history.clear();
     let mut state = on_code(Screen::Site, (100, 24));
     state.site.entry = Some(2);
-    state.code.all_frames = true;
+    state.site.all_frames = true;
     assert_snapshot!(frame_of(data, &mut state));
 }
 

@@ -149,6 +149,13 @@ fn word(binding: &Binding, cx: Cx, brief: bool) -> &'static str {
     }
 }
 
+fn all_frames(cx: Cx) -> bool {
+    match cx.state.screen {
+        Screen::Site => cx.state.site.all_frames,
+        _ => cx.state.code.all_frames,
+    }
+}
+
 /// The word for a key; for a switch, what it would do now.
 fn label(binding: &Binding, cx: Cx) -> &'static str {
     let header = &cx.data.header;
@@ -157,7 +164,7 @@ fn label(binding: &Binding, cx: Cx) -> &'static str {
         Action::ToggleTracing if !header.tracing.on => "resume",
         Action::ToggleRecording if header.recording.is_some() => "end recording",
         Action::Freeze if cx.state.frozen => "go on",
-        Action::AllFrames if cx.state.code.all_frames => "fold frames",
+        Action::AllFrames if all_frames(cx) => "fold frames",
         Action::Play if cx.state.playback.playing => "stop",
         _ => binding.label,
     }

@@ -71,8 +71,12 @@ pub(super) fn with_callees(state: &mut State, with: bool) -> Effect {
 }
 
 pub(super) fn all_frames(state: &mut State) -> Effect {
-    state.code.all_frames = !state.code.all_frames;
-    state.site.entry = None;
+    if state.screen == Screen::Site {
+        state.site.all_frames ^= true;
+        state.site.entry = None;
+    } else {
+        state.code.all_frames ^= true;
+    }
     Effect::Redraw
 }
 
@@ -80,7 +84,8 @@ pub(super) fn open(state: &mut State, key: Option<Key>) -> Effect {
     let Some(key) = key else {
         return Effect::None;
     };
-    state.site = SiteChoice { key, opened_from: state.screen, ..SiteChoice::default() };
+    let (opened_from, all_frames) = (state.screen, state.code.all_frames);
+    state.site = SiteChoice { key, opened_from, all_frames, ..SiteChoice::default() };
     show(state, Screen::Site)
 }
 

@@ -52,7 +52,7 @@ fn which(site: &Site, cx: Cx) -> Vec<Span<'static>> {
         let text = format!(" {} of {}, largest first ", format::count(at), format::count(of));
         words.push(Span::styled(text, label));
     }
-    if cx.state.code.all_frames {
+    if cx.state.site.all_frames {
         words.push(Span::styled(" all frames ", cx.theme.style(Role::Key)));
     }
     words
