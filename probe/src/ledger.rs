@@ -4,14 +4,14 @@
 //! nothing can disagree. [`peak`](crate::peak) has the live bytes of the process and their peak;
 //! [`Cell`] tells how what was live at the peak is kept without copying a table.
 
-use core::sync::atomic::{
-    AtomicU64,
-    Ordering::{Acquire, Relaxed},
-};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::{
     counter::{Mode, Own, Shared},
-    peak::{flush, flush_now, leave_peak, rise},
+    peak::{
+        catch_up, flush, flush_now, is_outdated, leave_at_once, leave_peak, leave_shared_peak,
+        leaves_shared_peak, rise,
+    },
     session::{
         layout::{Cell, Session, Slot, flag},
         memory::Memory,
@@ -28,8 +28,8 @@ pub fn count_allocation<M: Mode>(
     (size, usable): (u64, u64),
     site: Option<SiteCell>,
 ) {
-    if M::SHARED {
-        slot.epoch.store(session.epoch.load(Acquire), Relaxed);
+    if M::SHARED || outgrows(slot, size) && is_outdated(session, slot) {
+        catch_up(session, slot);
     }
     if let Some(site) = site {
         count_at::<M>(slot, site, |cell| [(&cell.allocations, 1), (&cell.allocated_bytes, size)]);
@@ -59,11 +59,14 @@ pub fn count_release<M: Mode>(
     (size, usable): (u64, u64),
     site: Option<SiteCell>,
 ) {
+    if M::SHARED {
+        leave_at_once(session);
+        catch_up(session, slot);
+    } else if would_sink(slot, size) && leaves_shared_peak(session, slot) {
+        leave_shared_peak(session, slot);
+    }
     if slot.at_peak.load(Relaxed) != 0 {
         leave_peak(session, slot);
-    }
-    if M::SHARED {
-        slot.epoch.store(session.epoch.load(Acquire), Relaxed);
     }
     if let Some(site) = site {
         count_at::<M>(slot, site, |cell| [(&cell.frees, 1), (&cell.freed_bytes, size)]);
@@ -82,6 +85,18 @@ pub fn count_release<M: Mode>(
     if bytes < -slot.threshold.load(Relaxed) {
         flush(session, slot);
     }
+}
+
+/// Whether a release of so many bytes is told to the session at once.
+#[inline(always)]
+pub fn would_sink(slot: &Slot, size: u64) -> bool {
+    slot.pending_bytes.load(Relaxed) - (size as i64) < -slot.threshold.load(Relaxed)
+}
+
+/// Whether an allocation of so many bytes is told to the session at once.
+#[inline(always)]
+pub fn outgrows(slot: &Slot, size: u64) -> bool {
+    slot.pending_bytes.load(Relaxed) + size as i64 > slot.threshold.load(Relaxed)
 }
 
 /// Counts a temporary block, at its site too.

@@ -75,6 +75,50 @@ pub fn leave_peak(session: &Session, slot: &Slot) {
     slot.epoch.store(session.epoch.load(Relaxed), Relaxed);
 }
 
+/// Whether so large a release that it is told at once would leave a peak that was reached by
+/// several threads, or may have been. What it changes must first be noted as it was at the peak:
+/// [`leave_shared_peak`]. Smaller ones are within B.
+#[cold]
+#[inline(never)]
+pub fn leaves_shared_peak(session: &Session, slot: &Slot) -> bool {
+    let peaks = slot.high_bytes.load(Relaxed) > 0 || session.at_peak.load(Relaxed) != 0;
+    peaks && is_shared(session, slot) || is_outdated(session, slot)
+}
+
+/// Whether other threads have left a peak of which this one has not heard, so that so large an
+/// allocation or release that it is told at once must wait for [`catch_up`].
+#[cold]
+#[inline(never)]
+pub fn is_outdated(session: &Session, slot: &Slot) -> bool {
+    is_shared(session, slot) && session.epoch.load(Relaxed) != slot.epoch.load(Relaxed)
+}
+
+/// Hears of the peaks that others have left.
+pub fn catch_up(session: &Session, slot: &Slot) {
+    slot.epoch.store(session.epoch.load(Acquire), Relaxed);
+}
+
+fn is_shared(session: &Session, slot: &Slot) -> bool {
+    slot.alone.load(Relaxed) == 0
+        || session.membership.load(Relaxed) != slot.membership.load(Relaxed)
+}
+
+/// Leaves the peak that several threads have reached, before a release.
+#[cold]
+#[inline(never)]
+pub fn leave_shared_peak(session: &Session, slot: &Slot) {
+    flush(session, slot);
+    leave_at_once(session);
+    catch_up(session, slot);
+}
+
+/// The same for an operation that has nothing pending.
+pub fn leave_at_once(session: &Session) {
+    if session.at_peak.load(Relaxed) != 0 && session.at_peak.swap(0, AcqRel) != 0 {
+        session.epoch.fetch_add(1, AcqRel);
+    }
+}
+
 /// Tells the session what the slot has pending.
 #[inline(never)]
 pub fn flush(session: &Session, slot: &Slot) {
@@ -169,7 +213,7 @@ fn note_shared_peak(session: &Session, reached: (i64, i64), blocks: i64, tick: u
         session.at_peak.store(1, Relaxed);
     }
     let falling = change < 0 || live < high;
-    if falling && session.at_peak.load(Relaxed) != 0 && session.at_peak.swap(0, AcqRel) != 0 {
-        session.epoch.fetch_add(1, AcqRel);
+    if falling {
+        leave_at_once(session);
     }
 }

@@ -163,6 +163,24 @@ fn however_a_program_ends_its_figures_stay() {
 }
 
 #[test]
+fn a_peak_of_large_blocks_is_kept_whole_where_there_are_threads() {
+    for frames in [0, 128] {
+        for (way, size) in (0..=4).flat_map(|way| [20_000, 900_000, 100_000_000].map(|s| (way, s)))
+        {
+            let session = Session::traced_with(frames);
+            let arguments = [format!("{way}"), format!("{size}")];
+            let status = session.command(program("peak_of_threads")).args(arguments).status();
+            assert!(status.expect("the program starts").success());
+            let seen = session.reading();
+            let off = at_peak(&seen).1.abs_diff(seen.peak_bytes as i64);
+            assert!(seen.peak_bytes >= 200_000 + size, "{}", seen.peak_bytes);
+            let bound = seen.peak_error_bytes;
+            assert!(off <= bound, "way {way}, {size} B, {frames} frames: {off} of {bound}");
+        }
+    }
+}
+
+#[test]
 fn what_threads_do_in_their_end_is_counted() {
     for arguments in [&["1000", "8"][..], &["300", "300"], &["400", "50", "detached"]] {
         let session = Session::traced();

@@ -128,6 +128,7 @@ pub fn allocation_with_stack<const BITS: u32>(
     caller: Caller,
 ) -> Step {
     let pulse = close_gate(slot);
+    catch_up(slot, new.size);
     allocate::<BITS>(new, slot, pulse, Some(site_of(slot, caller)))
 }
 
@@ -151,7 +152,8 @@ pub fn allocation_at<const BITS: u32>(
 ) -> Step {
     let Some(word) = free_word::<BITS>(new) else { return Step::Unusual };
     let (class, hit) = (class_of(slot, new.size), known.hit());
-    if is_behind(slot, class) || is_behind(slot, hit.cell) {
+    let rises = will_rise(slot, new.size);
+    if is_behind(slot, class) || is_behind(slot, hit.cell) || rises && outruns(slot, new.size) {
         return Step::Behind(new.size);
     }
     let packed = count_in(slot, class, new, Some(hit));
@@ -160,7 +162,7 @@ pub fn allocation_at<const BITS: u32>(
     if pulse & flag::FEED != 0 && ring::is_told(&slot.ring, pulse) {
         return Step::Untold(packed);
     }
-    settle_or_open(slot, pulse, is_rising(slot))
+    settle_or_open(slot, pulse, rises)
 }
 
 /// Records that a block is about to be released.
@@ -196,12 +198,13 @@ pub fn moved<const BITS: u32>(old: Old, new: Allocation, caller: Caller) -> Step
     if !shadow::is_usual(size) || !window::is_of_window(slot, id) {
         return give_up(slot, pulse);
     }
-    leave_peak(slot);
+    leave_peak(slot, size);
     let site = captures.then(|| site_of_release(slot, id));
     count_out(slot, up_to_date(slot, size), (old.address, size, old.usable), site);
     if is_sinking(slot) {
         peak::flush(process::session(), slot);
     }
+    catch_up(slot, new.size);
     let site = captures.then(|| site_of(slot, caller));
     let packed = count_in(slot, up_to_date(slot, new.size), new, site);
     word.store(packed, Relaxed);
@@ -228,13 +231,40 @@ fn is_rising(slot: &Slot) -> bool {
         || slot.pending_blocks.load(Relaxed) > slot.high_blocks.load(Relaxed)
 }
 
+/// [`is_rising`], with one more block of so many bytes.
+#[inline(always)]
+fn will_rise(slot: &Slot, size: u64) -> bool {
+    slot.pending_bytes.load(Relaxed) + size as i64 > slot.high_bytes.load(Relaxed)
+        || slot.pending_blocks.load(Relaxed) + 1 > slot.high_blocks.load(Relaxed)
+}
+
+/// Whether a new block of so many bytes is told at once, and others have left a peak of which
+/// this thread has not heard.
+#[inline(always)]
+fn outruns(slot: &Slot, size: u64) -> bool {
+    ledger::outgrows(slot, size) && peak::is_outdated(process::session(), slot)
+}
+
+/// Hears of the peaks that others have left, if a new block of so many bytes is told at once.
+#[inline(always)]
+fn catch_up(slot: &Slot, size: u64) {
+    if outruns(slot, size) {
+        peak::catch_up(process::session(), slot);
+    }
+}
+
 #[inline(always)]
 fn is_sinking(slot: &Slot) -> bool {
     slot.pending_bytes.load(Relaxed) < -slot.threshold.load(Relaxed)
 }
 
+/// Leaves the peak, if a release of so many bytes does.
 #[inline(always)]
-fn leave_peak(slot: &Slot) {
+fn leave_peak(slot: &Slot, size: u64) {
+    // By the first the thread may take the peak over, for itself to leave.
+    if ledger::would_sink(slot, size) && peak::leaves_shared_peak(process::session(), slot) {
+        peak::leave_shared_peak(process::session(), slot);
+    }
     if slot.at_peak.load(Relaxed) != 0 {
         peak::leave_peak(process::session(), slot);
     }
@@ -274,10 +304,10 @@ fn allocate<const BITS: u32>(
     site: Option<Hit>,
 ) -> Step {
     let Some(word) = free_word::<BITS>(new) else { return give_up(slot, pulse) };
-    let class = class_of(slot, new.size);
+    let (class, rises) = (class_of(slot, new.size), will_rise(slot, new.size));
     if site.is_some() {
         ledger::keep_peak(slot, class);
-    } else if is_behind(slot, class) {
+    } else if is_behind(slot, class) || rises && outruns(slot, new.size) {
         return fall_behind(slot, pulse, new.size);
     }
     let packed = count_in(slot, class, new, site);
@@ -285,7 +315,7 @@ fn allocate<const BITS: u32>(
     if pulse & flag::FEED != 0 && ring::is_told(&slot.ring, pulse) {
         return Step::Untold(packed);
     }
-    settle_or_open(slot, pulse, is_rising(slot))
+    settle_or_open(slot, pulse, rises)
 }
 
 /// With `STACKS`, the block counts at its site too. Nothing is called on this line: class and
@@ -305,8 +335,9 @@ fn release<const BITS: u32, const STACKS: bool>(
     if !shadow::is_usual(size) || packed < slot.floor.load(Relaxed) {
         return give_up(slot, pulse);
     }
-    let class = class_of(slot, size);
-    if slot.at_peak.load(Relaxed) != 0 || is_behind(slot, class) {
+    let (class, sinks) = (class_of(slot, size), ledger::would_sink(slot, size));
+    let leaves = sinks && peak::leaves_shared_peak(process::session(), slot);
+    if leaves || slot.at_peak.load(Relaxed) != 0 || is_behind(slot, class) {
         return fall_behind(slot, pulse, packed);
     }
     let mut site = None;
@@ -321,7 +352,7 @@ fn release<const BITS: u32, const STACKS: bool>(
     if pulse & flag::FEED != 0 && ring::is_told(&slot.ring, pulse) {
         return Step::Untold(packed);
     }
-    settle_or_open(slot, pulse, is_sinking(slot))
+    settle_or_open(slot, pulse, sinks)
 }
 
 #[inline(always)]

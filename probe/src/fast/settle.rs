@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
-    Old, class_of,
+    Old, catch_up, class_of,
     gate::{close_gate, open_gate},
     is_rising, is_sinking, known_cell, leave_peak, site_of_release,
 };
@@ -70,6 +70,7 @@ fn closed_slot() -> Option<&'static Slot> {
 #[inline(never)]
 pub fn catch_up_allocation(slot: &'static Slot, size: u64) {
     let pulse = close_gate(slot);
+    catch_up(slot, size);
     ledger::keep_peak(slot, class_of(slot, size));
     open_gate(slot, pulse);
 }
@@ -78,6 +79,7 @@ pub fn catch_up_allocation(slot: &'static Slot, size: u64) {
 /// [`allocation_at`](super::allocation_at) is tried again.
 #[inline(never)]
 pub fn catch_up_at(slot: &'static Slot, size: u64, known: &Known) {
+    catch_up(slot, size);
     ledger::keep_peak(slot, class_of(slot, size));
     ledger::keep_peak(slot, known.hit().cell);
 }
@@ -94,8 +96,9 @@ pub fn leave(slot: &Slot) {
 #[inline(never)]
 pub fn catch_up_release(slot: &'static Slot, word: u64) -> bool {
     let pulse = close_gate(slot);
-    leave_peak(slot);
-    ledger::keep_peak(slot, class_of(slot, shadow::size_in(word)));
+    let size = shadow::size_in(word);
+    leave_peak(slot, size);
+    ledger::keep_peak(slot, class_of(slot, size));
     let mut has_cell = true;
     if slot.capture.load(Relaxed) != capture::OFF {
         let id = shadow::id_in(word);
