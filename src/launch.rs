@@ -82,7 +82,10 @@ pub fn record(options: &RecordOptions) -> Result<ExitCode, Error> {
     let launch = launch_options(&options.trace, &options.program);
     let recorded = record::run(&launch, &output, options.quiet)?;
     let code = recorded.outcome.exit_code();
-    if recorded.is_complete && !options.quiet && !record::shows_status(options.quiet) {
+    // Where there was a status line, the program's own last words end the screen, unless a person
+    // has to know more.
+    let has_shown = record::shows_status(options.quiet) && !recorded.lacks_something();
+    if recorded.is_complete && !options.quiet && !has_shown {
         let _ = writeln!(io::stderr(), "{}", recorded.closing_line(&output.path));
     }
     Ok(ExitCode::from(code))

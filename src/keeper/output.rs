@@ -32,7 +32,10 @@ impl Output {
             options.create_new(true);
         }
         options.open(&self.path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => LaunchError::OutputExists(self.path.clone()),
+            io::ErrorKind::AlreadyExists if !self.path.is_dir() => {
+                LaunchError::OutputExists(self.path.clone())
+            }
+            io::ErrorKind::AlreadyExists => self.failed(io::Error::from_raw_os_error(libc::EISDIR)),
             _ => self.failed(error),
         })
     }

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use memtop_ui::format::{bytes, counted};
+use memtop_ui::format::{bytes, counted, thousands};
 
 use super::{
     clock::Start,
@@ -87,20 +87,33 @@ pub struct Recorded {
     untraced: Vec<UntracedProcess>,
     /// Bytes of old detail.
     left_out: u64,
+    /// Events that were to be recorded and were not.
+    dropped: u64,
 }
 
 /// So many processes that were not traced are named.
 const NAMED: usize = 4;
 
 impl Recorded {
+    /// Whether the closing line says something that nothing else has said.
+    pub fn lacks_something(&self) -> bool {
+        !self.untraced.is_empty() || self.dropped > 0
+    }
+
     /// One sentence for stderr, where no status line was shown.
     pub fn closing_line(&self, path: &Path) -> String {
         let left_out = match self.left_out {
             0 => String::new(),
             left_out => format!("; {} of the oldest detail are left out", bytes(left_out)),
         };
+        let dropped = match self.dropped {
+            0 => String::new(),
+            dropped => {
+                format!("; {} events are missing: the disk was too slow", thousands(dropped))
+            }
+        };
         format!(
-            "memtop: recorded {} into {}; highest peak {}{}{left_out}",
+            "memtop: recorded {} into {}; highest peak {}{}{left_out}{dropped}",
             images(self.images),
             path.display(),
             bytes(self.highest_peak),
@@ -144,13 +157,16 @@ pub fn run(options: &Options, output: &Output, quiet: bool) -> Result<Recorded, 
     let mut sink = Sink::begin(file, &output.path, &watch, events);
     let status = Status::new(shows_status(quiet));
     let outcome = follow(&mut watch, &mut signals, status, &mut sink);
-    let peaks = watch.tree().processes.into_iter().map(|one| one.totals.peak_bytes);
+    let processes = watch.tree().processes;
+    let peaks = processes.iter().map(|one| one.totals.peak_bytes);
+    let dropped = processes.iter().map(|one| one.exactness.dropped_events).sum();
     let saved = sink.finish(&watch);
     Ok(Recorded {
         outcome,
         images: watch.processes().images().len(),
         highest_peak: peaks.max().unwrap_or(0),
         untraced: watch.untraced(),
+        dropped: if options.events { dropped } else { 0 },
         is_complete: saved.is_some(),
         left_out: saved.map_or(0, |saved| saved.bytes()),
     })
@@ -203,9 +219,11 @@ impl<'a> Sink<'a> {
 }
 
 fn complain(path: &Path, error: &io::Error) {
+    // In the place of a status line.
+    let begin = if descriptor::is_terminal(libc::STDERR_FILENO) { ERASE } else { "" };
     let _ = writeln!(
         io::stderr(),
-        "memtop: cannot write the recording {}: {error}; the program is not disturbed, and what \
+        "{begin}memtop: cannot write the recording {}: {error}; the program is not disturbed, and what \
          was written until now can be opened",
         path.display()
     );
@@ -312,10 +330,15 @@ fn terminated(watch: &mut Watch, signals: &mut Signals) -> Outcome {
 }
 
 /// The line on stderr, overwritten in place.
+/// Begins the row anew.
+const ERASE: &str = "\r\x1b[K";
+
 struct Status {
     shown: bool,
     next_ns: u64,
     enabled: bool,
+    /// Most bytes that were live at once in all processes together, as far as it was shown.
+    highest: u64,
 }
 
 fn images(count: usize) -> String {
@@ -327,7 +350,7 @@ fn images(count: usize) -> String {
 
 impl Status {
     fn new(enabled: bool) -> Self {
-        Self { shown: false, next_ns: 0, enabled }
+        Self { shown: false, next_ns: 0, enabled, highest: 0 }
     }
 
     fn show(&mut self, watch: &Watch, now_ns: u64) {
@@ -339,11 +362,14 @@ impl Status {
         let images = watch.processes().images();
         let live = images.iter().filter(|image| image.end().is_none());
         let current = live.filter_map(|image| Some(image.timeline().last()?.current_bytes));
-        let peaks = images.iter().flat_map(|image| image.timeline());
+        let current = current.sum();
+        let points = images.iter().flat_map(|image| image.timeline());
+        let highest = points.map(|point| point.max_bytes).max().unwrap_or(0);
+        self.highest = self.highest.max(highest).max(current);
         let line = format!(
-            "\r\x1b[Kmemtop: recording, {} live, {} highest, {}",
-            bytes(current.sum()),
-            bytes(peaks.map(|point| point.max_bytes).max().unwrap_or(0)),
+            "{ERASE}memtop: recording, {} live, {} highest, {}",
+            bytes(current),
+            bytes(self.highest),
             counted(images.len() as u64, "process"),
         );
         self.shown |= io::stderr().write_all(line.as_bytes()).is_ok();
@@ -351,7 +377,7 @@ impl Status {
 
     fn erase(&mut self) {
         if std::mem::take(&mut self.shown) {
-            let _ = io::stderr().write_all(b"\r\x1b[K");
+            let _ = io::stderr().write_all(ERASE.as_bytes());
         }
     }
 }

@@ -207,7 +207,7 @@ impl Recording {
             self.recorder.names(image, &names)?;
         }
         self.note_untraced(watch.untraced(), now)?;
-        let behind = self.recorder.get_mut().is_behind();
+        let behind = self.is_behind()?;
         match (behind, self.behind_since) {
             (true, None) => self.behind_since = Some(now),
             (false, Some(from)) => {
@@ -229,12 +229,24 @@ impl Recording {
     /// # Errors
     /// As [`tick`](Self::tick).
     pub fn fetch_events(&mut self) -> io::Result<()> {
+        if self.collector.is_none() {
+            return Ok(());
+        }
+        let behind = self.is_behind()?;
         let Some(collector) = &mut self.collector else { return Ok(()) };
-        if self.recorder.get_mut().is_behind() {
+        if behind {
             collector.drop_blocks();
             return Ok(());
         }
-        collector.fetch(|block| self.recorder.events(block.session, &block.events))
+        collector.fetch(|block| self.recorder.events(block.session, &block.events))?;
+        // A fast program makes megabytes of them between two ticks.
+        self.recorder.hand_on()
+    }
+
+    /// Whether the disk is: all that it has room for is handed on.
+    fn is_behind(&mut self) -> io::Result<bool> {
+        self.recorder.hand_on()?;
+        Ok(self.recorder.get_mut().is_behind())
     }
 
     /// Says what is new about processes that are not traced. One that is not among them any more

@@ -136,7 +136,7 @@ impl<W: Write> Recorder<W> {
             let has_ended = look.state.identity.ended.is_some();
             self.take_in(look, has_ended)?;
         }
-        Ok(())
+        self.hand_on()
     }
 
     /// Notes what is new about an image's sites since the last tick that had it.
@@ -183,6 +183,11 @@ impl<W: Write> Recorder<W> {
     /// Bytes of the recording so far.
     pub fn bytes(&self) -> u64 {
         self.writer.offset()
+    }
+
+    /// Hands what was written so far on; what waits in the writer waits for this alone.
+    pub fn hand_on(&mut self) -> io::Result<()> {
+        self.writer.flush()
     }
 
     /// What the recording is written to.

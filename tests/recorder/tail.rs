@@ -59,3 +59,33 @@ fn the_last_events_are_those_of_every_thread_in_order() {
         assert!(before.iter().filter(|one| !is_shown(one)).all(|one| one.at <= oldest));
     }
 }
+
+/// What is written waits until it is flushed.
+#[derive(Default)]
+struct Waits {
+    waiting: usize,
+}
+
+impl std::io::Write for Waits {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.waiting += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.waiting = 0;
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_behind_is_handed_on_while_ticks_are_skipped() {
+    let mut recorder = Recorder::new(Waits::default(), &[], Duration::ZERO).expect("memory");
+    let mut program = Program::new(0, Duration::ZERO, None);
+    recorder.tick(TICK, vec![program.look(0, TICK)]).expect("memory");
+    let events = Events { tid: 1, events: vec![EventRecord::default(); 500], began: vec![0; 1] };
+    assert!(recorder.events(0, &events.encode()).expect("memory"));
+    assert!(recorder.get_mut().waiting > 0);
+    recorder.skip(TICK * 2, vec![program.look(0, TICK * 2)]).expect("memory");
+    assert_eq!(recorder.get_mut().waiting, 0);
+}
