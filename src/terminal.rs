@@ -105,8 +105,8 @@ fn find() -> Result<File, Error> {
 
 /// There is no terminal to draw on.
 fn missing() -> Error {
-    let text = "cannot show the dashboard: there is no terminal; use memtop record -o FILE PROG, \
-                then memtop report FILE";
+    let text = "cannot show the dashboard: there is no terminal; memtop record -o FILE PROG needs \
+                none, and memtop report FILE prints what a recording holds";
     Error::Usage(text.to_owned())
 }
 

@@ -150,7 +150,8 @@ pub(super) fn exactness(page: &mut Page, exactness: &Exactness) {
     if exactness.dropped_events > 0 {
         let dropped = thousands(exactness.dropped_events);
         page.line(&format!(
-            "  {dropped} events were dropped from the feed; no figure depends on them."
+            "  {dropped} events are missing in the feed, and in what was recorded of it; no figure \
+             depends on them."
         ));
     }
     for note in about_stacks(exactness) {

@@ -44,7 +44,8 @@ fn headline(page: &mut Page, report: &Report<'_>, choice: &Choice) {
         Some(pid) => format!("pid {pid}"),
         None => format!("sum of {}", counted(report.processes.len() as u64, "process image")),
     };
-    page.line(&format!("{program} · {who} · {}", ending(target.exit, process)));
+    let ending = ending(target.exit, process, choice.at_s);
+    page.line(&format!("{program} · {who} · {ending}"));
     let launched = date(report.recording.launched_at_s as u64);
     let since = process.map(|process| {
         let ended = process.ended_s.is_some();
@@ -80,10 +81,11 @@ fn notes(page: &mut Page, report: &Report<'_>, choice: &Choice) {
 }
 
 /// `exit 0 after 3:12`.
-fn ending(exit: Option<Exit>, process: Option<&Process<'_>>) -> String {
+fn ending(exit: Option<Exit>, process: Option<&Process<'_>>, at_s: Option<f64>) -> String {
     let how = match exit {
         Some(exit) => exit_words(exit),
         None if process.is_some_and(|process| process.ended_s.is_some()) => "ended".to_owned(),
+        None if at_s.is_some() => return "still running then".to_owned(),
         None => return "end not recorded".to_owned(),
     };
     let lived = process.and_then(|process| Some(process.ended_s? - process.started_s));

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::text::Line;
 
-use super::{Cx, since, tendency};
+use super::{Cx, overview::none, since, tendency};
 use crate::data::{Grown, GrowthBy, GrowthRow, Name};
 use crate::format::{self, BYTES_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::symbol;
@@ -94,7 +94,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     let title = Line::styled(title, cx.theme.style(Role::Title));
     let inner = panel(frame, area, cx.theme, (title, right(cx)));
     if growth.rows.is_empty() {
-        return empty_words(frame, inner, cx.theme, "Nothing changed.");
+        return empty_words(frame, inner, cx.theme, none(cx, "Nothing changed."));
     }
     let columns = match growth.by {
         GrowthBy::Site => BY_SITE,

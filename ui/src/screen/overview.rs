@@ -32,6 +32,8 @@ pub struct Parts {
 const TOTALS: u16 = 28;
 /// From this height on there is room for what is resident, in a terminal of 30 rows.
 const TALL: u16 = 27;
+/// From this width on the longest sentence takes one row.
+const ONE_LINE: u16 = 144;
 /// From this width on there is room for the totals.
 const WIDE: u16 = 116;
 
@@ -166,9 +168,17 @@ fn last_growth(data: &Data) -> String {
 
 /// Rows kept for the words, whatever they are just now, so that nothing moves with them.
 pub(crate) fn lines(data: &Data, area: Rect) -> u16 {
-    let sentence = if area.width >= WIDE { 1 } else { 2 };
+    let sentence = if area.width >= ONE_LINE { 1 } else { 2 };
     let fate = u16::from(!data.header.state.is_alive());
     sentence + fate + u16::from(has_resident(data, area))
+}
+
+/// What is said of nothing: that it is nothing, or that nobody has counted yet.
+pub(crate) fn none(cx: Cx, words: &'static str) -> &'static str {
+    match cx.data.header.live {
+        Some(_) => words,
+        None => "Not counted yet.",
+    }
 }
 
 /// Whether there is room for what is resident, and somebody who could know it.
@@ -246,7 +256,7 @@ fn draw_sizes(frame: &mut Frame, area: Rect, cx: Cx) {
     let title = Line::styled(" Sizes ", cx.theme.style(Role::Title));
     let inner = panel(frame, area, cx.theme, (title, right));
     if sizes.rows.is_empty() {
-        return empty_words(frame, inner, cx.theme, "No live blocks.");
+        return empty_words(frame, inner, cx.theme, none(cx, "No live blocks."));
     }
     let mut context = SizesCx { bars: cx.state.bars, most: 0 };
     context.most = sizes.rows.iter().map(|row| context.measure(row)).max().unwrap_or(0);
