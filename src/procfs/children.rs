@@ -36,9 +36,17 @@ pub struct Untraced {
     pub ended_ns: Option<u64>,
     /// Another one means another program.
     incarnation: Option<Incarnation>,
+    /// Another one means another process.
+    birth: Option<u64>,
 }
 
 impl Untraced {
+    /// Whether it does; a zombie does not.
+    fn still_runs(&self) -> bool {
+        let is_it = || self.birth.is_some() && process::birth(self.pid) == self.birth;
+        self.ended_ns.is_none() && process::incarnation(self.pid).is_some() && is_it()
+    }
+
     /// What a recording says of it, of a tree that was launched then.
     pub fn recorded(&self, launched_ns: u64) -> UntracedProcess {
         let since_launch = |at: u64| Duration::from_nanos(at.saturating_sub(launched_ns));
@@ -81,13 +89,14 @@ impl Children {
             }
         }
         self.0.retain(|pid, _| !traced.contains(pid));
-        for (pid, child) in self.0.iter_mut().filter(|(pid, _)| !seen.contains(pid)) {
-            // Its parent may have ended before it.
-            let now = process::incarnation(*pid);
-            if child.ended_ns.is_none() && now.is_some() && now == child.incarnation {
-                child.resident = process::resident_bytes(*pid);
-                continue;
-            }
+        // Their parents may have ended before them.
+        let unseen = self.0.values().filter(|child| !seen.contains(&child.pid));
+        let (orphans, ended): (Vec<_>, Vec<_>) = unseen.cloned().partition(Untraced::still_runs);
+        for orphan in orphans {
+            self.meet(orphan.pid, orphan.parent, now_ns);
+        }
+        let ended: BTreeSet<u32> = ended.iter().map(|child| child.pid).collect();
+        for (_, child) in self.0.iter_mut().filter(|(pid, _)| ended.contains(pid)) {
             child.ended_ns.get_or_insert(now_ns);
             child.resident = None;
         }
@@ -109,9 +118,12 @@ impl Children {
         let known = self.0.get_mut(&pid).filter(|known| known.incarnation == incarnation);
         match known {
             Some(known) => {
-                if known.reason == Untraceable::Quiet {
-                    known.reason = preflight::by_environment(pid);
-                }
+                // It may have been met in the middle of an exec.
+                known.reason = match known.reason {
+                    Untraceable::Quiet => preflight::by_environment(pid),
+                    Untraceable::Hidden => preflight::why_untraced(pid),
+                    known => known,
+                };
                 known.parent = parent;
                 known.resident = process::resident_bytes(pid);
                 known.ended_ns = None;
@@ -126,6 +138,7 @@ impl Children {
                     met_ns: now_ns,
                     ended_ns: None,
                     incarnation,
+                    birth: process::birth(pid),
                 };
                 self.0.insert(pid, child);
             }
@@ -174,7 +187,8 @@ mod tests {
         };
         let found = loop {
             children.observe(&traced, &[], 1);
-            if let Some(found) = find(&children) {
+            // In the middle of its exec nothing can be told yet.
+            if let Some(found) = find(&children).filter(|one| one.reason != Untraceable::Quiet) {
                 break found;
             }
         };
@@ -206,7 +220,7 @@ mod tests {
             let is_sleep = |one: &&Untraced| one.command.first().is_some_and(|c| c == b"sleep");
             children.all().find(is_sleep).cloned()
         };
-        while sleep(&children).is_none() {
+        while sleep(&children).is_none_or(|one| one.reason != Untraceable::Environment) {
             children.observe(&traced, &[], 1);
         }
         drop(shell.stdin.take());

@@ -157,6 +157,13 @@ pub fn incarnation(pid: u32) -> Option<Incarnation> {
     Some(Incarnation { file: executable(pid)?, stack })
 }
 
+/// When a process began, in ticks of the kernel since it was started: with its number it tells
+/// one process from all others, whatever it executes.
+pub fn birth(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    text.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
 /// Resident bytes of a process.
 pub fn resident_bytes(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
