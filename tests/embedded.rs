@@ -75,8 +75,15 @@ impl Program {
     }
 
     fn memory(&self) -> Arc<Reader> {
-        let found = list_embedded().into_iter().find(|one| one.pid == self.child.id());
-        Arc::new(found.expect("it is found").open().unwrap())
+        let find = || list_embedded().into_iter().find(|one| one.pid == self.child.id());
+        // It has a session once it allocates.
+        let patient = (0..1000).find_map(|_| {
+            find().or_else(|| {
+                thread::sleep(Duration::from_millis(10));
+                None
+            })
+        });
+        Arc::new(patient.expect("it is found").open().unwrap())
     }
 }
 
