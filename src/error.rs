@@ -58,6 +58,12 @@ pub enum Error {
         /// Why, and what to do.
         why: String,
     },
+    /// There is no such moment to save, or nothing at it.
+    #[error("nothing saved: {why}")]
+    NothingToSave {
+        /// Why.
+        why: &'static str,
+    },
     /// A file or stream could not be written.
     #[error("cannot write {what}: {source}")]
     Write {
@@ -139,6 +145,7 @@ impl Error {
             Self::Launch(error) => error.exit_code(),
             Self::Recording { .. }
             | Self::NothingToShow { .. }
+            | Self::NothingToSave { .. }
             | Self::Write { .. }
             | Self::Undecided { .. }
             | Self::LowerBounds { .. }

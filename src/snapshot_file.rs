@@ -21,8 +21,7 @@ use crate::{
 /// # Errors
 /// When the moment holds nothing to save, the file exists, or it cannot be written.
 pub fn save(model: &Model, when: When, path: &Path) -> Result<(), Error> {
-    let process = process_at(model, when)
-        .map_err(|why| Error::NothingToShow { path: path.to_owned(), why: why.to_owned() })?;
+    let process = process_at(model, when).map_err(|why| Error::NothingToSave { why })?;
     let tree = TreeState {
         command: process.identity.command.clone(),
         launched_at: launched(model, &process),

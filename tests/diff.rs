@@ -10,7 +10,7 @@ use std::{
 
 use memtop::{
     cli::{GroupBy, Moment, ProcessChoice},
-    model::{Filter, Purpose, Term, TreeState},
+    model::{Filter, Purpose, Term, ThreadState, TreeState},
     recording::Recording,
     report::{
         self, Choice, Look,
@@ -92,6 +92,25 @@ fn every_grouping_has_its_keys() {
     assert_eq!(first(GroupBy::Size).1, 0);
     let threads = early_and_late(&by(GroupBy::Thread));
     assert_eq!(groups(&threads)[0].blocks_a, None);
+}
+
+#[test]
+fn threads_are_compared_by_their_names() {
+    let tree = |threads: &[(u32, Option<&str>, i64)]| {
+        let mut tree = code::alone(code::early());
+        let threads = threads.iter().map(|&(tid, name, current_bytes)| ThreadState {
+            tid,
+            name: name.map(Into::into),
+            current_bytes,
+            ..Default::default()
+        });
+        tree.processes[0].threads = threads.collect();
+        tree
+    };
+    let a = tree(&[(11, Some("worker"), 10), (12, Some("worker"), 20), (13, None, 5)]);
+    let b = tree(&[(21, Some("worker"), 70), (13, None, 5)]);
+    let diff = compare(&a, &b, &by(GroupBy::Thread));
+    assert_eq!(rows(&diff), [("worker", "grown", 40, None), ("13", "same", 0, None)]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ const MOST: usize = 1 << 20;
 const MOST_STEPS: usize = 7200;
 
 /// Seconds between two entries of a stack.
-const STEP_S: f64 = 1.0;
+pub(super) const STEP_S: f64 = 1.0;
 
 #[derive(Debug, Clone, Copy)]
 struct Change {

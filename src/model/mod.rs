@@ -28,7 +28,7 @@ pub mod tables;
 pub mod tree;
 pub mod window;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 pub use diff::{Change, Difference, Tally};
 pub use events::{Event, EventKind, EventLog};
@@ -220,7 +220,7 @@ impl Model {
 
     fn observe_sites(&mut self, update: SitesUpdate) {
         match &mut self.held {
-            Some(held) => held.add(update),
+            Some(held) => held.add(update, self.reading.now_s),
             None => self.apply_sites(update),
         }
     }
@@ -229,9 +229,32 @@ impl Model {
     pub fn hold_sites(&mut self, hold: bool) {
         match (hold, self.held.take()) {
             (true, held) => self.held = Some(held.unwrap_or_default()),
-            (false, Some(mut held)) => self.apply_sites(held.take()),
+            (false, Some(held)) => self.catch_up(held),
             (false, None) => {}
         }
+    }
+
+    /// Sites go on from what they are now; their history from what they were when they stopped.
+    fn catch_up(&mut self, held: held::Held) {
+        let (mut update, steps) = held.take();
+        if std::mem::take(&mut update.restart) {
+            self.forget_sites();
+        }
+        let mut known = HashMap::<StackId, u64>::new();
+        for step in steps {
+            let figures = &self.sites.figures;
+            let before =
+                |stack: StackId| figures.get(stack.0 as usize).map_or(0, |one| one.current_bytes);
+            for (stack, bytes) in step.bytes {
+                let old = known.insert(stack, bytes).unwrap_or_else(|| before(stack));
+                if old != bytes {
+                    self.history.change(stack, old);
+                }
+            }
+            let bytes = |stack| known.get(&stack).copied().unwrap_or_else(|| before(stack));
+            self.history.tick(step.t_s, bytes);
+        }
+        self.apply_changes(update, &known);
     }
 
     /// Changes when what was known of sites and their names is forgotten.
@@ -254,10 +277,15 @@ impl Model {
         self.names_found
     }
 
-    fn apply_sites(&mut self, mut update: SitesUpdate) {
+    fn apply_sites(&mut self, update: SitesUpdate) {
         if update.restart {
             self.forget_sites();
         }
+        self.apply_changes(update, &HashMap::new());
+    }
+
+    /// Takes changes in; the history knows what it was told of stacks beyond their figures.
+    fn apply_changes(&mut self, mut update: SitesUpdate, told: &HashMap<StackId, u64>) {
         let changed = std::mem::take(&mut update.changed);
         self.sites_revision += u64::from(!changed.is_empty());
         self.sites.apply(update);
@@ -267,8 +295,9 @@ impl Model {
             };
             let old = std::mem::replace(place, new);
             self.site_sums.replace(&old, &new);
-            if old.current_bytes != new.current_bytes {
-                self.history.change(stack, old.current_bytes);
+            let before = told.get(&stack).copied().unwrap_or(old.current_bytes);
+            if before != new.current_bytes {
+                self.history.change(stack, before);
             }
             let Self { sites, names, plumbing, tables, .. } = self;
             tables.change(Scope { sites, names, plumbing: &**plumbing }, stack, &old, &new);

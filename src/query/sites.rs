@@ -3,6 +3,7 @@
 use memtop_ui::{
     State,
     data::{Baseline, Figures, Grouping, Key, Name, Origin, SiteRow, Sites, SitesKnown, SortKey},
+    filter::code::Field,
 };
 
 use super::{
@@ -135,8 +136,9 @@ fn threads(model: &Model, state: &State, room: usize) -> memtop_ui::data::Listin
     let passes = |row: &SiteRow| {
         let named = state.code.filter.texts();
         let names_match =
-            |(negated, _, pattern): (bool, _, &memtop_ui::filter::pattern::Pattern)| {
-                pattern.matches(&row.name.text) != negated
+            |(negated, field, pattern): (bool, _, &memtop_ui::filter::pattern::Pattern)| {
+                let applies = matches!(field, None | Some(Field::Thread));
+                (applies && pattern.matches(&row.name.text)) != negated
             };
         named.into_iter().all(names_match)
             && state.code.filter.numbers_match(&Numbers::from(&row.figures))

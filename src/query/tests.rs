@@ -395,6 +395,48 @@ fn a_site_is_told_in_full() {
     assert_eq!(shown(&mut model, &state).site, None);
 }
 
+#[test]
+fn a_history_has_every_second_that_tables_were_held_still() {
+    let mut model = small();
+    let mut state = by(Grouping::Function, Screen::Sites);
+    state.site.key = shown(&mut model, &state).sites.rows.rows[0].key;
+    state.screen = Screen::Site;
+    for second in 1..=8 {
+        if second == 3 {
+            model.hold_sites(true);
+        }
+        let changed = vec![(StackId(0), figures(600 + second * 100, 6))];
+        observe(&mut model, SitesUpdate { changed, ..Default::default() }, second as f64);
+    }
+    let curve = |model: &mut Model| -> Vec<u64> {
+        let site = shown(model, &state).site.expect("it is there");
+        site.history.iter().map(|moment| moment.live_bytes).collect()
+    };
+    assert_eq!(curve(&mut model).last(), Some(&860), "held still");
+    model.hold_sites(false);
+    assert_eq!(curve(&mut model)[..9], [660, 760, 860, 960, 1060, 1160, 1260, 1360, 1460]);
+    let changed = vec![(StackId(0), figures(100, 6))];
+    observe(&mut model, SitesUpdate { changed, ..Default::default() }, 9.0);
+    assert_eq!(curve(&mut model)[7..10], [1360, 1460, 160]);
+}
+
+#[test]
+fn terms_about_code_match_no_thread() {
+    let mut model = small();
+    let mut reading = Reading { state: Some(ProcessState::default()), ..Reading::default() };
+    let thread =
+        crate::model::ThreadState { tid: 7, name: Some("file".into()), ..Default::default() };
+    reading.state.as_mut().expect("a state").threads.push(thread);
+    model.observe(reading);
+    let mut rows = |text: &str| {
+        let mut state = by(Grouping::Thread, Screen::Sites);
+        state.code.filter = CodeFilter::parse(text).expect("a filter");
+        shown(&mut model, &state).sites.rows.rows.len()
+    };
+    assert_eq!((rows("file"), rows("thread:file")), (1, 1));
+    assert_eq!((rows("file:file"), rows("fn:file"), rows("-fn:file")), (0, 0, 1));
+}
+
 fn flame_of(model: &mut Model, change: impl Fn(&mut State)) -> memtop_ui::data::Flame {
     let mut state = state(Screen::Flame);
     change(&mut state);

@@ -6,8 +6,8 @@ mod sample;
 use insta::assert_snapshot;
 use memtop_ui::choice::Playback;
 use memtop_ui::data::{
-    Baseline, Crumb, Data, DiffTotals, Grouping, Interval, Key, Listing, Measure, Output, Pair,
-    RunState, Sort, SortKey, Source, TimeSource, When,
+    Baseline, Crumb, Data, DiffTotals, Grouping, Interval, Key, Listing, Measure, Origin, Output,
+    Pair, RunState, Sort, SortKey, Source, TimeSource, When,
 };
 use memtop_ui::filter::CodeFilter;
 use memtop_ui::state::{Bars, Dialog, Mode, Prompt, Purpose, Question};
@@ -552,5 +552,54 @@ fn the_start_line_is_in_the_column_that_holds_the_start() {
                 (plot.top()..plot.bottom()).all(|y| "┆▲".contains(lines[usize::from(y)][x]));
             assert!(marked, "{start} at {cols}x{rows}:\n{frame}");
         }
+    }
+}
+
+#[test]
+fn threads_say_what_is_known_of_them_and_what_filters_apply() {
+    let shown = |grouping, filter: &str, rows: usize| {
+        let mut data = sample::session();
+        data.sites.rows.rows.truncate(rows);
+        data.sites.total = 1;
+        let mut state = on_code(Screen::Sites, (120, 24));
+        state.code.grouping = grouping;
+        state.code.filter_text = filter.to_owned();
+        state.code.filter = CodeFilter::parse(filter).unwrap();
+        frame_of(data, &mut state)
+    };
+    assert!(shown(Grouping::Site, "thread:io", 0).contains("m sums by thread"));
+    assert!(shown(Grouping::Thread, "file:dict.c", 0).contains("do not apply to threads"));
+    assert!(shown(Grouping::Thread, "io", 0).contains("Nothing matches"));
+    let one = shown(Grouping::Site, "", 1);
+    assert!(one.contains("1 site ") && !one.contains("1 sites"), "{one}");
+    let blocks = |grouping| {
+        let frame = shown(grouping, "", 1);
+        let rows: Vec<&str> = frame.lines().collect();
+        let heading = rows.iter().position(|row| row.contains(" blocks ")).unwrap();
+        let before = rows[heading].rsplit_once(" blocks ").unwrap().0.chars().count();
+        rows[heading + 1].chars().nth(before + " blocks".len() - 1)
+    };
+    assert_eq!(blocks(Grouping::Thread), Some('–'));
+    assert_ne!(blocks(Grouping::Site), Some('–'));
+}
+
+#[test]
+fn a_replay_offers_what_it_can_do() {
+    let mut data = sample::session();
+    data.header.origin = Origin::Replay;
+    let overview = frame_of(data, &mut State::new(Screen::Overview, (200, 24)));
+    assert!(!overview.lines().last().unwrap().contains("p pause"), "{overview}");
+    let mut data = sample::session();
+    data.header.origin = Origin::Replay;
+    let site = frame_of(data, &mut on_code(Screen::Site, (200, 50)));
+    assert!(site.contains("not in a replay"), "{site}");
+}
+
+#[test]
+fn a_pair_is_offered_whole_or_not() {
+    for cols in 80..200 {
+        let frame = frame_of(sample::session(), &mut on_code(Screen::Snapshots, (cols, 24)));
+        let footer = frame.lines().last().unwrap();
+        assert_eq!(footer.contains("[ from"), footer.contains("] to"), "{footer}");
     }
 }

@@ -116,7 +116,8 @@ fn lossy(path: &Path) -> String {
 /// A key on both sides.
 #[derive(Debug, Clone, Serialize)]
 pub struct Group {
-    /// `dictAdd dict.c:312` (sites), a name or path, `17-32` (sizes), thread id and name.
+    /// `dictAdd dict.c:312` (sites), a name or path, `17-32` (sizes), a thread's name (its id
+    /// where it has none); threads of one name are one group.
     pub key: String,
     /// `new`, `grown`, `shrunk`, `gone` or `same`.
     pub state: &'static str,

@@ -246,6 +246,17 @@ fn held(report: &Report<'_>, by: GroupBy, how: &Comparison) -> Option<BTreeMap<S
             }
             held.retain(|_, tally| !tally.is_empty());
         }
+        None if by == GroupBy::Thread => {
+            for thread in sections.threads.as_ref()? {
+                let key = super::thread_group(thread).key;
+                if how.filter.passes(how.filter.matched_thread(&key)) {
+                    let tally = Tally { bytes: thread.current_bytes?, ..Tally::ZERO };
+                    // An id means nothing in another run.
+                    let named = thread.name.clone().unwrap_or(key);
+                    held.entry(named).or_default().add(tally);
+                }
+            }
+        }
         None => {
             for group in other_groups(sections, by, &how.filter)? {
                 let blocks = group.current_blocks.unwrap_or(0);

@@ -71,9 +71,12 @@ fn keys(cx: Cx, area: Rect) -> Line<'static> {
     let reserved: usize = last.iter().map(|b| width(b, cx, brief)).sum();
     let mut line = Line::raw(" ");
     let mut used = 1 + reserved;
-    for binding in first.into_iter() {
+    for (at, binding) in first.iter().enumerate() {
         used += width(binding, cx, brief);
-        if used > room {
+        // One side of a pair without the other would say little.
+        let opens = matches!(binding.action, Action::PairFrom(_));
+        let other = first[at + 1..].iter().find(|b| opens && matches!(b.action, Action::PairTo(_)));
+        if used + other.map_or(0, |other| width(other, cx, brief)) > room {
             break;
         }
         push(&mut line, binding, cx, brief, area);
@@ -90,7 +93,10 @@ fn works(binding: &Binding, cx: Cx) -> bool {
     let header = &cx.data.header;
     let typeable = matches!(cx.data.output, Output::Terminal(_)) && header.runs();
     match binding.action {
-        Action::ToggleTracing => header.state.is_alive() && !header.read_only,
+        Action::ToggleTracing => {
+            let possible = header.state.is_alive() && header.origin != Origin::Replay;
+            possible && !header.read_only
+        }
         Action::ToggleRecording => {
             let possible = header.state.is_alive() && header.origin != Origin::Replay;
             possible && !header.read_only

@@ -6,7 +6,9 @@ use ratatui::text::{Line, Span};
 
 use super::{Cx, baseline, beside, fate, narrowed, rule, tendency};
 use crate::action::Action;
+use crate::choice::CodeChoice;
 use crate::data::{Figures, Grouping, SiteRow, SitesKnown, SortKey};
+use crate::filter::code::Field;
 use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, RATE_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::state::State;
 use crate::symbol;
@@ -21,6 +23,14 @@ use crate::widget::{empty_words, panel};
 pub(crate) struct SitesCx {
     sums: Figures,
     sort: SortKey,
+    /// Of threads, bytes and allocations are known, and nothing else.
+    threads: bool,
+}
+
+impl SitesCx {
+    fn unless_thread(&self, figure: impl FnOnce() -> String) -> String {
+        if self.threads { format::UNKNOWN.to_owned() } else { figure() }
+    }
 }
 
 /// A column, and what it has to do with sorting.
@@ -54,8 +64,8 @@ pub(crate) static COLUMNS: &[SiteColumn] = &[
         let delta = row.figures.delta_blocks;
         (format::or_unknown(delta, format::signed_count), delta.map(tendency))
     }),
-    figure("blocks", COUNT_WIDTH, 4, SortKey::Blocks, |row, _, _| {
-        (format::count(row.figures.live_blocks), None)
+    figure("blocks", COUNT_WIDTH, 4, SortKey::Blocks, |row, cx, _| {
+        (cx.unless_thread(|| format::count(row.figures.live_blocks)), None)
     }),
     figure("allocs/s", RATE_WIDTH, 5, SortKey::PerSecond, |row, _, _| {
         (format::or_unknown(row.figures.per_s, format::rate), Some(Role::Label))
@@ -66,11 +76,11 @@ pub(crate) static COLUMNS: &[SiteColumn] = &[
     figure("allocated", BYTES_WIDTH, 9, SortKey::Allocated, |row, _, _| {
         (format::bytes(row.figures.allocated_bytes), Some(Role::Label))
     }),
-    figure("temp", 5, 10, SortKey::Temporary, |row, _, _| {
-        (temporary(&row.figures), Some(Role::Label))
+    figure("temp", 5, 10, SortKey::Temporary, |row, cx, _| {
+        (cx.unless_thread(|| temporary(&row.figures)), Some(Role::Label))
     }),
-    figure("at peak", BYTES_WIDTH, 11, SortKey::AtPeak, |row, _, _| {
-        (format::bytes(row.figures.at_peak_bytes), Some(Role::Peak))
+    figure("at peak", BYTES_WIDTH, 11, SortKey::AtPeak, |row, cx, _| {
+        (cx.unless_thread(|| format::bytes(row.figures.at_peak_bytes)), Some(Role::Peak))
     }),
     filling(NAME, 28, Alignment::Left, 0, |row, _, width| {
         let role = if row.name.pending { Role::Muted } else { Role::Figure };
@@ -177,7 +187,8 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
             sort: sort.map(Action::SortSites),
         })
         .collect();
-    let context = SitesCx { sums: sites.sums, sort: choice.sort.by };
+    let threads = code.grouping == Grouping::Thread;
+    let context = SitesCx { sums: sites.sums, sort: choice.sort.by, threads };
     let selected = sites.rows.selected.checked_sub(sites.rows.first);
     let (targets, key) = (cx.targets, |row: &SiteRow| row.key);
     let table = SortedTable { columns: &columns, context: &context, selected, targets, key };
@@ -210,7 +221,8 @@ fn counts(cx: Cx) -> Vec<(String, Role)> {
         let text = format!("≥ {} in no site", format::bytes(sites.unattributed_bytes));
         counts.push((text, Role::Warning));
     }
-    let plural = cx.state.code.grouping.plural();
+    let grouping = cx.state.code.grouping;
+    let plural = if sites.total == 1 { grouping.word() } else { grouping.plural() };
     let total = format::count(sites.total as u64);
     let text = match cx.state.code.filter.is_empty() {
         true => format!("{total} {plural}"),
@@ -223,7 +235,21 @@ fn counts(cx: Cx) -> Vec<(String, Role)> {
 fn why_empty(cx: Cx) -> String {
     match cx.data.sites.total {
         0 => why_no_sites(cx),
-        _ => "Nothing matches the filter: / changes it, Esc takes it away.".to_owned(),
+        _ => why_nothing_matches(&cx.state.code).to_owned(),
+    }
+}
+
+/// A word that asks for what these rows do not have is the likely reason.
+fn why_nothing_matches(code: &CodeChoice) -> &'static str {
+    let by_thread = code.grouping == Grouping::Thread;
+    let asks = |of_thread| {
+        let fields = code.filter.texts().filter_map(|(_, field, _)| field);
+        fields.into_iter().any(|field| (field == Field::Thread) == of_thread)
+    };
+    match by_thread {
+        false if asks(true) => "thread: filters threads alone: m sums by thread.",
+        true if asks(false) => "fn:, file: and module: do not apply to threads: m sums by code.",
+        _ => "Nothing matches the filter: / changes it, Esc takes it away.",
     }
 }
 

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::text::Line;
 
-use crate::data::{Lifetime, Point, Site, SizeShare, ThreadShare, Timeline};
+use crate::data::{Lifetime, Origin, Point, Site, SizeShare, ThreadShare, Timeline};
 use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::screen::{Cx, tendency};
 use crate::theme::Role;
@@ -63,8 +63,15 @@ fn draw_history(frame: &mut Frame, area: Rect, cx: Cx, site: &Site) {
         ..Point::default()
     };
     let whole = &cx.data.timeline;
+    let live = cx.data.header.origin != Origin::Replay && cx.state.playback.at_s.is_none();
+    let history = if live { &site.history[..] } else { &[] };
+    let words = match (live, history.is_empty()) {
+        (false, _) => Some("not in a replay"),
+        (true, true) => Some("no history yet"),
+        (true, false) => None,
+    };
     let timeline = Timeline {
-        points: site.history.iter().map(point).collect(),
+        points: history.iter().map(point).collect(),
         intervals: whole.intervals.clone(),
         cleared_s: whole.cleared_s,
         now_s: whole.now_s,
@@ -78,7 +85,7 @@ fn draw_history(frame: &mut Frame, area: Rect, cx: Cx, site: &Site) {
         zoom_s: None,
         untracked_label: "",
         present: "now",
-        words: site.history.is_empty().then_some("no history yet"),
+        words,
         playhead_s: None,
     };
     view.draw(frame, area, cx.theme);
