@@ -24,3 +24,5 @@ pub mod memory;
 pub mod reader;
 pub mod size_class;
 pub mod stacks;
+#[cfg(all(test, not(miri)))]
+mod tests;

@@ -10,13 +10,18 @@ pub use events::{Event, Ring};
 use crate::sync::{AtomicI64, AtomicU32, AtomicU64};
 
 pub const INTERVALS: usize = 4;
+pub const UNWATCHED: usize = 2;
 pub const TICK_PEAKS: usize = 2;
 
 #[derive(Default)]
 pub struct Header {
     pub pulse: AtomicU64,
     pub intervals_begun: AtomicU32,
+    pub created_ns: AtomicU64,
+    pub tick_ns: AtomicU64,
     pub cleared_ns: AtomicU64,
+    pub unwatched_begun: AtomicU32,
+    pub unwatched: [AtomicU64; UNWATCHED],
     pub intervals: [Interval; INTERVALS],
 }
 
