@@ -194,6 +194,14 @@ impl<'a> Sink<'a> {
         self.keep(|recording| recording.tick(watch, changes));
     }
 
+    /// Of the tick that comes.
+    fn ask_for_sites(&mut self) {
+        self.keep(|recording| {
+            recording.ask_for_sites();
+            Ok(())
+        });
+    }
+
     /// Between two ticks.
     fn fetch_events(&mut self) {
         self.keep(Recording::fetch_events);
@@ -295,6 +303,7 @@ fn follow(
             status.erase();
             let changes = watch.look();
             watch.look_for_untraced(clock::monotonic_ns());
+            sink.ask_for_sites();
             sink.tick(watch, &changes);
             return outcome;
         }

@@ -187,6 +187,11 @@ impl Recording {
         Ok(recording)
     }
 
+    /// The next tick is one that somebody will look at: its sites are kept.
+    pub fn ask_for_sites(&mut self) {
+        self.recorder.ask_for_sites();
+    }
+
     /// Takes in what a tick found.
     ///
     /// # Errors
@@ -196,6 +201,7 @@ impl Recording {
         let mut looks = watch.looks(changes);
         // Comparing sites costs more than the rest of a tick, so only those that are kept are
         // looked at.
+        self.recorder.ask_for_sites_of_a_burst(now, &looks);
         let all = self.recorder.wants_sites(now);
         for look in &mut looks {
             let is_new = !self.places.contains_key(&look.image);
@@ -316,12 +322,12 @@ impl Recording {
         self.saved.has_begun().then(|| (self.from, self.saved.until()))
     }
 
-    /// Completes the recording, names and all, and waits for the disk.
+    /// Completes the recording, names and all, and waits for the disk. Its end is the last tick:
+    /// sites that are newer than that would not add up to its totals.
     ///
     /// # Errors
     /// When writing has failed.
-    pub fn finish(mut self, watch: &Watch) -> io::Result<Saved> {
-        self.catch_up_with_sites(watch);
+    pub fn finish(self, watch: &Watch) -> io::Result<Saved> {
         let saved = self.saved.clone();
         self.complete(watch.now(), watch.exit()).map(|()| saved)
     }
@@ -331,7 +337,6 @@ impl Recording {
     /// # Errors
     /// When there can be no thread.
     pub fn finish_aside(mut self, watch: &Watch) -> io::Result<JoinHandle<io::Result<()>>> {
-        self.catch_up_with_sites(watch);
         let (now, exit) = (watch.now(), watch.exit());
         self.collector.iter_mut().for_each(Collector::stop);
         thread::Builder::new().spawn(move || self.complete(now, exit))

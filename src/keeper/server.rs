@@ -296,7 +296,7 @@ impl Server {
             FromViewer::Continue => self.continue_program(),
             FromViewer::Record(path) => self.record(&Output { path, force: false }),
             FromViewer::EndRecording => self.end_recording(),
-            FromViewer::Mark { index, mark } => self.mark(index as usize, &mark),
+            FromViewer::Mark { index, mark } => self.mark(index as usize, mark),
             _ => {}
         }
     }

@@ -22,6 +22,8 @@ use crate::model::{Exit, Names, SitesUpdate, UntracedProcess};
 const FLUSH: Duration = Duration::from_millis(500);
 /// Changed figures of sites are written so often.
 const CELLS: Duration = Duration::from_secs(1);
+/// At most so often where live bytes move far.
+const BURST_CELLS: Duration = Duration::from_millis(250);
 /// A segment lasts at least and at most so long.
 const SEGMENT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 /// Below this a segment does not end for its size.
@@ -41,6 +43,8 @@ pub struct Recorder<W> {
     now: Duration,
     flushed: Duration,
     celled: Duration,
+    /// The next tick is one whose sites are kept, whenever it comes.
+    sites_are_due: bool,
     segment: Duration,
     /// Bytes of what the segment begins with.
     anchors: u64,
@@ -61,6 +65,7 @@ impl<W: Write> Recorder<W> {
             now: Duration::ZERO,
             flushed: Duration::ZERO,
             celled: Duration::ZERO,
+            sites_are_due: false,
             segment: Duration::ZERO,
             anchors: 0,
             most_bytes: MOST_BYTES,
@@ -98,6 +103,7 @@ impl<W: Write> Recorder<W> {
             now: self.now,
             flushed: self.flushed,
             celled: self.celled,
+            sites_are_due: self.sites_are_due,
             segment: self.segment,
             anchors: self.anchors,
             most_bytes: self.most_bytes,
@@ -124,7 +130,19 @@ impl<W: Write> Recorder<W> {
 
     /// Whether the tick at `now` is one whose sites are kept: its looks should have them.
     pub fn wants_sites(&self, now: Duration) -> bool {
-        now >= self.celled + CELLS
+        self.sites_are_due || now >= self.celled + CELLS
+    }
+
+    /// The next tick is one whose sites are kept.
+    pub fn ask_for_sites(&mut self) {
+        self.sites_are_due = true;
+    }
+
+    /// Asks for the sites of the tick at `now` where live bytes are far from what they were when
+    /// sites were kept last: a burst may be over before they would be again.
+    pub fn ask_for_sites_of_a_burst(&mut self, now: Duration, looks: &[Look]) {
+        let is_far = |look: &Look| self.live.get(&look.image).is_some_and(|one| one.is_far(look));
+        self.sites_are_due |= now >= self.celled + BURST_CELLS && looks.iter().any(is_far);
     }
 
     /// Takes in a tick of which only the beginning and end of processes and what is said once
@@ -289,6 +307,11 @@ impl<W: Write> Recorder<W> {
 
     fn flush_cells(&mut self) -> io::Result<()> {
         self.celled = self.now;
+        let asked = take(&mut self.sites_are_due);
+        if asked {
+            // That nothing changed since the last look is news of this moment as well.
+            self.live.values_mut().for_each(Tracked::insist_on_cells);
+        }
         self.live.values_mut().try_for_each(|tracked| tracked.flush_cells(&mut self.writer))
     }
 }

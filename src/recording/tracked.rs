@@ -19,6 +19,8 @@ use crate::model::{
 
 /// Patches of one image that wait take at most so many bytes.
 const MOST_ROWS: usize = 1 << 20;
+/// Live bytes that move by more than this part of the peak have moved far.
+const FAR: u64 = 10;
 /// So many points of an image are kept at one resolution before it is halved.
 const EPOCH: u64 = 1 << 17;
 
@@ -51,6 +53,10 @@ pub(super) struct Tracked {
     rows_at: Duration,
     /// None of its sites are written yet.
     pub(super) is_fresh: bool,
+    /// Figures of sites are written next time even if none changed.
+    insists: bool,
+    /// Live bytes when figures of sites were written last.
+    celled_bytes: u64,
     news: SitesUpdate,
     changed: BTreeMap<StackId, SiteFigures>,
     figures: Vec<SiteFigures>,
@@ -108,6 +114,8 @@ impl Tracked {
             rows: Vec::new(),
             rows_at: point.at,
             is_fresh: true,
+            insists: false,
+            celled_bytes: 0,
             news: SitesUpdate::default(),
             changed: BTreeMap::new(),
             figures: Vec::new(),
@@ -150,6 +158,13 @@ impl Tracked {
             true => self.flush_rows(writer),
             false => Ok(()),
         }
+    }
+
+    /// Whether a look shows live bytes that are a good part of the peak away from those that the
+    /// written sites go with.
+    pub(super) fn is_far(&self, look: &Look) -> bool {
+        let totals = &look.state.totals;
+        totals.current_bytes.abs_diff(self.celled_bytes) > totals.peak_bytes / FAR
     }
 
     /// The patch from the last tick that was written to the newest.
@@ -210,12 +225,22 @@ impl Tracked {
         writer.ticks(self.image, self.rows_at, &rows)
     }
 
+    /// Figures of sites are to be written even where none changed: they are of now.
+    pub(super) fn insist_on_cells(&mut self) {
+        self.insists = true;
+    }
+
     pub(super) fn flush_cells<W: Write>(&mut self, writer: &mut Writer<W>) -> io::Result<()> {
         // Frames stand in the order of their time: ticks until now, then what is of now.
         self.flush_rows(writer)?;
         self.write_news(writer)?;
+        self.celled_bytes = self.last.state.totals.current_bytes;
         let changed = take(&mut self.changed);
-        for cells in Cells::difference(&mut self.figures, changed.iter()) {
+        let mut pieces = Cells::difference(&mut self.figures, changed.iter());
+        if take(&mut self.insists) && pieces.is_empty() {
+            pieces.push(Cells::default());
+        }
+        for cells in pieces {
             writer.cells(self.image, self.last.point.at, &cells)?;
         }
         Ok(())

@@ -138,9 +138,10 @@ fn inherited_row(page: &mut Page, inherited: &Inherited) {
     row(page, Role::Plain, "inherited", &bytes(inherited.bytes), &[blocks, freed]);
 }
 
-pub(super) fn exactness(page: &mut Page, exactness: &Exactness) {
+/// `last_s`: of when the figures are, since the image began.
+pub(super) fn exactness(page: &mut Page, exactness: &Exactness, last_s: Option<f64>) {
     page.title("Exactness", "");
-    let limits = limits(exactness);
+    let limits = limits(exactness, last_s);
     if limits.is_empty() {
         page.line("  Every figure is right to the byte.");
     }
@@ -183,12 +184,14 @@ fn about_stacks(exactness: &Exactness) -> Vec<String> {
 }
 
 /// What is not exact, in words.
-fn limits(exactness: &Exactness) -> Vec<String> {
+fn limits(exactness: &Exactness, last_s: Option<f64>) -> Vec<String> {
     let mut limits = Vec::new();
     if let Some(at) = exactness.sites_at_s {
+        let age = last_s.map(|last| format!(", {:.2} s before", (last - at).max(0.0)));
         limits.push(format!(
-            "Sites: as they were {} before; they are kept about once a second.",
-            after(at)
+            "Sites: as they were at {}{}; they are kept about once a second.",
+            after(at),
+            age.unwrap_or_default()
         ));
     }
     match exactness.peak_error_bytes {

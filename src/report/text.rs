@@ -19,7 +19,8 @@ pub fn render(report: &Report<'_>, choice: &Choice, look: Look) -> String {
     figures::totals(&mut page, report, choice);
     tables::breakdown(&mut page, report, choice);
     if let Some(exactness) = &report.sections.exactness {
-        figures::exactness(&mut page, exactness);
+        let last_s = report.sections.timeline.last().map(|point| point.t_s);
+        figures::exactness(&mut page, exactness, last_s);
     }
     if report.processes.len() > 1 {
         tables::processes(&mut page, report);

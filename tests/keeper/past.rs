@@ -174,7 +174,10 @@ fn a_recording_that_begins_later_has_what_was_before() {
     session.step();
     session.end_recording(&path);
     assert_shows_all(&path, second, 4);
-    assert_eq!(File::open(&path).unwrap().marks(), [(Some(PROGRAM), mark)]);
+    let file = File::open(&path).unwrap();
+    let [(image, kept)] = file.marks() else { panic!("{:?}", file.marks()) };
+    assert_eq!((*image, kept.number, &kept.label), (Some(PROGRAM), 1, &mark.label));
+    assert!(kept.at >= mark.at && kept.at < mark.at + Duration::from_millis(600), "{kept:?}");
     let then = report(&path, &["--at", "mark:1"]);
     assert_eq!(then["totals"]["current_bytes"], STEP * 2);
 
@@ -188,6 +191,47 @@ fn a_recording_that_begins_later_has_what_was_before() {
     assert_shows_all(&again, second, 5);
     assert_eq!(report(&again, &[])["target"]["exit"]["code"], 0);
     assert_same_shape(&folder, &again);
+}
+
+/// What the sites hold, after it was made sure that they are of the moment of the totals.
+fn held_by_sites(report: &Value) -> u64 {
+    assert!(report["exactness"]["sites_at_s"].is_null(), "{}", report["exactness"]);
+    let sites = report["sites"].as_array().unwrap().iter();
+    sites.map(|site| site["current_bytes"].as_u64().unwrap()).sum()
+}
+
+/// Sites are looked at once a second, but at a mark and at the end of a recording at once.
+#[test]
+fn marks_and_the_end_of_a_recording_have_the_sites_of_their_moment() {
+    let folder = Folder::new();
+    let mut session = Session::start(&compiled(&folder));
+    session.step();
+    let path = folder.path("marked.memtop");
+    session.record(&path);
+    for number in 1..=3_u32 {
+        let at = session.step();
+        for label in ["", "a name"] {
+            let mark = Mark { at, number, label: label.to_owned() };
+            session.connection.send(&FromViewer::Mark { index: PROGRAM as u32, mark }).unwrap();
+        }
+    }
+    session.step();
+    session.end_recording(&path);
+    for number in 1..=3_u32 {
+        let then = report(&path, &["--at", &format!("mark:{number}")]);
+        assert_eq!(held_by_sites(&then), STEP * (u64::from(number) + 1), "mark {number}");
+        assert_eq!(then["totals"]["current_bytes"], STEP * (u64::from(number) + 1));
+    }
+    let file = File::open(&path).unwrap();
+    let of =
+        |number| file.marks().iter().filter(move |one| one.1.number == number).map(|one| one.1.at);
+    assert!(
+        (1..=3).all(|number| of(number).collect::<BTreeSet<_>>().len() == 1),
+        "a name moves none"
+    );
+    let end = report(&path, &[]);
+    assert_eq!(end["totals"]["current_bytes"], STEP * 5);
+    assert_eq!(held_by_sites(&end), STEP * 5);
 }
 
 /// From the first tick to the last, with the names and the process that had ended before.

@@ -20,6 +20,8 @@ use crate::{
 
 /// Viewers are told the size, and names of threads are read, so often.
 const SAY_EVERY_NS: u64 = 1_000_000_000;
+/// A mark that is no older was set at the present: a viewer's reading is not of this instant.
+const PRESENT: Duration = Duration::from_millis(500);
 
 /// What the keeper writes, and what still waits for the disk.
 #[derive(Debug, Default)]
@@ -32,6 +34,8 @@ pub(super) struct Recorded {
     /// Where the one that somebody asked for goes, until they are told what it holds.
     unsaid: Option<PathBuf>,
     names_at_ns: u64,
+    /// The last mark, image, number and moment as it was said, and the moment it got.
+    settled: Option<((usize, u32, Duration), Duration)>,
 }
 
 impl Server {
@@ -121,7 +125,8 @@ impl Server {
     }
 
     /// Notes a marked moment wherever moments are kept.
-    pub(super) fn mark(&mut self, index: usize, mark: &Mark) {
+    pub(super) fn mark(&mut self, index: usize, mark: Mark) {
+        let mark = &self.settled(index, mark);
         if let Some((past, _)) = &mut self.past {
             // What is wrong with it shows at the next tick.
             let _ = past.mark(index, mark);
@@ -132,8 +137,38 @@ impl Server {
         }
     }
 
+    /// The mark, at a tick of its own where its moment is the present: so that what is kept of
+    /// it, sites too, is of that very moment. One that gets a name stays where it is.
+    fn settled(&mut self, index: usize, mark: Mark) -> Mark {
+        let key = (index, mark.number, mark.at);
+        if let Some((_, at)) = self.recorded.settled.filter(|(known, _)| *known == key) {
+            return Mark { at, ..mark };
+        }
+        let Some(image) = self.watch.processes().image(index) else { return mark };
+        let now = Duration::from_nanos(image.lived_ns(clock::monotonic_ns()));
+        if image.end().is_some() || now.saturating_sub(mark.at) > PRESENT {
+            return mark;
+        }
+        let at = self.tick_with_sites(index).unwrap_or(mark.at);
+        self.recorded.settled = Some((key, at));
+        Mark { at, ..mark }
+    }
+
+    /// A tick out of turn whose sites are kept; when it was, since the session of an image began.
+    fn tick_with_sites(&mut self, index: usize) -> Option<Duration> {
+        let past = self.past.as_mut().map(|(past, _)| past);
+        past.into_iter().chain(&mut self.recorded.current).for_each(Recording::ask_for_sites);
+        let changes = self.watch.look();
+        self.tell(&changes);
+        changes.samples.iter().rfind(|(of, _)| *of == index).map(|(_, point)| point.at)
+    }
+
     /// Completes the recording, if there is one, without waiting for the disk.
     pub(super) fn end_recording(&mut self) {
+        if self.recorded.current.is_some() && self.watch.processes().any_alive() {
+            // Its end is this moment, sites and all.
+            self.tick_with_sites(0);
+        }
         let Some(recording) = self.recorded.current.take() else {
             return;
         };
