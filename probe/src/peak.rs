@@ -77,9 +77,9 @@ pub fn leave_peak(session: &Session, slot: &Slot) {
 
 /// Whether so large a release that it is told at once would leave a peak that was reached by
 /// several threads, or may have been. What it changes must first be noted as it was at the peak:
-/// [`leave_shared_peak`]. Smaller ones are within B.
-#[cold]
-#[inline(never)]
+/// [`leave_shared_peak`]. Smaller ones are within B. Inline, since a call on the straight line
+/// makes every release save its registers.
+#[inline(always)]
 pub fn leaves_shared_peak(session: &Session, slot: &Slot) -> bool {
     let peaks = slot.high_bytes.load(Relaxed) > 0 || session.at_peak.load(Relaxed) != 0;
     peaks && is_shared(session, slot) || is_outdated(session, slot)
@@ -87,8 +87,7 @@ pub fn leaves_shared_peak(session: &Session, slot: &Slot) -> bool {
 
 /// Whether other threads have left a peak of which this one has not heard, so that so large an
 /// allocation or release that it is told at once must wait for [`catch_up`].
-#[cold]
-#[inline(never)]
+#[inline(always)]
 pub fn is_outdated(session: &Session, slot: &Slot) -> bool {
     is_shared(session, slot) && session.epoch.load(Relaxed) != slot.epoch.load(Relaxed)
 }
@@ -98,6 +97,7 @@ pub fn catch_up(session: &Session, slot: &Slot) {
     slot.epoch.store(session.epoch.load(Acquire), Relaxed);
 }
 
+#[inline(always)]
 fn is_shared(session: &Session, slot: &Slot) -> bool {
     slot.alone.load(Relaxed) == 0
         || session.membership.load(Relaxed) != slot.membership.load(Relaxed)
