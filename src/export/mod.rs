@@ -24,12 +24,14 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
+use memtop_ui::format::thousands;
 pub use stacks::{Figure, Process};
 
 use crate::{
     Error,
     cli::{ExportFormat, ExportOptions, Moment, ProcessChoice},
     commands,
+    model::window,
     recording::{self, Recording, When},
     report,
     symbols::Resolver,
@@ -57,7 +59,24 @@ pub fn run(options: &ExportOptions) -> Result<(), Error> {
         let file = options.file.display();
         commands::complain(format_args!("{file} was cut; exported what stands before"));
     }
+    complain_of_gaps(options.events, &processes);
     Ok(())
+}
+
+/// Says what is not as it was asked for: sites are kept about once a second, and events may be
+/// missing.
+fn complain_of_gaps(events: bool, of: &[Process<'_>]) {
+    let states = || of.iter().map(|process| process.state);
+    let kept = states().filter_map(|state| state.sites.as_of).max();
+    if let Some(at) = kept.filter(|_| !events) {
+        let at = window::moment(at);
+        commands::complain(format_args!("the sites are those of {at}, the last that were kept"));
+    }
+    let missing: u64 = states().map(|state| state.exactness.dropped_events).sum();
+    if events && missing > 0 {
+        let missing = thousands(missing);
+        commands::complain(format_args!("{missing} events are missing in the recording"));
+    }
 }
 
 fn write(

@@ -39,7 +39,7 @@ fn stops(past: &Past, marks: &[memtop_ui::data::Mark]) -> Vec<Stop> {
         let paused = interval.to.filter(|to| past.ended.is_none_or(|ended| *to < ended));
         stops.extend(paused.map(|to| stop(to, StopKind::TracingOff)));
     }
-    stops.extend(past.peak.map(|(at, _)| stop(at, StopKind::Peak)));
+    stops.extend(past.peak_tick().map(|at| stop(at, StopKind::Peak)));
     let own = |number: u32| marks.iter().any(|mark| mark.number == number);
     let recorded = past.marks.iter().filter(|(number, _)| !own(*number));
     stops.extend(recorded.map(|(number, at)| stop(*at, StopKind::Mark(*number))));

@@ -87,10 +87,21 @@ const LEAST_GROWTH: u64 = 64 << 10;
 const WITHIN: u32 = 50;
 
 impl Past {
-    /// Moments at which live bytes began to grow suddenly, and by how much.
+    /// The tick that has the peak: the peak's own time is that of the tick before, in which it
+    /// began.
+    pub fn peak_tick(&self) -> Option<Duration> {
+        let (at, bytes) = self.peak?;
+        // Of several threads the peak of a tick is known to some bytes only.
+        let enough = bytes - bytes / 100;
+        let has_it = |point: &&Point| point.at >= at && highest(point) >= enough;
+        Some(self.points.iter().find(has_it).map_or(at, |point| point.at))
+    }
+
+    /// Moments at which live bytes began to grow suddenly, and by how much; they may have sunk
+    /// again at once.
     pub fn growths(&self) -> Vec<(Duration, u64)> {
-        let highest = self.points.iter().map(|point| point.current_bytes).max().unwrap_or(0);
-        let enough = (highest / SUDDEN).max(LEAST_GROWTH);
+        let most = self.points.iter().map(highest).max().unwrap_or(0);
+        let enough = (most / SUDDEN).max(LEAST_GROWTH);
         let span = self.last.saturating_sub(self.first) / WITHIN;
         let span = span.max(Duration::from_secs(1));
         let mut found: Vec<(Duration, u64)> = Vec::new();
@@ -101,10 +112,11 @@ impl Past {
             while self.points.get(to + 1).is_some_and(|next| next.at <= until) {
                 to += 1;
             }
-            let last = &self.points[to];
-            let grown = last.current_bytes.saturating_sub(point.current_bytes);
-            let begins = self.points.get(from + 1).is_some_and(|next| {
-                next.current_bytes.saturating_sub(point.current_bytes) >= enough / 8
+            let behind = self.points.get(from + 1..=to).unwrap_or_default();
+            let reached = behind.iter().map(highest).max().unwrap_or(0);
+            let grown = reached.saturating_sub(point.current_bytes);
+            let begins = behind.first().is_some_and(|next| {
+                highest(next).saturating_sub(point.current_bytes) >= enough / 8
             });
             if grown >= enough && begins && point.at >= free_from {
                 found.push((point.at, grown));
@@ -115,9 +127,25 @@ impl Past {
     }
 }
 
+/// What a tick ended with, or reached in between.
+fn highest(point: &Point) -> u64 {
+    point.current_bytes.max(point.max_bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_peak_that_is_gone_at_once_is_found_at_the_tick_that_has_it() {
+        let mut spike = past((0..100).map(|_| 1 << 20));
+        let mut points = spike.points.to_vec();
+        points[51].max_bytes = 50 << 20;
+        spike.points = points.into();
+        spike.peak = Some((Duration::from_millis(5000), 50 << 20));
+        assert_eq!(spike.peak_tick(), Some(Duration::from_millis(5100)));
+        assert_eq!(spike.growths(), [(Duration::from_millis(5000), 49 << 20)]);
+    }
 
     fn past(bytes: impl IntoIterator<Item = u64>) -> Past {
         let points: Vec<_> = bytes

@@ -11,7 +11,7 @@ use crate::{
     report::{
         Look,
         paint::{Page, Role, printable},
-        text::{command_line, exit_words},
+        text::{after, command_line, exit_words},
     },
 };
 
@@ -57,6 +57,10 @@ fn notes(side: &Side) -> Vec<String> {
     if exactness.unattributed_blocks > 0 {
         let blocks = thousands(exactness.unattributed_blocks);
         notes.push(format!("Figures read \"≥\": {blocks} blocks could not be followed."));
+    }
+    if let Some(at) = exactness.sites_at_s {
+        let at = after(at);
+        notes.push(format!("Groups as they were at {at}, the last that were kept before this."));
     }
     let error = exactness.peak_error_bytes.filter(|error| *error > 0 && side.at == "peak");
     notes.extend(error.map(|error| format!("The peak is right to ± {}.", bytes(error))));
