@@ -22,7 +22,8 @@ pub enum Untraceable {
     Environment,
     /// It belongs to somebody else, or cannot be looked at.
     Hidden,
-    /// Nothing speaks against it: it has not allocated yet.
+    /// Nothing speaks against it, and nothing was heard of it: it has not allocated yet, or cannot
+    /// reach its session.
     Quiet,
     /// Nobody said, or in words that this memtop does not know.
     Unknown,
@@ -39,7 +40,7 @@ impl Untraceable {
             Self::Sanitized => "has a sanitizer",
             Self::Environment => "environment emptied",
             Self::Hidden => "another user's",
-            Self::Quiet => "has not allocated",
+            Self::Quiet => "not heard of",
             Self::Unknown => "reason unknown",
         }
     }
