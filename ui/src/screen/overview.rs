@@ -183,7 +183,9 @@ pub(crate) fn none(cx: Cx, words: &'static str) -> &'static str {
 
 /// Whether there is room for what is resident, and somebody who could know it.
 fn has_resident(data: &Data, area: Rect) -> bool {
-    area.height >= TALL && data.header.origin != Origin::Replay
+    // Of a program that has ended it would be what was known last, beside newer figures.
+    let header = &data.header;
+    area.height >= TALL && header.origin != Origin::Replay && header.state.is_alive()
 }
 
 /// What the cells of the histogram look at.
