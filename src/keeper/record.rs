@@ -338,10 +338,10 @@ fn terminated(watch: &mut Watch, signals: &mut Signals) -> Outcome {
     outcome
 }
 
-/// The line on stderr, overwritten in place.
 /// Begins the row anew.
 const ERASE: &str = "\r\x1b[K";
 
+/// The line on stderr, overwritten in place.
 struct Status {
     shown: bool,
     next_ns: u64,

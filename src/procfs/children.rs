@@ -168,30 +168,41 @@ fn command(pid: u32) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::{Command, Stdio};
+    use std::process::{Child, Command, Stdio};
 
-    #[test]
-    fn children_are_seen_and_remembered_after_their_end() {
-        let mut shell = Command::new("/bin/sh")
-            .args(["-c", "env -i sleep 60 & echo $!; wait"])
-            .stdout(Stdio::piped())
+    /// A shell that looks traced.
+    fn shell(script: &str) -> Child {
+        Command::new("/bin/sh")
+            .args(["-c", script])
+            .stdin(Stdio::piped())
             .env("LD_PRELOAD", "/nonexistent/memtop-probe.so")
             .env("MEMTOP_SESSION", "x")
             .spawn()
-            .unwrap();
+            .unwrap()
+    }
+
+    fn sleep(children: &Children) -> Option<Untraced> {
+        let is_sleep = |one: &&Untraced| one.command.first().is_some_and(|c| c == b"sleep");
+        children.all().find(is_sleep).cloned()
+    }
+
+    /// Looks until the child is known; in the middle of its exec nothing can be told yet.
+    fn meet_sleep(children: &mut Children, traced: &BTreeSet<u32>) -> Untraced {
+        loop {
+            children.observe(traced, &[], 1);
+            let is_known = |one: &Untraced| one.reason == Untraceable::Environment;
+            if let Some(found) = sleep(children).filter(is_known) {
+                return found;
+            }
+        }
+    }
+
+    #[test]
+    fn children_are_seen_and_remembered_after_their_end() {
+        let mut shell = shell("env -i sleep 60 & wait");
         let traced = BTreeSet::from([shell.id()]);
         let mut children = Children::default();
-        let find = |children: &Children| {
-            let is_sleep = |one: &&Untraced| one.command.first().is_some_and(|c| c == b"sleep");
-            children.all().find(is_sleep).cloned()
-        };
-        let found = loop {
-            children.observe(&traced, &[], 1);
-            // In the middle of its exec nothing can be told yet.
-            if let Some(found) = find(&children).filter(|one| one.reason != Untraceable::Quiet) {
-                break found;
-            }
-        };
+        let found = meet_sleep(&mut children, &traced);
         assert_eq!((found.parent, found.ended_ns), (shell.id(), None));
         assert_eq!(found.reason, Untraceable::Environment);
         assert!(found.resident.is_some());
@@ -199,30 +210,18 @@ mod tests {
         shell.wait().unwrap();
         children.observe(&traced, &[], 2);
         children.observe(&traced, &[], 3);
-        let found = find(&children).unwrap();
+        let found = sleep(&children).unwrap();
         assert_eq!((found.ended_ns, found.resident), (Some(2), None));
         children.observe(&BTreeSet::from([found.pid]), &[], 4);
-        assert_eq!(find(&children), None, "it turned out to be traced");
+        assert_eq!(sleep(&children), None, "it turned out to be traced");
     }
 
     #[test]
     fn a_child_that_outlives_its_parent_has_not_ended() {
-        let mut shell = Command::new("/bin/sh")
-            .args(["-c", "env -i sleep 60 & read line"])
-            .stdin(Stdio::piped())
-            .env("LD_PRELOAD", "/nonexistent/memtop-probe.so")
-            .env("MEMTOP_SESSION", "x")
-            .spawn()
-            .unwrap();
+        let mut shell = shell("env -i sleep 60 & read line");
         let traced = BTreeSet::from([shell.id()]);
         let mut children = Children::default();
-        let sleep = |children: &Children| {
-            let is_sleep = |one: &&Untraced| one.command.first().is_some_and(|c| c == b"sleep");
-            children.all().find(is_sleep).cloned()
-        };
-        while sleep(&children).is_none_or(|one| one.reason != Untraceable::Environment) {
-            children.observe(&traced, &[], 1);
-        }
+        meet_sleep(&mut children, &traced);
         drop(shell.stdin.take());
         shell.wait().unwrap();
         children.observe(&traced, &[], 2);
