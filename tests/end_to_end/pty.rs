@@ -21,7 +21,7 @@ use std::{
 
 use memtop::sys::pty::{self, Pty, Size};
 
-use super::{PATIENCE, wait_until};
+use super::{PATIENCE, figures::try_figure, wait_until};
 
 const ENTER: &[u8] = b"\x1b[?1049h";
 const LEAVE: &[u8] = b"\x1b[?1049l";
@@ -164,6 +164,14 @@ impl Terminal {
     pub fn wait_without(&self, text: &str) -> Vec<String> {
         let what = format!("a screen without {text:?}");
         self.wait_until(&what, |rows| rows.iter().all(|row| !row.contains(text)))
+    }
+
+    /// Waits until exactly this many live blocks are shown, as in "100,000".
+    #[track_caller]
+    pub fn wait_for_blocks(&self, count: &str) -> Vec<String> {
+        let what = format!("{count} live blocks");
+        let holds = |rows: &[String]| try_figure(rows, "live blocks").is_some_and(|b| b == count);
+        self.wait_until(&what, holds)
     }
 
     /// Presses keys.

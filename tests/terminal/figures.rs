@@ -22,9 +22,7 @@ const USABLE_OF_32: u64 = 40;
 #[test]
 fn the_figures_are_the_programs_own() {
     let mut late = Late::built(USUAL, &["100000", "100", "3"]);
-    let rows = late.terminal.wait_until("all blocks", |rows| {
-        try_figure(rows, "live blocks").is_some_and(|blocks| blocks == "100,000")
-    });
+    let rows = late.terminal.wait_for_blocks("100,000");
     let held = bytes(10_000_000);
     assert_eq!(figure(&rows, "allocations"), "100,000");
     assert_eq!(figure(&rows, "│ frees").as_str(), "0");
@@ -168,9 +166,7 @@ fn other_processes_of_the_program_are_shown_on_request() {
     terminal.wait_for("process 1 of 2");
     terminal.press(">");
     terminal.wait_for("process 2 of 2");
-    terminal.wait_until("the child's figures", |rows| {
-        try_figure(rows, "live blocks").is_some_and(|blocks| blocks == "5,000")
-    });
+    terminal.wait_for_blocks("5,000");
     terminal.press("<");
     terminal.wait_for("process 1 of 2");
 }

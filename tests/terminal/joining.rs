@@ -2,7 +2,7 @@
 
 use crate::{
     Late, USUAL,
-    end_to_end::{Home, figures::try_figure, pty::Terminal},
+    end_to_end::{Home, pty::Terminal},
 };
 
 #[test]
@@ -39,9 +39,7 @@ fn the_second_viewer_looks_on_until_the_first_leaves() {
     let mut second = Terminal::start(USUAL, late.home.memtop([]));
     second.choose(&late.program().to_string());
     second.wait_for("read-only");
-    second.wait_until("the same figures", |rows| {
-        try_figure(rows, "live blocks").is_some_and(|blocks| blocks == "1,000")
-    });
+    second.wait_for_blocks("1,000");
     second.press("p");
     second.wait_for("this view is read-only");
     second.press("9");

@@ -48,6 +48,8 @@ fn keys_of_the_overview() {
     let late = Late::built(USUAL, &["1000", "100", "0"]);
     let terminal = &late.terminal;
     terminal.wait_for("Grew since tracing began");
+    // A mark of all: there is nothing that grows after it.
+    terminal.wait_for_blocks("1,000");
     terminal.press("s");
     terminal.wait_for("Grew since mark 1 (0:0");
     terminal.wait_for("Nothing changed.");
@@ -75,9 +77,7 @@ fn keys_of_the_overview() {
     terminal.press("c");
     terminal.wait_for("Forget what was traced so far?");
     terminal.press("c");
-    terminal.wait_until("an empty window", |rows| {
-        try_figure(rows, "live blocks").is_some_and(|blocks| blocks == "0")
-    });
+    terminal.wait_for_blocks("0");
     terminal.wait_for("Grew since the clear");
     let text = terminal.wait_for("● tracing since 0:0").join("\n");
     assert!(text.contains("· cleared 0:1") && text.contains(" cleared 0:1"), "{text}");

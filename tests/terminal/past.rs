@@ -34,9 +34,7 @@ fn back_to_the_mark(terminal: &Terminal) -> Vec<String> {
 #[test]
 fn a_session_that_lives_is_gone_through_as_a_file_is() {
     let mut late = Late::built(USUAL, &["100000", "100", "0"]);
-    late.terminal.wait_until("all blocks", |rows| {
-        try_figure(rows, "live blocks").is_some_and(|blocks| blocks == "100,000")
-    });
+    late.terminal.wait_for_blocks("100,000");
     // What is marked is of a tick that the keeper has kept.
     std::thread::sleep(std::time::Duration::from_millis(1500));
     late.terminal.press("s");

@@ -6,7 +6,7 @@ use memtop_ui::format::bytes;
 
 use crate::{
     LARGE, Late, SMALL, USUAL,
-    end_to_end::{Home, figures::try_figure, programs::Steps, pty::Terminal},
+    end_to_end::{Home, programs::Steps, pty::Terminal},
     run_shell,
 };
 
@@ -99,9 +99,7 @@ fn the_tree_shows_who_is_traced_who_is_not_and_how_they_ended() {
     terminal.press(&"j".repeat(at - heading - 1));
     terminal.wait_for("on all screens");
     terminal.press("\r1");
-    terminal.wait_until("its figures", |rows| {
-        try_figure(rows, "live blocks").is_some_and(|blocks| blocks == "5,000")
-    });
+    terminal.wait_for_blocks("5,000");
     terminal.press("6");
     terminal.wait_for("● ");
     terminal.wait_for(" Threads of ");
