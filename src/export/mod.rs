@@ -31,7 +31,6 @@ use crate::{
     Error,
     cli::{ExportFormat, ExportOptions, Moment, ProcessChoice},
     commands,
-    model::window,
     recording::{self, Recording, When},
     report,
     symbols::Resolver,
@@ -59,18 +58,22 @@ pub fn run(options: &ExportOptions) -> Result<(), Error> {
         let file = options.file.display();
         commands::complain(format_args!("{file} was cut; exported what stands before"));
     }
-    complain_of_gaps(options.events, &processes);
+    let began = recording.tree.processes.first().map_or(Duration::ZERO, |one| one.identity.started);
+    complain_of_gaps(options.events, &processes, began);
     Ok(())
 }
 
 /// Says what is not as it was asked for: sites are kept about once a second, and events may be
-/// missing.
-fn complain_of_gaps(events: bool, of: &[Process<'_>]) {
+/// missing. `began`: when the launched program did.
+fn complain_of_gaps(events: bool, of: &[Process<'_>], began: Duration) {
     let states = || of.iter().map(|process| process.state);
-    let kept = states().filter_map(|state| state.sites.as_of).max();
+    let origin = match of {
+        [only] => only.state.identity.started,
+        _ => began,
+    };
+    let kept = report::ages::oldest(states(), origin);
     if let Some(at) = kept.filter(|_| !events) {
-        let at = window::moment(at);
-        commands::complain(format_args!("the sites are those of {at}, the last that were kept"));
+        report::ages::complain("", at.as_secs_f64());
     }
     let missing: u64 = states().map(|state| state.exactness.dropped_events).sum();
     if events && missing > 0 {

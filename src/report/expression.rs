@@ -63,8 +63,12 @@ impl Expression {
 
     /// Whether any field of it is within the part `name` of the report.
     pub fn asks_for(&self, name: &str) -> bool {
-        let fields = self.alternatives.iter().flatten().map(|comparison| &comparison.field);
-        fields.into_iter().any(|field| field.split('.').any(|part| part == name))
+        self.fields().any(|field| field.split('.').any(|part| part == name))
+    }
+
+    /// The fields it compares, one after the other.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.alternatives.iter().flatten().map(|comparison| comparison.field.as_str())
     }
 
     /// Decides it over `report`. `shapes` has an example of an element of each list that may be

@@ -262,7 +262,8 @@ pub struct Exactness {
     pub frames_unresolved: Option<u64>,
     /// Stacks whose outer frames are missing; null without stacks.
     pub stacks_cut: Option<u64>,
-    /// When sites were looked at, where that is before the moment; null: with the rest.
+    /// When sites were looked at, where that is before the moment; null: with the rest. In a sum
+    /// the oldest of them, on the clock of the launched program.
     pub sites_at_s: Option<f64>,
     /// The tracer's own memory in the program.
     pub tracer_bytes: u64,

@@ -4,6 +4,7 @@
 //! Both forms are made from one [`Report`], so the text never says anything else than the
 //! JSON does.
 
+pub(crate) mod ages;
 mod code;
 mod convert;
 pub mod diff;
@@ -88,7 +89,8 @@ pub fn run(options: &ReportOptions) -> Result<(), Error> {
     let report = build(&recording, &choice).map_err(|missing| error(missing, &options.file))?;
     check_stacks(&report, options.by)?;
     let expression = options.fail_if.as_deref().unwrap_or_default();
-    let decided = condition.map_or(Ok(()), |condition| check(&condition, expression, &report));
+    let check = |condition| check(&condition, (expression, options.by), &report);
+    let decided = condition.map_or(Ok(()), check);
     if let Err(Error::Usage(_)) = decided {
         return decided;
     }
@@ -178,9 +180,16 @@ fn wrong_condition(text: &str, why: &str) -> Error {
     Error::Usage(format!("--fail-if '{text}': {why}"))
 }
 
-fn check(condition: &Expression, text: &str, report: &Report<'_>) -> Result<(), Error> {
-    let no_shapes = serde_json::Value::Null;
-    let decided = condition.evaluate(&facts(condition, report), &no_shapes, |_| None);
+fn check(
+    condition: &Expression,
+    (text, by): (&str, Option<GroupBy>),
+    report: &Report<'_>,
+) -> Result<(), Error> {
+    let facts = facts(condition, report);
+    let decided = condition.evaluate(&facts, &serde_json::Value::Null, |_| None);
+    if decided.is_ok() {
+        ages::complain_of_decision(condition, &facts, by, &[("", "")]);
+    }
     verdict(decided, text)?;
     // Lower bounds that stay below a limit prove nothing.
     let exactness = report.sections.exactness.unwrap_or_default();

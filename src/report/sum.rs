@@ -6,10 +6,11 @@
 //! an upper bound, given as `totals.peak_at_most_bytes`), times and windows (each process has a
 //! clock of its own), the cost of a call, and the timeline.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    convert::words,
+    ages,
+    convert::{seconds, words},
     json::{
         Census, Exactness, Exit, Inherited, Sections, Sites, SizeClass, Target, Thread, Totals,
         Untracked, Window,
@@ -26,6 +27,8 @@ pub(super) fn sum<'a>(tree: &TreeState, parts: &[Sections<'a>]) -> Sections<'a> 
     let untracked = parts.iter().map(|part| part.untracked.as_ref());
     let inherited = parts.iter().map(|part| part.inherited.as_ref());
     let exactness = parts.iter().map(|part| part.exactness.as_ref());
+    let origin = tree.processes.first().map_or(Duration::ZERO, |one| one.identity.started);
+    let sites_at_s = ages::oldest(&tree.processes, origin).map(seconds);
     Sections {
         target: Target {
             command: words(&tree.command),
@@ -37,7 +40,7 @@ pub(super) fn sum<'a>(tree: &TreeState, parts: &[Sections<'a>]) -> Sections<'a> 
         untracked: fold_from(NONE_UNTRACKED, untracked, add_untracked)
             .map(|sum| with_census(sum, parts)),
         inherited: fold(inherited, add_inherited),
-        exactness: fold(exactness, add_exactness),
+        exactness: fold(exactness, add_exactness).map(|sum| Exactness { sites_at_s, ..sum }),
         size_classes: add_size_classes(parts),
         sites: Sites::together(parts.iter().map(|part| &part.sites)),
         threads: add_threads(parts),

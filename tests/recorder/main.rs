@@ -5,6 +5,7 @@ mod random;
 #[path = "../sample/mod.rs"]
 mod sample;
 
+mod ages;
 #[path = "../fuzz/exercise/recording.rs"]
 mod exercise;
 mod fork;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{Moments, Report};
 use crate::{
+    cli::GroupBy,
     model::{
         Change, Tally,
         diff::{self, Difference},
@@ -28,6 +29,9 @@ pub struct Diff {
     pub b: Side,
     /// What the groups are: `site`, `function`, …
     pub by: &'static str,
+    /// The same, for the text.
+    #[serde(skip)]
+    pub grouped_by: GroupBy,
     /// `bytes_a`, `bytes_b`, `bytes_delta` and so on; null where unknown.
     pub totals: Map<String, Value>,
     /// How many groups are new, grown, shrunk, gone and the same, and by how much; null where

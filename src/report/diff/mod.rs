@@ -17,8 +17,8 @@ use std::{
 pub use text::render as text;
 
 use super::{
-    Choice, Look, Missing, Report, code, error, facts_of, filter, other_groups, parse_condition,
-    verdict,
+    Choice, Expression, Look, Missing, Report, ages, code, error, facts_of, filter, other_groups,
+    parse_condition, verdict,
 };
 use crate::{
     Error,
@@ -117,11 +117,7 @@ pub fn run(options: &DiffOptions) -> Result<(), Error> {
     let report_b = report(&recording_b, &choice(&b)?, &b.file)?;
     let mut diff = build((&a, &report_a), (&b, &report_b), &comparison)?;
     let expression = options.fail_if.as_deref().unwrap_or_default();
-    let decided = condition.map_or(Ok(()), |condition| {
-        let facts = facts_of(&diff);
-        let whole = |field: &str| percent_of(&facts, field);
-        verdict(condition.evaluate(&facts, &shapes(), whole), expression)
-    });
+    let decided = condition.map_or(Ok(()), |condition| check(&condition, expression, &diff));
     if let Err(Error::Usage(_)) = decided {
         return decided;
     }
@@ -145,6 +141,16 @@ fn report<'a>(
     file: &Path,
 ) -> Result<Report<'a>, Error> {
     super::build(recording, choice).map_err(|missing: Missing| error(missing, file))
+}
+
+fn check(condition: &Expression, text: &str, diff: &Diff) -> Result<(), Error> {
+    let facts = facts_of(diff);
+    let decided = condition.evaluate(&facts, &shapes(), |field| percent_of(&facts, field));
+    if decided.is_ok() {
+        let sides = [("a/", " of A"), ("b/", " of B")];
+        ages::complain_of_decision(condition, &facts, Some(diff.grouped_by), &sides);
+    }
+    verdict(decided, text)
 }
 
 /// What an element of each list looks like: a condition may name one that is not there.
@@ -191,6 +197,7 @@ pub fn build(
         a: Side::new(at_a, a),
         b: Side::new(at_b, b),
         by: by.word(),
+        grouped_by: by,
         totals: json::totals(a.sections.totals.as_ref(), b.sections.totals.as_ref()),
         states,
         groups,

@@ -9,7 +9,7 @@ use super::json::{Diff, Group, Side, at_words, keep_most};
 use crate::{
     model::Change,
     report::{
-        Look,
+        Look, code,
         paint::{Page, Role, printable},
         text::{after, command_line, exit_words},
     },
@@ -23,8 +23,9 @@ const ROWS: usize = 20;
 /// The text of a diff of which `top` rows are to be shown.
 pub fn render(diff: &Diff, top: Option<usize>, look: Look) -> String {
     let mut page = Page::new(look);
-    side(&mut page, "A", &diff.a);
-    side(&mut page, "B", &diff.b);
+    let groups_are_sites = code::grouping(diff.grouped_by).is_some();
+    side(&mut page, "A", &diff.a, groups_are_sites);
+    side(&mut page, "B", &diff.b, groups_are_sites);
     totals(&mut page, &diff.totals);
     let states = diff.states.as_ref().map_or_else(|| "unknown".to_owned(), states);
     page.title("What changed", &format!("by {}: {states}", diff.by));
@@ -35,18 +36,18 @@ pub fn render(diff: &Diff, top: Option<usize>, look: Look) -> String {
     page.finish()
 }
 
-fn side(page: &mut Page, name: &str, side: &Side) {
+fn side(page: &mut Page, name: &str, side: &Side, groups_are_sites: bool) {
     let at = at_words(&side.at);
     let ended = side.exit.map(|exit| format!(" · {}", exit_words(exit))).unwrap_or_default();
     let file = page.paint(Role::Title, &printable(&side.file));
     let command = command_line(&side.command);
     page.line(&format!("{name}  {file} {at} · {command}{ended}"));
-    for note in notes(side) {
+    for note in notes(side, groups_are_sites) {
         page.painted(Role::Warning, &format!("   {note}"));
     }
 }
 
-fn notes(side: &Side) -> Vec<String> {
+fn notes(side: &Side, groups_are_sites: bool) -> Vec<String> {
     let mut notes = Vec::new();
     if !side.complete {
         notes.push("This recording was cut; what stands before the cut is compared.".to_owned());
@@ -58,7 +59,7 @@ fn notes(side: &Side) -> Vec<String> {
         let blocks = thousands(exactness.unattributed_blocks);
         notes.push(format!("Figures read \"≥\": {blocks} blocks could not be followed."));
     }
-    if let Some(at) = exactness.sites_at_s {
+    if let Some(at) = exactness.sites_at_s.filter(|_| groups_are_sites) {
         let at = after(at);
         notes.push(format!("Groups as they were at {at}, the last that were kept before this."));
     }

@@ -1,0 +1,105 @@
+//! Sites are kept about once a second: a decision over older ones is not a silent one.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use super::*;
+
+/// A recording, a moment of it and of when its sites are then.
+struct Aged {
+    path: PathBuf,
+    at: String,
+    sites_at: Duration,
+}
+
+fn aged(name: &str) -> Aged {
+    let (bytes, history) = record(three_programs(), 60);
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, &bytes).expect("a temporary file");
+    let file = File::new(bytes).expect("a recording");
+    let found = history.keys().skip(20).find_map(|at| {
+        let then = file.recording_at(When::At(*at)).expect("memory");
+        Some((*at, then.tree.processes[0].sites.as_of?))
+    });
+    let (at, sites_at) = found.expect("a moment whose sites are older");
+    Aged { path, at: format!("{:.4}", at.as_secs_f64() + 1e-4), sites_at }
+}
+
+fn memtop(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_memtop")).args(arguments).output().expect("memtop runs")
+}
+
+fn report(aged: &Aged, more: &[&str]) -> Output {
+    let path = aged.path.to_str().expect("text");
+    memtop(&[&["report", path, "--json", "--at", &aged.at], more].concat())
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn words(whose: &str, sites_at: Duration) -> String {
+    let at = window::moment(sites_at);
+    format!("memtop: the sites{whose} are those of {at}, the last that were kept\n")
+}
+
+#[test]
+fn a_report_says_of_when_the_sites_are_that_it_decides_over() {
+    let aged = aged("aged-report.memtop");
+    let sites = report(&aged, &["--fail-if", "sites.0.current_bytes > 0"]);
+    assert_eq!(sites.status.code(), Some(3));
+    let words = words("", aged.sites_at);
+    assert!(said(&sites).starts_with(&words), "{} and not {words}", said(&sites));
+    let json: serde_json::Value = serde_json::from_slice(&sites.stdout).expect("JSON");
+    assert_eq!(json["exactness"]["sites_at_s"], aged.sites_at.as_secs_f64());
+    let twice = "groups.0.current_bytes == 1 or groups.1.current_bytes == 1";
+    let groups = report(&aged, &["--by", "module", "--fail-if", twice]);
+    assert_eq!((groups.status.code(), said(&groups)), (Some(0), words));
+    for (by, condition) in [
+        ("site", "totals.current_bytes == 1"),
+        ("thread", "groups.0.allocations == 1000000"),
+        ("size", "groups.0.current_bytes == 1"),
+    ] {
+        let other = report(&aged, &["--by", by, "--fail-if", condition]);
+        assert_eq!((other.status.code(), said(&other)), (Some(0), String::new()), "{condition}");
+    }
+}
+
+#[test]
+fn a_sum_has_the_age_of_its_oldest_sites() {
+    let aged = aged("aged-sum.memtop");
+    let sum = report(&aged, &["--process", "sum", "--fail-if", "sites.0.current_bytes == 1"]);
+    let json: serde_json::Value = serde_json::from_slice(&sum.stdout).expect("JSON");
+    assert_eq!(json["exactness"]["sites_at_s"], aged.sites_at.as_secs_f64());
+    assert_eq!(said(&sum), words("", aged.sites_at));
+}
+
+#[test]
+fn a_diff_says_which_side_is_older() {
+    let aged = aged("aged-diff.memtop");
+    let path = aged.path.to_str().expect("text");
+    let then = format!("{path}@{}", aged.at);
+    let diff = |by: &str, condition: &str| {
+        memtop(&["diff", &then, path, "--by", by, "--fail-if", condition])
+    };
+    let text = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    for condition in ["groups.0.bytes_delta == 1", "states.new.groups == 99999"] {
+        let by_site = diff("site", condition);
+        assert_eq!(said(&by_site), words(" of A", aged.sites_at), "{condition}");
+        assert!(text(&by_site).contains("Groups as they were at"), "{}", text(&by_site));
+    }
+    let by_size = diff("size", "groups.0.bytes_delta == 1");
+    assert_eq!(said(&by_size), "");
+    assert!(!text(&by_size).contains("Groups as they were at"), "{}", text(&by_size));
+    assert_eq!(said(&diff("site", "totals.bytes_delta == 1")), "");
+}
+
+#[test]
+fn an_export_says_so_with_the_same_words() {
+    let aged = aged("aged-export.memtop");
+    let path = Path::new(&aged.path).to_str().expect("text");
+    let csv = memtop(&["export", path, "--format", "csv", "--at", &aged.at, "-o", "-"]);
+    assert_eq!(said(&csv), words("", aged.sites_at));
+}
