@@ -68,7 +68,7 @@ fn process_at(model: &Model, when: When) -> Result<ProcessState, &'static str> {
         When::Peak => Ok(at_peak(model, now)),
         When::Mark(number) => {
             let mark = model.marks.get(number).ok_or("that mark is of another process")?;
-            Ok(at_mark(model, now, mark))
+            at_mark(model, now, mark)
         }
         When::Start => Err("at the start nothing was live"),
         When::File(_) => Err("that is in a file already"),
@@ -94,7 +94,13 @@ fn at_peak(model: &Model, now: ProcessState) -> ProcessState {
     }
 }
 
-fn at_mark(model: &Model, now: ProcessState, mark: &Snapshot) -> ProcessState {
+/// Every figure is the mark's; names are those of now, since they are looked up late.
+fn at_mark(
+    model: &Model,
+    now: ProcessState,
+    mark: &Snapshot,
+) -> Result<ProcessState, &'static str> {
+    let then = mark.state.clone().ok_or("there were no figures yet at that mark")?;
     let mut timeline = now.timeline;
     timeline.retain(|point| point.at.as_secs_f64() <= mark.t_s);
     let known = mark.figures.iter().flat_map(|figures| figures.iter().copied());
@@ -104,12 +110,89 @@ fn at_mark(model: &Model, now: ProcessState, mark: &Snapshot) -> ProcessState {
         Some(_) => Sites { figures, ..model.sites.clone() },
         None => Sites::default(),
     };
-    ProcessState {
-        totals: mark.totals,
-        size_classes: mark.classes.clone(),
-        threads: mark.threads.clone(),
-        sites,
-        timeline,
-        ..now
+    Ok(ProcessState { sites, timeline, names: now.names, ..then })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        Exactness, Identity, Interval, Location, LocationId, Node, NodeId, Reading, SitesUpdate,
+        SizeClass, Stack, StackId, ThreadState, Untracked, Window,
+    };
+
+    /// A process all of whose figures are `figure`, or go with it.
+    fn state(figure: u64) -> ProcessState {
+        let class =
+            |current_bytes| SizeClass { min: 1, max: 16, current_bytes, ..Default::default() };
+        ProcessState {
+            identity: Identity { pid: 7, command: vec![b"server".to_vec()], ..Default::default() },
+            window: Window {
+                intervals: vec![Interval { from: Duration::ZERO, to: None }],
+                cleared: (figure > 1).then_some(Duration::from_secs(figure)),
+            },
+            totals: Totals { current_bytes: figure, allocations: figure, ..Totals::default() },
+            untracked: Untracked { net_bytes: figure as i64, frees: figure, ..Default::default() },
+            exactness: Exactness {
+                peak_error_bytes: figure,
+                tracer_bytes: figure,
+                lost_records: figure,
+                ..Exactness::default()
+            },
+            size_classes: vec![class(figure)],
+            size_classes_at_peak: vec![class(figure + 1)],
+            threads: vec![ThreadState { tid: 7, allocations: figure, ..Default::default() }],
+            ..ProcessState::default()
+        }
+    }
+
+    fn observe(model: &mut Model, figure: u64) {
+        let figures = SiteFigures { allocations: figure, ..SiteFigures::default() };
+        let is_first = model.sites.stacks.is_empty();
+        let mut sites = SitesUpdate { restart: is_first, ..SitesUpdate::default() };
+        if is_first {
+            let node = Some(NodeId(0));
+            sites.locations = vec![Location { module: None, address: 64 }];
+            sites.nodes = vec![Node { parent: None, location: LocationId(0) }];
+            sites.stacks = vec![Stack { node, cut: false }];
+        }
+        sites.changed = vec![(StackId(0), figures)];
+        let state = Some(state(figure));
+        let now_s = figure as f64;
+        model.observe(Reading { state, now_s, sites, ..Reading::default() });
+    }
+
+    #[test]
+    fn a_mark_in_a_file_has_every_figure_of_the_mark() {
+        let mut model = Model::default();
+        observe(&mut model, 1);
+        model.mark(1);
+        observe(&mut model, 5);
+        let folder = std::env::temp_dir().join(format!("memtop-snapshot-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let saved = |when, name: &str| {
+            let path = folder.join(name);
+            save(&model, when, &path).expect("saved");
+            load(&path).expect("read")
+        };
+        let (mark, now) = (saved(When::Mark(1), "mark"), saved(When::Now, "now"));
+        std::fs::remove_dir_all(&folder).expect("the folder is ours");
+        for (read, figure) in [(mark, 1), (now, 5)] {
+            assert_eq!(read.sites.figures[0].allocations, figure);
+            let bare = ProcessState { sites: Sites::default(), ..read };
+            assert_eq!(bare, state(figure));
+        }
+    }
+
+    #[test]
+    fn a_mark_before_there_were_figures_is_not_saved() {
+        let mut model = Model::default();
+        model.observe(Reading::default());
+        model.mark(1);
+        observe(&mut model, 5);
+        let path = std::env::temp_dir().join("memtop-never-written");
+        let refused = save(&model, When::Mark(1), &path).expect_err("nothing to save").to_string();
+        assert!(refused.contains("no figures yet at that mark"), "{refused}");
+        assert!(!path.exists());
     }
 }

@@ -349,15 +349,8 @@ impl Model {
     /// Remembers this moment under a number. Returns the marks that lost their sites, where
     /// there was no room for all.
     pub fn mark(&mut self, number: u32) -> Vec<u32> {
-        let state = self.reading.state.as_ref();
-        let snapshot = Snapshot {
-            t_s: self.reading.now_s,
-            name: None,
-            totals: state.map(|state| state.totals).unwrap_or_default(),
-            classes: state.map(|state| state.size_classes.clone()).unwrap_or_default(),
-            threads: state.map(|state| state.threads.clone()).unwrap_or_default(),
-            ..Snapshot::default()
-        };
+        let state = self.reading.state.clone();
+        let snapshot = Snapshot { t_s: self.reading.now_s, state, ..Snapshot::default() };
         self.marks.insert(number, snapshot, &self.sites.figures)
     }
 

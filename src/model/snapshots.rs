@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, mem::size_of, sync::Arc};
 
-use super::{SiteFigures, SizeClass, StackId, Tally, ThreadState, Totals};
+use super::{ProcessState, SiteFigures, StackId, Tally};
 
 /// Figures in a chunk.
 const CHUNK: usize = 256;
@@ -59,12 +59,9 @@ pub struct Snapshot {
     pub t_s: f64,
     /// What the person calls it.
     pub name: Option<String>,
-    /// The totals then.
-    pub totals: Totals,
-    /// The size classes then.
-    pub classes: Vec<SizeClass>,
-    /// The threads then.
-    pub threads: Vec<ThreadState>,
+    /// All other figures then, without sites, names and timeline; `None` where there were none
+    /// yet.
+    pub state: Option<ProcessState>,
     /// Figures by stack; `None` where they are not known.
     pub figures: Option<Figures>,
     /// They were known, and had to make room.
@@ -91,7 +88,8 @@ impl Snapshots {
     pub fn insert(&mut self, number: u32, snapshot: Snapshot, figures: &[SiteFigures]) -> Vec<u32> {
         let before = self.marks.values().rev().find_map(|mark| mark.figures.as_ref());
         // Where nothing was allocated yet, it is known that no stack held anything.
-        let known = !figures.is_empty() || snapshot.totals.allocations == 0;
+        let nothing = |state: &ProcessState| state.totals.allocations == 0;
+        let known = !figures.is_empty() || snapshot.state.as_ref().is_none_or(nothing);
         let kept = known.then(|| Figures::of(figures, before));
         self.marks.insert(number, Snapshot { figures: kept, ..snapshot });
         self.make_room(number, MOST_BYTES)

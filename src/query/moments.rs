@@ -42,12 +42,13 @@ pub(super) fn rows(model: &Model, state: &State) -> Vec<SnapshotRow> {
 
 fn marked(number: u32, mark: &Snapshot, state: &State) -> SnapshotRow {
     let named = state.marks.iter().find(|one| one.number == number);
+    let totals = mark.state.as_ref().map(|state| state.totals);
     SnapshotRow {
         when: When::Mark(number),
         name: named.and_then(|one| one.name.clone()),
         t_s: Some(mark.t_s),
-        live_bytes: Some(mark.totals.current_bytes),
-        live_blocks: Some(mark.totals.current_blocks),
+        live_bytes: totals.map(|totals| totals.current_bytes),
+        live_blocks: totals.map(|totals| totals.current_blocks),
         automatic: named.is_some_and(|one| one.automatic),
         ..SnapshotRow::default()
     }

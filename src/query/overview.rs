@@ -101,7 +101,8 @@ pub(super) fn growth(model: &Model, state: &State, room: Capacity) -> Growth {
     let (rows, more) = match by_site(model, state) {
         Some(table) => grown_sites(model, table, room.growth),
         None => {
-            let classes = then.map_or(&[][..], |marked| &marked.classes);
+            let then = then.and_then(|marked| marked.state.as_ref());
+            let classes = then.map_or(&[][..], |state| &state.size_classes);
             grown_sizes(model, classes, room.growth)
         }
     };

@@ -124,7 +124,8 @@ fn threads(model: &Model, state: &State, room: usize) -> memtop_ui::data::Listin
     let then = |thread: &ThreadState| match (since, marked) {
         (Baseline::Start, _) => Some(0),
         (_, marked) => {
-            let before = marked?.threads.iter().find(|before| before.tid == thread.tid);
+            let before =
+                marked?.state.as_ref()?.threads.iter().find(|before| before.tid == thread.tid);
             Some(before.map_or(0, |before| before.current_bytes))
         }
     };
