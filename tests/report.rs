@@ -151,6 +151,32 @@ fn at_the_peak() {
     assert_eq!(json["processes"][1]["size_classes"], Value::Null);
 }
 
+/// What is not of the peak is of the end, and called so.
+#[test]
+fn a_report_of_the_peak_says_what_is_of_the_end() {
+    let mut tree = launch();
+    let process = &mut tree.processes[0];
+    process.size_classes_at_peak = process.size_classes.clone();
+    process.size_classes_at_peak[1].current_blocks += 5;
+    let [peak, end] =
+        [&["--at", "peak"][..], &[]].map(|at| json_of(at, &tree, "of-the-end.memtop"));
+    for (at, class) in peak["size_classes"].as_array().expect("classes").iter().enumerate() {
+        let end = &end["size_classes"][at];
+        assert_eq!(class["allocations"], end["allocations"]);
+        assert_eq!(class["allocated_bytes"], end["allocated_bytes"]);
+    }
+    assert_ne!(peak["size_classes"][1], end["size_classes"][1]);
+    let text = text_of(tree, &Choice { at_peak: true, ..Choice::default() });
+    for words in [
+        "What was live, in sizes and sites too, as it was at the byte peak.",
+        "What was allocated and freed, the net and the threads as at the end.",
+        "Sizes  live at the peak, by requested size; allocations up to the end",
+        "Threads  up to the end; what each held at the peak is not known",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
 #[test]
 fn a_moment_that_a_recording_does_not_hold() {
     // Its figures were only written at the end.

@@ -24,8 +24,8 @@ pub struct ReportOptions {
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
-    /// The moment: `end`, `peak` (live figures, sizes and sites as they were at the peak),
-    /// seconds since the program began, or `mark:N`.
+    /// The moment: `end`, `peak` (what was live then, in sizes and sites too; all else as at the
+    /// end), seconds since the program began, or `mark:N`.
     #[arg(long, value_name = "WHEN", default_value = "end", value_parser = value::parse_moment)]
     pub at: Moment,
     /// Group by `site` (the line that asked, allocator functions left aside), `function`, `file`,
@@ -127,7 +127,7 @@ pub struct ExportOptions {
     /// Where to write it; `-` is the standard output.
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
-    /// The moment: `end`, `peak` (live figures as they were at the peak), seconds since the
+    /// The moment: `end`, `peak` (what was live then; all else as at the end), seconds since the
     /// start, or `mark:N`.
     #[arg(long, value_name = "WHEN", default_value = "end", value_parser = value::parse_moment)]
     pub at: Moment,

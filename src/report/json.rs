@@ -281,13 +281,13 @@ pub struct SizeClass {
     pub min: u64,
     /// Largest size.
     pub max: u64,
-    /// Live blocks.
+    /// Live blocks; with `--at peak` those of the peak.
     pub current_blocks: u64,
-    /// Live bytes.
+    /// Live bytes; with `--at peak` those of the peak.
     pub current_bytes: u64,
-    /// Allocations.
+    /// Allocations, up to the end with `--at peak` as well.
     pub allocations: u64,
-    /// Their bytes.
+    /// Their bytes, likewise.
     pub allocated_bytes: u64,
 }
 

@@ -62,7 +62,13 @@ fn sizes(page: &mut Page, classes: Option<&[SizeClass]>, choice: &Choice) {
     if classes.is_empty() {
         return;
     }
-    page.title("Sizes", "live blocks by requested size");
+    page.title(
+        "Sizes",
+        match choice.at_peak {
+            true => "live at the peak, by requested size; allocations up to the end",
+            false => "live blocks by requested size",
+        },
+    );
     let columns = [right("size", 17), right("live", BYTES), " ".repeat(BAR + 3)].concat();
     let counts = [right("blocks", COUNT), right("allocations", COUNT)].concat();
     page.painted(Role::Muted, &format!("{columns}{counts}"));
@@ -92,7 +98,13 @@ fn threads(page: &mut Page, threads: Option<&[Thread]>, choice: &Choice) {
     let Some(threads) = threads.filter(|threads| !threads.is_empty()) else {
         return;
     };
-    page.title("Threads", "live: allocated − freed by the thread itself");
+    page.title(
+        "Threads",
+        match choice.at_peak {
+            true => "up to the end; what each held at the peak is not known",
+            false => "live: allocated − freed by the thread itself",
+        },
+    );
     let columns = [right("tid", 9), "  ".to_owned(), left("name", 17)].concat();
     let figures =
         [right("live", BYTES), right("allocated", BYTES + 1), right("allocations", COUNT)];

@@ -77,7 +77,8 @@ fn notes(page: &mut Page, report: &Report<'_>, choice: &Choice) {
         (None, _) => {}
     }
     if choice.at_peak {
-        page.line("Live figures and sizes as they were at the byte peak; the others at the end.");
+        page.line("What was live, in sizes and sites too, as it was at the byte peak.");
+        page.line("What was allocated and freed, the net and the threads as at the end.");
     }
 }
 
