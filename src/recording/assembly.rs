@@ -51,7 +51,7 @@ pub fn read_tree<R: Read>(input: R) -> Result<Recording, ReadError> {
     while let Some(frame) = reader.next_frame()? {
         assembly.add(frame)?;
     }
-    assembly.finish();
+    assembly.finish(reader.is_cut());
     Ok(Recording {
         without_state: assembly.without_state(),
         tree: assembly.tree,
@@ -80,6 +80,8 @@ struct Partial {
     point: Point,
     /// Points of ticks whose timeline frame has not come.
     recent: Vec<Point>,
+    /// When its sites were looked at.
+    sites_at: Option<Duration>,
 }
 
 impl Assembly {
@@ -147,10 +149,14 @@ impl Assembly {
         self.held_bytes = self.held_bytes.saturating_sub(before) + figures_weight(process);
     }
 
-    /// Ticks behind the last timeline frame are part of the timeline too.
-    fn finish(&mut self) {
+    /// Ticks behind the last timeline frame are part of the timeline too. A recording that is
+    /// complete was ended with a look at everything.
+    fn finish(&mut self, is_cut: bool) {
         for (process, partial) in self.tree.processes.iter_mut().zip(&mut self.partial) {
             process.timeline.append(&mut partial.recent);
+            if is_cut && partial.has_state {
+                process.date_sites(partial.sites_at);
+            }
         }
     }
 
@@ -178,6 +184,10 @@ fn update(process: &mut ProcessState, partial: &mut Partial, frame: Frame) {
             partial.point = Point { at, ..Point::default() };
         }
         Frame::Ticks { ticks, .. } => add_ticks(process, partial, ticks),
+        Frame::Cells { at, cells, .. } => {
+            partial.sites_at = Some(at);
+            cells.apply(&mut process.sites.figures);
+        }
         dictionary => update_sites(process, dictionary),
     }
 }
@@ -217,7 +227,6 @@ fn update_sites(process: &mut ProcessState, frame: Frame) {
             sites.apply(SitesUpdate { restart, modules, ..SitesUpdate::default() });
         }
         Frame::Stacks { update, .. } => sites.apply(update),
-        Frame::Cells { cells, .. } => cells.apply(&mut sites.figures),
         Frame::Symbols { names, .. } => {
             let known = sites.locations.len();
             // A name of nothing that is known would only take up room.

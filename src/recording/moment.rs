@@ -94,9 +94,10 @@ impl<B: Bytes> File<B> {
         process.timeline = self.timeline_at(&cursor)?;
         process.names = cursor.names(self)?.clone();
         process.sites = cursor.sites().clone();
-        let shown = process.timeline.last().map_or(Duration::ZERO, |point| point.at);
-        let is_earlier = |at: &Duration| *at < shown && when != When::End;
-        process.sites.as_of = cursor.sites_at().filter(is_earlier);
+        // A recording that is complete was ended with a look at everything.
+        if when != When::End || self.is_cut() {
+            process.date_sites(cursor.sites_at());
+        }
         *held += process.timeline.len() * size_of::<crate::model::Point>();
         match *held > MAX_HELD_BYTES {
             true => Err(ReadError::TooLarge),

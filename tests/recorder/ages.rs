@@ -103,3 +103,66 @@ fn an_export_says_so_with_the_same_words() {
     let csv = memtop(&["export", path, "--format", "csv", "--at", &aged.at, "-o", "-"]);
     assert_eq!(said(&csv), words("", aged.sites_at));
 }
+
+/// Sites that do not change are not written again; they are no older for that.
+#[test]
+fn sites_of_a_program_that_does_nothing_are_of_now() {
+    let mut recorder = Recorder::new(Vec::new(), &[], Duration::ZERO).expect("memory");
+    let mut program = Program::new(0, Duration::ZERO, None);
+    let idle = |at: Duration, sites: SitesUpdate, allocations: u64| Look {
+        state: ProcessState {
+            totals: Totals {
+                current_bytes: 50,
+                current_blocks: 2,
+                allocations,
+                ..Totals::default()
+            },
+            ..ProcessState::default()
+        },
+        point: Point { at, ..Point::default() },
+        sites,
+        ..Look::default()
+    };
+    let held = SiteFigures {
+        current_bytes: 50,
+        current_blocks: 2,
+        allocations: 7,
+        ..SiteFigures::default()
+    };
+    let mut first = program.update();
+    while first.stacks.is_empty() {
+        first = program.update();
+    }
+    first.changed = vec![(StackId(0), held)];
+    for tick in 1..=80_u32 {
+        let sites = if tick == 1 { first.clone() } else { SitesUpdate::default() };
+        // An allocation and a free, of which no site has heard yet.
+        let allocations = if tick > 60 { 8 } else { 7 };
+        recorder.tick(TICK * tick, vec![idle(TICK * tick, sites, allocations)]).expect("memory");
+    }
+    let file = File::new(recorder.finish(None).expect("memory")).expect("a recording");
+    let age = |at: u32| {
+        let then = file.recording_at(When::At(TICK * at)).expect("memory");
+        then.tree.processes[0].sites.as_of
+    };
+    assert_eq!(age(50), None);
+    assert!(age(65).is_some_and(|at| at < TICK * 60), "{:?}", age(65));
+}
+
+#[test]
+fn a_recording_that_was_cut_says_of_when_its_sites_are() {
+    let (bytes, _) = record(three_programs(), 60);
+    let as_of = |length: usize| {
+        let cut = read_tree(&bytes[..length]).expect("a recording");
+        cut.tree.processes.first().and_then(|one| one.sites.as_of)
+    };
+    let length = (bytes.len() / 2..bytes.len()).step_by(50).find(|at| as_of(*at).is_some());
+    let length = length.expect("a cut whose sites are older than its ticks");
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("aged-cut.memtop");
+    std::fs::write(&path, &bytes[..length]).expect("a temporary file");
+    let path = path.to_str().expect("text");
+    let report = memtop(&["report", path, "--fail-if", "sites.0.current_bytes == 1"]);
+    assert_eq!(said(&report), words("", as_of(length).expect("older")));
+    let text = String::from_utf8_lossy(&report.stdout).into_owned();
+    assert!(text.contains("  Sites: as they were at "), "{text}");
+}

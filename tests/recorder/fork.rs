@@ -7,11 +7,7 @@ use memtop::recording::{Bounded, Saved};
 use super::*;
 
 /// The programs' looks of a tick, which go into the history as well.
-fn looks(
-    programs: &mut [Program],
-    now: Duration,
-    history: &mut History,
-) -> Vec<memtop::recording::Look> {
+fn looks(programs: &mut [Program], now: Duration, history: &mut History) -> Vec<Look> {
     let mut looks = Vec::new();
     for (image, program) in programs.iter_mut().enumerate() {
         let over = program.ends_after.is_some_and(|end| program.ticks > end);

@@ -20,7 +20,7 @@ use std::{collections::BTreeMap, time::Duration};
 use history::*;
 use memtop::{
     model::*,
-    recording::{Cursor, File, Mark, Recorder, Recording, When, read_tree},
+    recording::{Cursor, File, Look, Mark, Recorder, Recording, When, read_tree},
 };
 
 #[test]
