@@ -32,7 +32,11 @@ pub fn tick(slot: &Slot) {
     let cost = &slot.cost;
     cost.counter.store(sys::cycles(), Relaxed);
     cost.counter_ns.store(sys::monotonic_ns(), Relaxed);
-    // A thread with few calls in a tick has them timed in a later one.
+    // A series that was cut short is over: the calls right after a tick are like no others. But a
+    // thread with few calls in a tick has them timed in a later one.
+    if cost.due.load(Relaxed) <= TIMED {
+        cost.due.store(0, Relaxed);
+    }
     let is_turn = control::tick(slot.pulse.load(Relaxed)).is_multiple_of(EVERY);
     let is_first = cost.samples.load(Relaxed) == 0;
     if cost.due.load(Relaxed) == 0 && (is_turn || is_first) {
@@ -96,5 +100,59 @@ fn note(slot: &Slot, cycles: u64) {
     } else if cycles <= LONGEST {
         cost.long.store(cost.long.load(Relaxed).wrapping_add(1), Relaxed);
         Own::add(&cost.long_cycles, cycles);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::boxed::Box;
+
+    fn new_slot() -> Box<Slot> {
+        // SAFETY: slots are made of atomics, for which zeroes are valid.
+        unsafe { Box::<Slot>::new_zeroed().assume_init() }
+    }
+
+    fn tick_number(slot: &Slot, number: u64) {
+        slot.pulse.store(number << 32, Relaxed);
+        tick(slot);
+    }
+
+    fn timed_of(slot: &Slot, calls: u32) -> u32 {
+        (0..calls).filter(|_| timed(slot, || Step::Done).is_some()).count() as u32
+    }
+
+    #[test]
+    fn the_last_calls_of_a_series_are_timed() {
+        let slot = new_slot();
+        tick_number(&slot, 1);
+        assert_eq!(timed_of(&slot, CALLS - TIMED), 0);
+        assert_eq!(timed_of(&slot, TIMED), TIMED);
+        assert!(!is_due(&slot));
+    }
+
+    /// A call that opens the gate ends the series for its tick, and none begins with the next.
+    #[test]
+    fn no_call_right_after_a_tick_is_timed() {
+        let slot = new_slot();
+        tick_number(&slot, 1);
+        timed_of(&slot, CALLS - TIMED + 5);
+        assert!(is_due(&slot));
+        slot.cost.samples.store(5, Relaxed);
+        tick_number(&slot, 2);
+        assert!(!is_due(&slot));
+        tick_number(&slot, EVERY);
+        assert_eq!(timed_of(&slot, CALLS - TIMED), 0);
+        assert!(timed(&slot, || Step::Done).is_some());
+    }
+
+    #[test]
+    fn few_calls_in_a_tick_add_up() {
+        let slot = new_slot();
+        for number in 1..=4 {
+            tick_number(&slot, number);
+            assert_eq!(timed_of(&slot, (CALLS - TIMED) / 4), 0);
+        }
+        assert_eq!(timed_of(&slot, 1), 1);
     }
 }
