@@ -203,6 +203,8 @@ fn what_cannot_be_had_is_wrong_usage() {
     for (arguments, words) in [
         (&["report", "--by", "site"][..], "--by site needs stacks"),
         (&["report", "--by", "size", "--exclude", "x"], "--by size has neither"),
+        (&["report", "--exclude", "thread:io"], "--exclude thread:io chooses threads"),
+        (&["report", "--by", "file", "--include", "thread:io"], "use --by thread"),
         (&["report", "--by", "colour"], "invalid value 'colour'"),
         (&["report", "--at", "noon"], "write end, peak"),
         (&["report", "--at", "peak", "--process", "sum"], "do not go together"),

@@ -165,7 +165,7 @@ pub(super) fn figures(own: &SiteFigures, with_callees: u64, then: Option<Tally>)
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Numbers {
     pub size: u64,
-    pub blocks: u64,
+    pub blocks: Option<u64>,
     pub delta: Option<u64>,
     pub allocations: Option<u64>,
 }
@@ -174,7 +174,7 @@ impl From<&Figures> for Numbers {
     fn from(figures: &Figures) -> Self {
         Self {
             size: figures.live_bytes,
-            blocks: figures.live_blocks,
+            blocks: Some(figures.live_blocks),
             delta: figures.delta_bytes.map(i64::unsigned_abs),
             allocations: Some(figures.allocations),
         }
@@ -189,7 +189,7 @@ impl Facts for Numbers {
     fn number(&self, number: Number) -> Option<u64> {
         match number {
             Number::Size => Some(self.size),
-            Number::Blocks => Some(self.blocks),
+            Number::Blocks => self.blocks,
             Number::Delta => self.delta,
             Number::Allocations => self.allocations,
         }

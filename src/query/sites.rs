@@ -142,7 +142,7 @@ fn threads(model: &Model, state: &State, room: usize) -> memtop_ui::data::Listin
                 (applies && pattern.matches(&row.name.text)) != negated
             };
         named.into_iter().all(names_match)
-            && state.code.filter.numbers_match(&Numbers::from(&row.figures))
+            && state.code.filter.numbers_match(&numbers_of_thread(&row.figures))
     };
     listing(
         threads.iter().map(row).filter(passes).collect(),
@@ -162,6 +162,11 @@ pub(super) fn thread_name(thread: &ThreadState) -> Name {
         (tid, Some(name)) => format!("{name} {tid}"),
         (tid, None) => tid.to_string(),
     })
+}
+
+/// How many blocks of a thread are live is not known, which is not none.
+fn numbers_of_thread(figures: &Figures) -> Numbers {
+    Numbers { blocks: None, ..Numbers::from(figures) }
 }
 
 /// Threads know less: what they hold is allocated − freed by themselves, and may be less than

@@ -153,7 +153,7 @@ impl From<&Sides> for Numbers {
     fn from(sides: &Sides) -> Self {
         Self {
             size: sides.from_bytes.max(sides.to_bytes),
-            blocks: sides.from_blocks.max(sides.to_blocks),
+            blocks: Some(sides.from_blocks.max(sides.to_blocks)),
             delta: Some(sides.delta_bytes().unsigned_abs()),
             allocations: None,
         }

@@ -435,6 +435,11 @@ fn terms_about_code_match_no_thread() {
     };
     assert_eq!((rows("file"), rows("thread:file")), (1, 1));
     assert_eq!((rows("file:file"), rows("fn:file"), rows("-fn:file")), (0, 0, 1));
+    // How many blocks it holds is not known: neither more nor less than anything.
+    for unknown in ["blocks>0", "blocks<1", "blocks=0", "blocks>=0"] {
+        assert_eq!(rows(unknown), 0, "{unknown}");
+    }
+    assert_eq!((rows("-blocks=0"), rows("size<1"), rows("allocs=0")), (1, 1, 1));
 }
 
 fn flame_of(model: &mut Model, change: impl Fn(&mut State)) -> memtop_ui::data::Flame {

@@ -10,6 +10,7 @@ mod convert;
 pub mod diff;
 mod expression;
 mod figures;
+mod filter;
 pub mod json;
 mod origins;
 mod paint;
@@ -27,13 +28,14 @@ pub use text::render as text;
 
 use crate::{
     Error,
-    cli::{FilterOptions, GroupBy, Moment, ProcessChoice, ReportOptions},
+    cli::{GroupBy, Moment, ProcessChoice, ReportOptions},
     commands,
-    model::{Filter, ProcessState, Purpose, TreeState},
+    model::{Filter, ProcessState, TreeState},
     recording::{self, Recording},
     symbols::Resolver,
 };
 use code::CodeGroup;
+use filter::filter;
 use json::{Group, Process, Sections, SizeClass, Source, Thread};
 
 /// What of a recording to show.
@@ -149,18 +151,6 @@ fn open(file: &Path, moment: Moment) -> Result<Recording, Error> {
     };
     Resolver::default().resolve_tree(&mut recording.tree);
     Ok(recording)
-}
-
-/// The filter of `--include` and `--exclude`, where `--by` leaves something to filter.
-fn filter(options: &FilterOptions, by: Option<GroupBy>) -> Result<Filter, Error> {
-    let given = options.include.iter().map(|term| (Purpose::Include, term.clone()));
-    let terms: Vec<_> =
-        given.chain(options.exclude.iter().map(|term| (Purpose::Exclude, term.clone()))).collect();
-    if by == Some(GroupBy::Size) && !terms.is_empty() {
-        let message = "--include and --exclude choose sites or threads; --by size has neither";
-        return Err(Error::Usage(message.to_owned()));
-    }
-    Filter::new(terms, options.all_frames).map_err(Error::Usage)
 }
 
 fn error(missing: Missing, path: &Path) -> Error {

@@ -216,6 +216,7 @@ impl Picture<'_> {
         };
         let filter = &self.state.code.filter;
         let delta = delta_bytes.map(i64::unsigned_abs);
+        let blocks = Some(blocks);
         let numbers = Numbers { size: value, blocks, delta, allocations: None };
         let named = label.matched || !filter.asks_for_names();
         let place = label.place;
