@@ -14,7 +14,11 @@ use crate::{
     keeper::protocol::FromKeeper,
     model::{Exit, Model, SiteThreads, Totals},
     query,
+    source::site_history::OpenedSite,
 };
+
+/// Stacks of a site of which threads are told.
+const MOST_STACKS: usize = 1000;
 
 impl App {
     pub(super) fn observe(&mut self) {
@@ -40,12 +44,12 @@ impl App {
             self.shown.model.learn(location, functions);
         }
         self.naming.tick(&mut self.shown.model, std::mem::take(&mut self.visible));
-        self.look_at_threads();
+        let read = self.look_at_site();
         self.shown.time = query::time(self.source.past(), &self.shown.state.marks);
         let pulse = Pulse::of(&self.shown.model);
         let changed = self.pulse != Some(pulse);
         self.pulse = Some(pulse);
-        self.dirty |= changed || self.drawn.elapsed() >= QUIET_FRAME;
+        self.dirty |= changed || read || self.drawn.elapsed() >= QUIET_FRAME;
     }
 
     /// Marks this moment if it is one that the person wants marked. A recording has its own.
@@ -70,16 +74,24 @@ impl App {
         }
     }
 
-    /// Asks who allocated at the site that is open.
-    fn look_at_threads(&mut self) {
+    /// Asks who allocated at the site that is open, and what it held up to a moment of the past.
+    /// Whether that was not known before.
+    fn look_at_site(&mut self) -> bool {
         let Shown { model, state, .. } = &mut self.shown;
-        if !state.frozen {
-            let opened = query::opened(model, state);
-            let told = |(of, stacks): (_, Vec<_>)| {
-                Some(SiteThreads { of, threads: self.source.threads_of(&stacks)? })
-            };
-            model.site_threads = opened.and_then(told);
+        if state.frozen {
+            return false;
         }
+        let opened = query::opened(model, state);
+        // There may be too many stacks to look at ten times a second: then those that hold most.
+        let told = |site: &OpenedSite| {
+            let stacks = &site.stacks[..site.stacks.len().min(MOST_STACKS)];
+            Some(SiteThreads { of: site.of, threads: self.source.threads_of(stacks)? })
+        };
+        model.site_threads = opened.as_ref().and_then(told);
+        let history = opened.and_then(|site| self.source.history_of(&site));
+        let is_new = history != model.site_history;
+        model.site_history = history;
+        is_new
     }
 
     /// Lets the moment that is looked at go on, as long as it plays.

@@ -7,9 +7,10 @@
 use std::{
     collections::{HashMap, VecDeque},
     hash::BuildHasherDefault,
+    time::Duration,
 };
 
-use super::StackId;
+use super::{Point, StackId};
 
 /// Most changes kept: 16 MiB of them.
 const MOST: usize = 1 << 20;
@@ -64,6 +65,17 @@ pub struct Moment {
     pub t_s: f64,
     /// Bytes.
     pub bytes: u64,
+}
+
+/// What one site held over time, out of a recording.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SiteHistory {
+    /// Which site, by the key that whoever asked has for it.
+    pub of: u64,
+    /// Its live bytes, thinned; in the order of time, up to the moment shown.
+    pub points: Vec<Point>,
+    /// Up to when it was read; `None` once that is the moment shown.
+    pub read_to: Option<Duration>,
 }
 
 impl History {

@@ -35,6 +35,7 @@ pub use events::{Event, EventKind, EventLog};
 pub use frame::{Frame, Kind, NoPlumbing, Place, Plumbing, Scope};
 pub use gap::{Gap, gap_sentence};
 pub use grouping::{Group, GroupId, Grouping, Groups};
+pub use history::SiteHistory;
 pub use loaded::Loaded;
 pub use names::{Function, Names};
 pub use pattern::{Filter, Purpose, Term};
@@ -131,6 +132,8 @@ pub struct Model {
     pub names_pending: u64,
     /// Who asked at the site that is looked at, where that is known.
     pub site_threads: Option<SiteThreads>,
+    /// The history of the site that is looked at, at a moment of the past.
+    pub site_history: Option<SiteHistory>,
     plumbing: Arc<dyn Plumbing + Send>,
     /// What is to be caught up with, while sites are held still.
     held: Option<held::Held>,
@@ -164,6 +167,7 @@ impl Model {
             loaded: Vec::new(),
             names_pending: 0,
             site_threads: None,
+            site_history: None,
             plumbing,
             held: None,
             sites_epoch: 1,

@@ -84,7 +84,7 @@ pub fn data<'a>(
         Screen::Sizes => data.classes = classes::classes(model, state, room),
         Screen::Processes => data.processes = processes::processes(model, state, room),
         Screen::Sites => data.sites = sites::sites(model, state, session, room.sites),
-        Screen::Site => data.site = site::site(model, state),
+        Screen::Site => data.site = site::site(model, state, session),
         Screen::Flame => {
             let calls = &mut memory.calls.borrow_mut();
             data.flame = flame::flame(model, state, room.flame.0, calls);

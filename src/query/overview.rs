@@ -24,6 +24,7 @@ pub(super) fn timeline(model: &Model, state: &State) -> Timeline {
             .and_then(|state| state.window.cleared)
             .map(|cleared| cleared.as_secs_f64()),
         now_s: reading.now_s,
+        read_to_s: None,
         marks: state.marks.clone(),
         peak: model.state().and_then(peak),
     }

@@ -5,19 +5,24 @@ use std::cmp::Reverse;
 use memtop_probe::session::size_class;
 use memtop_ui::{
     Screen, State,
-    data::{self, Figures, Lifetime, Moment, Site, SizeShare, Stack, StackEntry, ThreadShare},
+    data::{
+        self, Figures, Lifetime, Moment, Origin, Site, SizeShare, Stack, StackEntry, ThreadShare,
+    },
     format,
 };
 
-use super::{code, overview, sites};
-use crate::model::{
-    GroupId, Model, Place, Scope, StackId, Table, ThreadState,
-    frame::base,
-    seen::{LIVED_UP_TO_S, Seen},
+use super::{Session, code, overview, sites};
+use crate::{
+    model::{
+        GroupId, Model, Place, Point, Scope, StackId, Table, ThreadState,
+        frame::base,
+        seen::{LIVED_UP_TO_S, Seen},
+    },
+    source::site_history::OpenedSite,
 };
 
 /// What was opened; `None` when it is not there.
-pub(super) fn site(model: &Model, state: &State) -> Option<Box<Site>> {
+pub(super) fn site(model: &Model, state: &State, session: &Session) -> Option<Box<Site>> {
     let table = model.tables.get(&code::unfiltered(state))?;
     let groups = table.groups();
     let group = code::group(groups, state.site.key)?;
@@ -25,13 +30,18 @@ pub(super) fn site(model: &Model, state: &State) -> Option<Box<Site>> {
     let stacks = heaviest_first(model, table, group);
     let index = state.site.stack.min(stacks.len().saturating_sub(1));
     let figures = sites::of_group(model, table, group);
-    let history = history(model, table, group);
+    let is_past = session.origin == Origin::Replay || state.playback.at_s.is_some();
+    let (history, history_to_s) = match is_past {
+        true => past_history(model, state, figures.live_bytes),
+        false => (history(model, table, group), None),
+    };
     let live = model.state().map_or(0, |state| state.totals.current_bytes);
     let seen = model.seen.of(&stacks);
     Some(Box::new(Site {
         key: state.site.key,
         name: code::name(model, scope, groups, group),
-        sentence: sentence(&figures, &history, live),
+        // What is half read shows no tendency.
+        sentence: sentence(&figures, if history_to_s.is_none() { &history } else { &[] }, live),
         figures,
         since: overview::baseline(model, state).0,
         process_live_bytes: live,
@@ -39,6 +49,7 @@ pub(super) fn site(model: &Model, state: &State) -> Option<Box<Site>> {
         stack_index: index,
         stacks: stacks.len(),
         history,
+        history_to_s,
         threads: threads(model, state),
         sizes: sizes(&seen),
         lifetimes: lifetimes(&seen),
@@ -46,21 +57,16 @@ pub(super) fn site(model: &Model, state: &State) -> Option<Box<Site>> {
     }))
 }
 
-/// The site that is open, and its stacks, of which threads are to be told; `None` on other
-/// screens. There may be too many to look at ten times a second: then those that hold most.
-pub fn opened(model: &Model, state: &State) -> Option<(u64, Vec<StackId>)> {
+/// The site that is open, and all its stacks; `None` on other screens.
+pub fn opened(model: &Model, state: &State) -> Option<OpenedSite> {
     if state.screen != Screen::Site {
         return None;
     }
     let table = model.tables.get(&code::unfiltered(state))?;
     let group = code::group(table.groups(), state.site.key)?;
-    let mut stacks = heaviest_first(model, table, group);
-    stacks.truncate(MOST_STACKS);
-    Some((state.site.key.0, stacks))
+    let stacks = heaviest_first(model, table, group);
+    Some(OpenedSite { of: state.site.key.0, stacks, known: model.sites.stacks.len() })
 }
-
-/// Stacks of a site of which threads are told.
-const MOST_STACKS: usize = 1000;
 
 /// Sizes of the allocations that were seen, the classes without any left out.
 fn sizes(seen: &Seen) -> Vec<SizeShare> {
@@ -112,7 +118,28 @@ fn history(model: &Model, table: &Table, group: GroupId) -> Vec<Moment> {
     };
     let now = (model.reading.now_s, groups.own(group).current_bytes);
     let curve = model.history.curve(now, bytes, |stack| groups.of_stack(stack) == Some(group));
-    curve.into_iter().map(|at| Moment { t_s: at.t_s, live_bytes: at.bytes }).collect()
+    let moment = |at: crate::model::history::Moment| Moment {
+        t_s: at.t_s,
+        live_bytes: at.bytes,
+        max_bytes: at.bytes,
+    };
+    curve.into_iter().map(moment).collect()
+}
+
+/// What was read of a recording, and up to when; with what is shown at its end once that is all.
+fn past_history(model: &Model, state: &State, live_bytes: u64) -> (Vec<Moment>, Option<f64>) {
+    let known = model.site_history.as_ref().filter(|known| known.of == state.site.key.0);
+    let Some(known) = known else { return (Vec::new(), Some(0.0)) };
+    let moment = |point: &Point| Moment {
+        t_s: point.at.as_secs_f64(),
+        live_bytes: point.current_bytes,
+        max_bytes: point.max_bytes,
+    };
+    let mut history: Vec<Moment> = known.points.iter().map(moment).collect();
+    if known.read_to.is_none() {
+        history.push(Moment { t_s: model.reading.now_s, live_bytes, max_bytes: live_bytes });
+    }
+    (history, known.read_to.map(|to| to.as_secs_f64()))
 }
 
 /// The frames of a stack; without `all_frames` calls that are plumbing are folded.

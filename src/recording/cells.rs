@@ -182,3 +182,33 @@ impl Cells {
         Ok(cells)
     }
 }
+
+/// What a cells frame says of the live bytes of some stacks: whether all start from zero, and by
+/// how much they changed together, modulo 2^64. Other figures are not looked at.
+pub(super) fn live_bytes_in(
+    fields: &[u8],
+    belongs: impl Fn(StackId) -> bool,
+) -> Result<(bool, u64), Malformed> {
+    let (mut reset, mut stacks, mut changes) = (0, Column::default(), None);
+    for field in Fields(fields) {
+        let (tag, mut value) = field?;
+        match tag {
+            1 => reset = take_uint(&mut value)?,
+            2 => stacks = Column::new(value),
+            FIRST => changes = Some(value),
+            _ => {}
+        }
+    }
+    let mut sum = 0_u64;
+    while !stacks.is_done() {
+        let stack = u32::try_from(stacks.next()?).map_err(|_| Malformed)?;
+        let change = match &mut changes {
+            Some(column) => unzigzag(take_uint(column)?) as u64,
+            None => 0,
+        };
+        if belongs(StackId(stack)) {
+            sum = sum.wrapping_add(change);
+        }
+    }
+    Ok((reset != 0, sum))
+}

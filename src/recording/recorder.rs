@@ -270,9 +270,10 @@ impl<W: Write> Recorder<W> {
             || self.writer.segment_is_full()
     }
 
+    /// Ends it with what is known of the last tick; the one that comes is not looked at yet.
     fn end_segment(&mut self) -> io::Result<()> {
         self.flush_rows()?;
-        self.flush_cells()?;
+        self.live.values_mut().try_for_each(|tracked| tracked.flush_cells(&mut self.writer))?;
         for tracked in self.live.values_mut() {
             let points = tracked.take_points();
             self.writer.timeline(tracked.image, &points)?;

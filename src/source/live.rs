@@ -21,11 +21,14 @@ use crate::{
         history::History,
         processes::{Image, Processes},
     },
-    model::{Event, Exit, ImageName, Point, ProcessState, Reading, StackId, ThreadState},
+    model::{
+        Event, Exit, ImageName, Point, ProcessState, Reading, SiteHistory, StackId, ThreadState,
+    },
     source::{
         feed,
         past::{Past, Source},
         rewind::Rewind,
+        site_history::OpenedSite,
         sites::Follower,
         surroundings::Surroundings,
     },
@@ -358,6 +361,10 @@ impl Source for Live {
             thread.allocated_bytes = thread.allocated_bytes.saturating_add(figures.allocated_bytes);
         }
         Some(threads.into_values().collect())
+    }
+
+    fn history_of(&mut self, site: &OpenedSite) -> Option<SiteHistory> {
+        self.rewind.as_mut()?.history_of(site)
     }
 
     fn hear(&mut self, message: &FromKeeper) {

@@ -7,6 +7,7 @@ pub mod past;
 pub mod replay;
 pub mod rewind;
 pub mod session;
+pub mod site_history;
 pub mod sites;
 pub mod surroundings;
 

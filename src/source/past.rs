@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     keeper::protocol::FromKeeper,
-    model::{Function, Interval, LocationId, Point, Reading, StackId, ThreadState},
+    model::{Function, Interval, LocationId, Point, Reading, SiteHistory, StackId, ThreadState},
+    source::site_history::OpenedSite,
 };
 
 /// Where readings come from: a session that lives, or a recording.
@@ -37,6 +38,13 @@ pub trait Source {
     /// What each thread of the shown image did under these stacks, without names; `None` where
     /// that is not known.
     fn threads_of(&self, _stacks: &[StackId]) -> Option<Vec<ThreadState>> {
+        None
+    }
+
+    /// What a site of the shown image held up to the moment of the past that is shown, as far as
+    /// that was read; `None` where the present is shown. To be asked at each look, as it is read
+    /// bit by bit.
+    fn history_of(&mut self, _site: &OpenedSite) -> Option<SiteHistory> {
         None
     }
 

@@ -5,11 +5,14 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use crate::{
     Error,
     keeper::history::History,
-    model::{Event, EventKind, Function, ImageName, LocationId, Point, Reading, StackId},
+    model::{
+        Event, EventKind, Function, ImageName, LocationId, Point, Reading, SiteHistory, StackId,
+    },
     recording::{Cursor, File, ImageFacts, Kind, Mark, Moment, Tail},
     source::{
         family::Family,
         past::{Past, Source},
+        site_history::{HistoryReader, OpenedSite},
     },
 };
 
@@ -31,6 +34,8 @@ pub struct Replay {
     /// that was cut, or is still being written.
     last_ticks: Vec<Duration>,
     tail: Tail,
+    /// Of the site that is looked at.
+    history: HistoryReader,
     /// Not where somebody else knows the tree.
     family: Option<Family>,
 }
@@ -66,6 +71,7 @@ impl Replay {
             names_due: false,
             last_ticks: Vec::new(),
             tail: Tail::default(),
+            history: HistoryReader::default(),
             family: None,
         };
         let root = replay.root();
@@ -91,6 +97,14 @@ impl Replay {
     pub fn show_moment(&mut self, image: usize, at: Duration) {
         let started = self.file.images()[image].identity.started;
         self.moment = started.saturating_add(at).min(self.file.end());
+    }
+
+    /// Goes on with what was read of a site's history when the same recording was opened before.
+    #[must_use]
+    pub fn following(self, before: Option<Self>) -> Self {
+        let mut history = before.map(|before| before.history).unwrap_or_default();
+        history.reopen();
+        Self { history, ..self }
     }
 
     /// The recording.
@@ -247,6 +261,11 @@ impl Source for Replay {
 
     fn past(&self) -> &Past {
         &self.past
+    }
+
+    fn history_of(&mut self, site: &OpenedSite) -> Option<SiteHistory> {
+        let until = self.past.at;
+        Some(self.history.read(&self.file, self.cursor.image(), site, until))
     }
 
     fn take_names(&mut self) -> Vec<(LocationId, Vec<Function>)> {

@@ -10,10 +10,11 @@ use std::time::Duration;
 use super::{
     past::{Past, Source},
     replay::Replay,
+    site_history::OpenedSite,
 };
 use crate::{
     keeper::client::Connection,
-    model::{ImageName, Reading},
+    model::{ImageName, Reading, SiteHistory},
     recording::File,
 };
 
@@ -62,6 +63,11 @@ impl Rewind {
         self.replay.as_ref().map(Replay::past)
     }
 
+    /// What a site held up to the moment of the past that is looked at, if one is.
+    pub fn history_of(&mut self, site: &OpenedSite) -> Option<SiteHistory> {
+        self.at.and(self.replay.as_mut())?.history_of(site)
+    }
+
     /// Marks that were made by now, by whichever viewer, and when since the session began.
     pub fn marks(&mut self) -> Vec<(u32, Duration)> {
         if self.replay.is_none() {
@@ -73,6 +79,10 @@ impl Rewind {
     /// What there is of it now. A keeper that is gone leaves what was opened before.
     fn open(&mut self) {
         let opened = File::open(&self.path).and_then(|file| Replay::of(file, &self.path));
-        self.replay = opened.ok().or(self.replay.take());
+        let before = self.replay.take();
+        self.replay = match opened {
+            Ok(opened) => Some(opened.following(before)),
+            Err(_) => before,
+        };
     }
 }

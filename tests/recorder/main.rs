@@ -20,7 +20,9 @@ use std::{collections::BTreeMap, time::Duration};
 use history::*;
 use memtop::{
     model::*,
-    recording::{Cursor, File, Look, Mark, Recorder, Recording, When, read_tree},
+    recording::{
+        Cursor, File, Look, Mark, Recorder, Recording, SiteStep, SiteWalk, When, read_tree,
+    },
 };
 
 #[test]
@@ -73,6 +75,36 @@ fn sites_are_right_to_the_second() {
         }
     }
     assert_eq!(told, history.last_key_value().expect("ticks").1[&0].sites);
+}
+
+#[test]
+fn a_walk_through_sites_sums_what_a_cursor_shows() {
+    let (bytes, _) = record(three_programs(), 900);
+    let file = File::new(bytes).expect("a recording");
+    for image in 0..3 {
+        let belongs = |stack: StackId| !stack.0.is_multiple_of(3);
+        let (mut walk, mut told) = (SiteWalk::new(image), Vec::new());
+        let through = walk.step(
+            &file,
+            Duration::MAX,
+            belongs,
+            || true,
+            |step| match step {
+                SiteStep::Held(at, bytes) => told.push((at, bytes)),
+                SiteStep::Void => told.clear(),
+            },
+        );
+        assert!(through.expect("memory"));
+        told.extend(walk.last());
+        assert!(told.len() >= if image == 0 { 80 } else { 1 }, "{}", told.len());
+        for (at, bytes) in told {
+            let cursor = cursor_at(&file, image, file.images()[image].identity.started + at);
+            let figures = cursor.sites().figures.iter().enumerate();
+            let own = figures.filter(|(stack, _)| belongs(StackId(*stack as u32)));
+            let held = own.fold(0, |sum: u64, (_, one)| sum.wrapping_add(one.current_bytes));
+            assert_eq!(bytes, held, "image {image} at {at:?}");
+        }
+    }
 }
 
 fn whole(bytes: &[u8]) -> (Recording, Recording) {

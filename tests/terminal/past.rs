@@ -51,6 +51,10 @@ fn a_session_that_lives_is_gone_through_as_a_file_is() {
     let rows = late.terminal.wait_for(" main ");
     assert!(rows.iter().any(|row| row.contains(" main ") && row.contains("100,000")));
     assert!(!rows.iter().any(|row| row.contains("200,000")), "{}", rows.join("\n"));
+    // So is the history of one, read out of what is kept.
+    late.terminal.press("\r");
+    let rows = late.terminal.wait_until("the site's history", has_history);
+    assert!(!rows.iter().any(|row| row.contains("replay")), "{}", rows.join("\n"));
     // The present went on, and is shown again.
     late.terminal.press("8");
     late.terminal.press("G1");
@@ -60,6 +64,14 @@ fn a_session_that_lives_is_gone_through_as_a_file_is() {
     late.terminal.press("e");
     late.terminal.wait();
     late.home.wait_until_empty();
+}
+
+/// Whether the panel of a site's history has a curve, read to its end.
+pub(crate) fn has_history(rows: &[String]) -> bool {
+    let is_curve = |c: char| ('\u{2801}'..='\u{28ff}').contains(&c);
+    let panel = |row: &String| row.chars().skip(USUAL.0 as usize / 2).any(is_curve);
+    let title = rows.iter().find(|row| row.contains(" History "));
+    title.is_some_and(|title| title.contains(" shown ")) && rows.iter().any(panel)
 }
 
 #[test]

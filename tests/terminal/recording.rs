@@ -123,6 +123,11 @@ fn a_recording_is_replayed_at_any_moment() {
     terminal.wait_for("exit 0");
     terminal.press("7");
     terminal.wait_for("Recordings hold no output");
+    // The site that held most, with its history.
+    terminal.press("2");
+    terminal.wait_for(" Sites ");
+    terminal.press("\r");
+    terminal.wait_until("the site's history", crate::past::has_history);
     terminal.press("q");
     assert_eq!(terminal.wait().code(), Some(0));
     terminal.wait_until_whole();

@@ -589,10 +589,24 @@ fn a_replay_offers_what_it_can_do() {
     data.header.origin = Origin::Replay;
     let overview = frame_of(data, &mut State::new(Screen::Overview, (200, 24)));
     assert!(!overview.lines().last().unwrap().contains("p pause"), "{overview}");
+}
+
+#[test]
+fn the_history_of_a_site_is_drawn_as_far_as_it_was_read() {
+    for (cols, rows) in [(80, 24), (200, 50)] {
+        let mut data = sample::session();
+        data.header.origin = Origin::Replay;
+        let site = data.site.as_mut().unwrap();
+        site.history.retain(|moment| moment.t_s <= 120.0);
+        site.history_to_s = Some(120.0);
+        let frame = frame_of(data, &mut on_code(Screen::Site, (cols, rows)));
+        assert_snapshot!(format!("site_half_read_{cols}x{rows}"), frame);
+    }
     let mut data = sample::session();
-    data.header.origin = Origin::Replay;
-    let site = frame_of(data, &mut on_code(Screen::Site, (200, 50)));
-    assert!(site.contains("not in a replay"), "{site}");
+    let site = data.site.as_mut().unwrap();
+    (site.history, site.history_to_s) = (Vec::new(), Some(0.0));
+    let frame = frame_of(data, &mut on_code(Screen::Site, (200, 50)));
+    assert!(frame.contains("read to 0:00") && frame.contains(" reading "), "{frame}");
 }
 
 #[test]

@@ -195,6 +195,11 @@ impl<B: Bytes> File<B> {
         (!self.segments.is_empty()).then(|| behind.saturating_sub(1))
     }
 
+    /// When a segment begins, since the launch.
+    pub(super) fn begin_of(&self, segment: usize) -> Option<Duration> {
+        self.segments.get(segment).map(|segment| Duration::from_nanos(segment.from))
+    }
+
     /// From when to when the segments go, nanoseconds since the launch.
     pub(super) fn stretches(&self) -> impl Iterator<Item = (u64, u64)> {
         self.segments.iter().map(|segment| (segment.from, segment.to))

@@ -169,10 +169,9 @@ fn source() -> Source {
 
 /// The first site, opened.
 pub fn site() -> Site {
-    let history = (0..192).map(|t| Moment {
-        t_s: f64::from(t),
-        live_bytes: (f64::from(t - 41).max(0.0) * 204_800.0) as u64,
-    });
+    let held = |t: i32| (f64::from(t - 41).max(0.0) * 204_800.0) as u64;
+    let history =
+        (0..192).map(|t| Moment { t_s: f64::from(t), live_bytes: held(t), max_bytes: held(t) });
     let size = |min, max, allocations, bytes| SizeShare { min, max, allocations, bytes };
     let thread = |name: &str, net_bytes, allocations| ThreadShare {
         name: name.to_owned(),
@@ -191,6 +190,7 @@ pub fn site() -> Site {
         stacks: 3,
         source: source(),
         history: history.collect(),
+        history_to_s: None,
         sizes: vec![size(129, 256, 412, 88_004), size(257, 512, 9_012, 2_951_400)],
         threads: Some(vec![
             thread("redis-server", 29 << 20, 1_190_004),

@@ -139,6 +139,7 @@ fn timeline(now_s: f64) -> Timeline {
             .to_vec(),
         peak: Some(Peak { bytes: 54_421_094, t_s: Some(130.2) }),
         cleared_s: None,
+        read_to_s: None,
     }
 }
 

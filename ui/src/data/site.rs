@@ -25,6 +25,8 @@ pub struct Site {
     pub source: Source,
     /// Live bytes over time; empty while there is no history.
     pub history: Vec<Moment>,
+    /// The history is still being read, and is known up to this moment; `None` when it is whole.
+    pub history_to_s: Option<f64>,
     /// Allocations by size, of the events that were seen; empty where none were.
     pub sizes: Vec<SizeShare>,
     /// Who asked and who freed, the one that asked for most first; `None` where threads are not
@@ -116,6 +118,8 @@ pub struct Moment {
     pub t_s: f64,
     /// Live bytes.
     pub live_bytes: u64,
+    /// The highest that is known since the moment before.
+    pub max_bytes: u64,
 }
 
 /// What a thread asked for.

@@ -13,6 +13,8 @@ pub struct Timeline {
     pub cleared_s: Option<f64>,
     /// The present, or the end.
     pub now_s: f64,
+    /// Nothing is known beyond this moment, as it is still being read; `None` when all is.
+    pub read_to_s: Option<f64>,
     /// Moments the person marked.
     pub marks: Vec<Mark>,
     /// The highest live bytes.

@@ -57,6 +57,7 @@ fn draw_curve(frame: &mut Frame, area: Rect, cx: Cx) {
         intervals: time.intervals.clone(),
         cleared_s: time.cleared_s,
         now_s: time.last_s,
+        read_to_s: None,
         marks: whole.marks.clone(),
         peak: time.peak,
     };

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::text::Line;
 
-use crate::data::{Lifetime, Origin, Point, Site, SizeShare, ThreadShare, Timeline};
+use crate::data::{Lifetime, Point, Site, SizeShare, ThreadShare, Timeline};
 use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::screen::{Cx, tendency};
 use crate::theme::Role;
@@ -59,22 +59,21 @@ fn draw_history(frame: &mut Frame, area: Rect, cx: Cx, site: &Site) {
     let point = |moment: &crate::data::Moment| Point {
         t_s: moment.t_s,
         live: moment.live_bytes,
-        max: moment.live_bytes,
+        max: moment.max_bytes,
         ..Point::default()
     };
     let whole = &cx.data.timeline;
-    let live = cx.data.header.origin != Origin::Replay && cx.state.playback.at_s.is_none();
-    let history = if live { &site.history[..] } else { &[] };
-    let words = match (live, history.is_empty()) {
-        (false, _) => Some("not in a replay"),
-        (true, true) => Some("no history yet"),
-        (true, false) => None,
+    let words = match (site.history_to_s, site.history.is_empty()) {
+        (None, true) => Some("no history yet"),
+        (Some(_), true) => Some("reading"),
+        (_, false) => None,
     };
     let timeline = Timeline {
-        points: history.iter().map(point).collect(),
+        points: site.history.iter().map(point).collect(),
         intervals: whole.intervals.clone(),
         cleared_s: whole.cleared_s,
         now_s: whole.now_s,
+        read_to_s: site.history_to_s,
         marks: whole.marks.clone(),
         peak: None,
     };

@@ -39,7 +39,8 @@ pub(super) fn buckets(timeline: &Timeline, axis: &TimeAxis) -> Vec<Option<Bucket
         rss: point.rss,
         untracked: point.untracked_freed,
     });
-    let present = axis.column(timeline.now_s).map_or(0, |column| column + 1);
+    let known_to = timeline.read_to_s.unwrap_or(timeline.now_s);
+    let present = axis.column(known_to).map_or(0, |column| column + 1);
     hold(&mut columns[..present], before);
     columns
 }
@@ -72,6 +73,15 @@ mod tests {
         assert_eq!(live, [Some(7), Some(7), Some(7), Some(1), Some(1)]);
         assert_eq!(columns[0].unwrap().max, 90);
         assert_eq!(columns[1].unwrap().max, 7, "a held value has no spike");
+    }
+
+    #[test]
+    fn what_is_not_read_yet_has_no_value() {
+        let points = vec![point(0.5, 42, 42), point(1.5, 43, 43)];
+        let timeline = Timeline { points, now_s: 4.0, read_to_s: Some(1.5), ..Timeline::default() };
+        let columns = buckets(&timeline, &TimeAxis::new(4.0, Some(5.0), 5));
+        let live: Vec<_> = columns.iter().map(|b| b.map(|b| b.live)).collect();
+        assert_eq!(live, [Some(42), Some(43), None, None, None]);
     }
 
     #[test]

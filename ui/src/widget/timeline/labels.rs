@@ -107,7 +107,8 @@ impl Canvas<'_> {
         let last = self.view.timeline.points.last();
         let peak = self.peak_shows().map(|bytes| ("peak", bytes, Role::Peak));
         let traced = !self.view.timeline.intervals.is_empty();
-        let live = last.filter(|_| traced).map(|p| ("live", p.live, Role::Live));
+        let whole = self.view.timeline.read_to_s.is_none();
+        let live = last.filter(|_| traced && whole).map(|p| ("live", p.live, Role::Live));
         let rss = last.and_then(|p| p.rss).map(|bytes| ("rss", bytes, Role::Rss));
         let mut taken = vec![false; usize::from(self.scale.up)];
         for (name, bytes, role) in [peak, live, rss].into_iter().flatten() {
