@@ -314,6 +314,32 @@ fn heaptrack_events_come_to_the_figures() {
     assert_eq!(peak, sums.at_peak_bytes.max(sums.current_bytes));
 }
 
+/// What is resident is told with each time, and so is its peak.
+#[test]
+fn heaptrack_hears_what_was_resident() {
+    let mut tree = busy();
+    tree.processes[0].timeline[7].rss_bytes = Some((80 << 20) + 1);
+    let said = text(export("heaptrack-resident", &tree, "heaptrack", &[]));
+    let lines: Vec<&str> = said.lines().collect();
+    let told = lines.iter().enumerate().filter(|(_, line)| line.starts_with("R "));
+    let told: Vec<(usize, u64)> =
+        told.map(|(at, line)| (at, u64::from_str_radix(&line[2..], 16).unwrap())).collect();
+    assert!(told.iter().all(|(at, _)| lines[at - 1].starts_with("c ")), "{told:?}");
+    let most = told.iter().map(|(_, pages)| *pages).max();
+    assert_eq!(most, Some((80 << 20) / 4096 + 1), "the peak, in pages that are begun");
+    // Where it was never read, it is not told: it is not zero.
+    tree.processes[0].timeline.iter_mut().for_each(|point| point.rss_bytes = None);
+    let said = text(export("heaptrack-unknown", &tree, "heaptrack", &[]));
+    assert!(!said.contains("\nR "));
+    // Pages of several processes are partly the same ones.
+    let mut two = busy();
+    let mut other = code::early();
+    other.identity.pid = 4300;
+    two.processes.push(other);
+    let sum = text(export("heaptrack-sum", &two, "heaptrack", &["--process", "sum"]));
+    assert!(!sum.contains("\nR ") && sum.contains("\n+ "));
+}
+
 #[test]
 fn what_cannot_be_exported_is_said() {
     let folder = folder("refused");
@@ -369,6 +395,8 @@ mod real {
         );
         assert!(said.contains("peak heap memory consumption: 33.69M"), "{said}");
         assert!(said.contains("total memory leaked: 33.69M"), "{said}");
+        // 63 MiB, in units of a million.
+        assert!(said.contains("peak RSS (including heaptrack overhead): 66.06M"), "{said}");
     }
 
     /// A Python with DuckDB from PyPI.

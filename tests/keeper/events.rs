@@ -124,6 +124,12 @@ fn exports_have_every_event() {
     let text = exported(&path, "heaptrack", &[]);
     let count = |sign: &str| text.lines().filter(|line| line.starts_with(sign)).count() as u64;
     assert_eq!([count("+ "), count("- ")], [counted.allocations, counted.frees]);
+    let resident = text.lines().filter_map(|line| line.strip_prefix("R "));
+    let pages = resident.map(|pages| u64::from_str_radix(pages, 16).unwrap()).max().unwrap();
+    let points =
+        read_tree(fs::File::open(&path).unwrap()).unwrap().tree.processes[0].timeline.clone();
+    let most = points.iter().filter_map(|point| point.rss_bytes).max();
+    assert_eq!(Some(pages), most.map(|bytes| bytes.div_ceil(4096)));
 }
 
 #[test]

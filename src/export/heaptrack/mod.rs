@@ -6,8 +6,11 @@
 //! ```text
 //!  v VERSION FORMAT   X command   I page size, pages   s length text
 //!  i address module [function file line]…   t address, parent trace   a size, trace
-//!  + allocation   - allocation   c milliseconds        all numbers hexadecimal, from 1, but a from 0
+//!  + allocation   - allocation   c milliseconds   R resident pages
 //! ```
+//! All numbers are hexadecimal; they count from 1, those of `a` from 0. What is resident follows a
+//! time: it is the most since the time before, without the tracer's own. Pages that processes
+//! share do not add up, so that several as one have none.
 
 mod story;
 mod told;
@@ -15,11 +18,12 @@ mod told;
 use std::{
     collections::HashMap,
     io::{self, Write},
+    time::Duration,
 };
 
 use super::Process;
 use crate::{
-    model::{Location, LocationId, Place, StackId},
+    model::{Location, LocationId, Place, Point, StackId},
     recording::File,
 };
 
@@ -36,7 +40,11 @@ pub(super) fn write(file: &File, of: &[Process<'_>], out: &mut impl Write) -> io
     writeln!(out, "I {PAGE:x} {:x}", memory_pages())?;
     // heaptrack takes number 0 for no allocation at all.
     writeln!(out, "a 0 0")?;
-    let writer = Writer::new(out);
+    let samples = match of {
+        [process] => &process.state.timeline[..],
+        _ => &[],
+    };
+    let writer = Writer::new(out, samples);
     match of {
         [process] if told::is_whole(file, process)? => told::write(file, process, writer),
         _ => story::write(of, writer),
@@ -62,6 +70,8 @@ struct Writer<'a, W> {
     kinds: HashMap<(u64, u64, Twin), u64>,
     /// A kind of which a block is to be freed after the next allocation.
     held: Option<u64>,
+    /// Samples of resident memory that are not written yet, oldest first.
+    samples: &'a [Point],
 }
 
 /// A block counts as temporary when the kind allocated last is freed; so blocks that are not
@@ -73,7 +83,7 @@ enum Twin {
 }
 
 impl<'a, W: Write> Writer<'a, W> {
-    fn new(out: &'a mut W) -> Self {
+    fn new(out: &'a mut W, samples: &'a [Point]) -> Self {
         Self {
             out,
             strings: HashMap::new(),
@@ -81,6 +91,18 @@ impl<'a, W: Write> Writer<'a, W> {
             traces: HashMap::new(),
             kinds: HashMap::new(),
             held: None,
+            samples,
+        }
+    }
+
+    /// What follows is of this time; what was resident until then is told with it.
+    fn time(&mut self, at: Duration) -> io::Result<()> {
+        writeln!(self.out, "c {:x}", at.as_millis())?;
+        let (past, rest) = self.samples.split_at(self.samples.partition_point(|one| one.at <= at));
+        self.samples = rest;
+        match past.iter().filter_map(|sample| sample.rss_bytes).max() {
+            Some(bytes) => writeln!(self.out, "R {:x}", bytes.div_ceil(PAGE)),
+            None => Ok(()),
         }
     }
 

@@ -8,7 +8,10 @@
 //!       └──────────────── time
 //! ```
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use super::{Twin, Writer};
 use crate::export::{Process, stacks::Row};
@@ -16,16 +19,16 @@ use crate::export::{Process, stacks::Row};
 /// Writes it.
 pub(super) fn write(of: &[Process<'_>], mut writer: Writer<'_, impl Write>) -> io::Result<()> {
     let stories = stories(of, &mut writer)?;
-    writeln!(writer.out, "c 0")?;
+    writer.time(Duration::ZERO)?;
     let peak: u64 = of.iter().map(|process| process.state.totals.peak_bytes).sum();
     writer.come_and_go(&stories, peak)?;
     writer.peak(&stories)?;
     let peak_at = of.iter().filter_map(|one| one.state.totals.peak_at).max().unwrap_or_default();
-    writeln!(writer.out, "c {:x}", peak_at.as_millis())?;
+    writer.time(peak_at)?;
     writer.rest(&stories)?;
     let end = of.iter().filter_map(Process::time).max().unwrap_or_default().max(peak_at);
     writer.let_go()?;
-    writeln!(writer.out, "c {:x}", end.as_millis())
+    writer.time(end)
 }
 
 /// Blocks of about one size.

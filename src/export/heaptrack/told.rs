@@ -37,7 +37,7 @@ pub(super) fn write(
     each_in_order(file, image, |Moment { at, event, .. }| {
         let millis = at.as_millis();
         if now.replace(millis) != Some(millis) {
-            writeln!(writer.out, "c {millis:x}")?;
+            writer.time(*at)?;
         }
         if event.kind == Kind::FreeUntracked {
             return Ok(());
@@ -63,8 +63,7 @@ pub(super) fn write(
             None => Ok(()),
         }
     })?;
-    let end = process.time().unwrap_or_default();
-    writeln!(writer.out, "c {:x}", end.as_millis())
+    writer.time(process.time().unwrap_or_default())
 }
 
 /// What lives where. Threads are told of one after the other within a tick, so a block may be
