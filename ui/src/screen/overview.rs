@@ -207,14 +207,16 @@ impl SizesCx {
 /// give way, then the figure that the bars do not stand for.
 const fn sizes(blocks: u8, bytes: u8) -> [Column<SizeRow, SizesCx>; 5] {
     [
-        figure("size", 11, 0, |row, _, _| {
+        Column::figure("size", 11, 0, |row, _, _| {
             (format::size_class(row.min, row.max), Some(Role::Label))
         }),
-        figure("blocks", COUNT_WIDTH, blocks, |row, _, _| (format::count(row.blocks), None)),
-        figure("bytes", BYTES_WIDTH, bytes, |row, _, _| {
+        Column::figure("blocks", COUNT_WIDTH, blocks, |row, _, _| {
+            (format::count(row.blocks), None)
+        }),
+        Column::figure("bytes", BYTES_WIDTH, bytes, |row, _, _| {
             (format::bytes(row.bytes), Some(Role::Figure))
         }),
-        figure("allocated", COUNT_WIDTH, 4, |row, _, _| {
+        Column::figure("allocated", COUNT_WIDTH, 4, |row, _, _| {
             (format::count(row.allocations), Some(Role::Label))
         }),
         Column {
@@ -225,17 +227,6 @@ const fn sizes(blocks: u8, bytes: u8) -> [Column<SizeRow, SizesCx>; 5] {
             cell: |row, cx, width| (bar(cx.measure(row), cx.most, width), Some(Role::Bar)),
         },
     ]
-}
-
-type SizeCell = fn(&SizeRow, &SizesCx, usize) -> (String, Option<Role>);
-
-const fn figure(
-    title: &'static str,
-    width: usize,
-    rank: u8,
-    cell: SizeCell,
-) -> Column<SizeRow, SizesCx> {
-    Column { title, width: Width::Fixed(width), align: Alignment::Right, rank, cell }
 }
 
 /// Columns with which bars still tell sizes apart.

@@ -15,7 +15,7 @@ use crate::widget::{airy, below_heading, empty_words, panel};
 const WIDE: u16 = 100;
 
 const COLUMNS: &[Column<ProcessRow, ()>] = &[
-    figure("pid", 8, 0, |row, _, _| (row.pid.to_string(), Some(Role::Label))),
+    Column::figure("pid", 8, 0, |row, _, _| (row.pid.to_string(), Some(Role::Label))),
     Column {
         title: "process",
         width: Width::Fill(28),
@@ -33,35 +33,29 @@ const COLUMNS: &[Column<ProcessRow, ()>] = &[
         rank: 0,
         cell: |row, (), _| state(row.fate),
     },
-    figure("live", BYTES_WIDTH, 0, |row, _, _| {
+    Column::figure("live", BYTES_WIDTH, 0, |row, _, _| {
         (of(row, |figures| format::bytes(figures.live)), Some(Role::Live))
     }),
-    figure("peak", BYTES_WIDTH, 1, |row, _, _| {
+    Column::figure("peak", BYTES_WIDTH, 1, |row, _, _| {
         (of(row, |figures| format::bytes(figures.peak)), Some(Role::Peak))
     }),
-    figure("allocs", COUNT_WIDTH, 2, |row, _, _| {
+    Column::figure("allocs", COUNT_WIDTH, 2, |row, _, _| {
         (of(row, |figures| format::count(figures.allocations)), None)
     }),
-    figure("lived", 8, 3, |row, _, _| (format::clock(row.age_s), Some(Role::Label))),
-    figure("inherited", BYTES_WIDTH, 4, |row, _, _| {
+    Column::figure("lived", 8, 3, |row, _, _| (format::clock(row.age_s), Some(Role::Label))),
+    Column::figure("inherited", BYTES_WIDTH, 4, |row, _, _| {
         (of(row, |figures| unless_none(figures.inherited)), Some(Role::Untracked))
     }),
-    figure("rss", BYTES_WIDTH, 5, |row, _, _| {
+    Column::figure("rss", BYTES_WIDTH, 5, |row, _, _| {
         (row.rss.map_or_else(String::new, format::bytes), Some(Role::Rss))
     }),
-    figure("allocated", BYTES_WIDTH, 6, |row, _, _| {
+    Column::figure("allocated", BYTES_WIDTH, 6, |row, _, _| {
         (of(row, |figures| format::bytes(figures.allocated_bytes)), Some(Role::Label))
     }),
-    figure("threads", 7, 7, |row, _, _| {
+    Column::figure("threads", 7, 7, |row, _, _| {
         (of(row, |figures| figures.threads.to_string()), Some(Role::Label))
     }),
 ];
-
-type CellOf<R> = fn(&R, &(), usize) -> (String, Option<Role>);
-
-const fn figure<R>(title: &'static str, width: usize, rank: u8, cell: CellOf<R>) -> Column<R, ()> {
-    Column { title, width: Width::Fixed(width), align: Alignment::Right, rank, cell }
-}
 
 /// A figure of a traced process. One that is not traced has none, which is said once, in its
 /// state, and not in every column.
@@ -106,7 +100,7 @@ fn state(fate: ProcessFate) -> (String, Option<Role>) {
 }
 
 const THREADS: &[Column<ThreadRow, ()>] = &[
-    figure("tid", 8, 0, |row, _, _| {
+    Column::figure("tid", 8, 0, |row, _, _| {
         let tid = if row.tid == 0 { String::new() } else { row.tid.to_string() };
         (tid, Some(Role::Label))
     }),
@@ -117,11 +111,11 @@ const THREADS: &[Column<ThreadRow, ()>] = &[
         rank: 0,
         cell: |row, (), _| (thread_name(row), Some(Role::Figure)),
     },
-    figure("alloc−freed", SIGNED_BYTES_WIDTH + 1, 1, |row, _, _| {
+    Column::figure("alloc−freed", SIGNED_BYTES_WIDTH + 1, 1, |row, _, _| {
         (format::signed_bytes(row.current_bytes), Some(tendency(row.current_bytes)))
     }),
-    figure("allocs", COUNT_WIDTH, 0, |row, _, _| (format::count(row.allocations), None)),
-    figure("allocated", BYTES_WIDTH, 0, |row, _, _| {
+    Column::figure("allocs", COUNT_WIDTH, 0, |row, _, _| (format::count(row.allocations), None)),
+    Column::figure("allocated", BYTES_WIDTH, 0, |row, _, _| {
         (format::bytes(row.allocated_bytes), Some(Role::Label))
     }),
 ];

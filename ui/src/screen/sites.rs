@@ -15,7 +15,7 @@ use crate::symbol;
 use crate::theme::Role;
 use crate::widget::bar::bar;
 use crate::widget::sorted::{Shown, SortedTable};
-use crate::widget::table::{Column, Width};
+use crate::widget::table::{self, Column, Width};
 use crate::widget::{empty_words, panel};
 
 /// What cells look at beside their row.
@@ -94,7 +94,7 @@ pub(crate) static COLUMNS: &[SiteColumn] = &[
 /// The heading of names, until it is known what they name.
 const NAME: &str = "name";
 
-type CellOf = fn(&SiteRow, &SitesCx, usize) -> (String, Option<Role>);
+type CellOf = table::CellOf<SiteRow, SitesCx>;
 
 const fn figure(
     title: &'static str,
@@ -103,8 +103,7 @@ const fn figure(
     sort: SortKey,
     cell: CellOf,
 ) -> SiteColumn {
-    let column = Column { title, width: Width::Fixed(width), align: Alignment::Right, rank, cell };
-    SiteColumn { column, sort: Some(sort) }
+    SiteColumn { column: Column::figure(title, width, rank, cell), sort: Some(sort) }
 }
 
 const fn plain(

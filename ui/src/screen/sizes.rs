@@ -24,17 +24,21 @@ struct ClassCx {
 }
 
 const COLUMNS: &[Column<ClassRow, ClassCx>] = &[
-    figure("size", 11, 0, |row, _, _| (format::size_class(row.min, row.max), Some(Role::Label))),
-    figure("blocks", COUNT_WIDTH, 0, |row, _, _| (format::count(row.blocks), None)),
-    figure("bytes", BYTES_WIDTH, 0, |row, _, _| (format::bytes(row.bytes), Some(Role::Figure))),
-    figure("share", 6, 1, |row, cx, _| (share(row.bytes, cx.sums.bytes), None)),
-    figure("at peak", BYTES_WIDTH, 3, |row, _, _| {
+    Column::figure("size", 11, 0, |row, _, _| {
+        (format::size_class(row.min, row.max), Some(Role::Label))
+    }),
+    Column::figure("blocks", COUNT_WIDTH, 0, |row, _, _| (format::count(row.blocks), None)),
+    Column::figure("bytes", BYTES_WIDTH, 0, |row, _, _| {
+        (format::bytes(row.bytes), Some(Role::Figure))
+    }),
+    Column::figure("share", 6, 1, |row, cx, _| (share(row.bytes, cx.sums.bytes), None)),
+    Column::figure("at peak", BYTES_WIDTH, 3, |row, _, _| {
         (format::or_unknown(row.at_peak_bytes, format::bytes), Some(Role::Peak))
     }),
-    figure("allocs", COUNT_WIDTH, 2, |row, _, _| {
+    Column::figure("allocs", COUNT_WIDTH, 2, |row, _, _| {
         (format::count(row.allocations), Some(Role::Label))
     }),
-    figure("allocated", BYTES_WIDTH, 4, |row, _, _| {
+    Column::figure("allocated", BYTES_WIDTH, 4, |row, _, _| {
         (format::bytes(row.allocated_bytes), Some(Role::Label))
     }),
     Column {
@@ -51,17 +55,6 @@ const COLUMNS: &[Column<ClassRow, ClassCx>] = &[
         },
     },
 ];
-
-type CellOf = fn(&ClassRow, &ClassCx, usize) -> (String, Option<Role>);
-
-const fn figure(
-    title: &'static str,
-    width: usize,
-    rank: u8,
-    cell: CellOf,
-) -> Column<ClassRow, ClassCx> {
-    Column { title, width: Width::Fixed(width), align: Alignment::Right, rank, cell }
-}
 
 fn share(part: u64, whole: u64) -> String {
     match whole {

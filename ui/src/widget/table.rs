@@ -20,7 +20,17 @@ pub struct Column<R, C> {
     /// Columns of a higher rank are left out first where room is short; 0 always stays.
     pub rank: u8,
     /// What it shows of a row, given the room it has.
-    pub cell: fn(&R, &C, usize) -> (String, Option<Role>),
+    pub cell: CellOf<R, C>,
+}
+
+/// What a cell shows of a row, with what all cells may look at and the width there is.
+pub type CellOf<R, C> = fn(&R, &C, usize) -> (String, Option<Role>);
+
+impl<R, C> Column<R, C> {
+    /// One of figures: of a fixed width, so that nothing jumps, and to the right.
+    pub const fn figure(title: &'static str, width: usize, rank: u8, cell: CellOf<R, C>) -> Self {
+        Self { title, width: Width::Fixed(width), align: Alignment::Right, rank, cell }
+    }
 }
 
 /// How wide a column is.
