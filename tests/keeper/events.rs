@@ -21,7 +21,7 @@ use memtop::{
 use crate::launcher::{Folder, is_alive, record, wait_until};
 
 /// One of `tests/programs`, compiled.
-fn program(folder: &Folder, name: &str) -> PathBuf {
+pub fn program(folder: &Folder, name: &str) -> PathBuf {
     let to = folder.path(name);
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/programs/{name}.c"));
     let status = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()))
@@ -114,8 +114,9 @@ fn exports_have_every_event() {
     let folder = Folder::new();
     let path = folder.path("out");
     let mut memtop = record(&path);
-    memtop.args(["--events", "--quiet", "--"]).arg(program(&folder, "threads"));
-    assert!(memtop.args(["2000", "4"]).stdout(Stdio::null()).status().unwrap().success());
+    memtop.args(["--events", "--quiet", "--tick", "10ms", "--"]).arg(program(&folder, "threads"));
+    memtop.args(["20000", "4"]);
+    assert!(memtop.stdout(Stdio::null()).status().unwrap().success());
     let file = File::open(&path).unwrap();
     let counted = checkpoints(&file, 0).last().unwrap().figures;
     let rows = exported(&path, "csv", &["--events"]);

@@ -8,6 +8,7 @@ mod launcher;
 #[path = "../sample/random.rs"]
 mod random;
 
+mod bursts;
 mod embedded;
 mod events;
 mod hostile;

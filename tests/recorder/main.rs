@@ -6,6 +6,7 @@ mod random;
 mod sample;
 
 mod ages;
+mod bursts;
 #[path = "../fuzz/exercise/recording.rs"]
 mod exercise;
 mod fork;
