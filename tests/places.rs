@@ -221,6 +221,96 @@ fn a_program_that_goes_on_untraced_is_named_at_the_end() {
     assert!(found.stderr.contains("; not traced: sh (environment emptied)"), "{found:?}");
 }
 
+/// `NAME (WHY)` of each process that is named as not traced, in the closing line and the recording.
+fn named_untraced(home: &Home, words: &[&str]) -> (Behaviour, Vec<(String, String)>) {
+    let mut command = home.memtop(["record", "--force", "-o", "recording.memtop", "--"]);
+    // Without it root's library is where everybody can read it.
+    command.args(words).env_remove("XDG_CACHE_HOME");
+    let found = behaviour(command, "");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let of = |one: &Value| (text(&one["command"][0]), text(&one["why"]));
+    let report = home.report();
+    let named: Vec<_> = report["untraced"].as_array().unwrap().iter().map(of).collect();
+    for (name, why) in &named {
+        let name = Path::new(name).file_name().unwrap().to_str().unwrap();
+        assert!(found.stderr.contains(&format!("{name} ({why})")), "{found:?}");
+    }
+    (found, named)
+}
+
+/// Programs that leave the user, the `/proc` or the root directory that they were started with, and
+/// then execute another.
+#[test]
+fn who_goes_where_the_session_is_out_of_reach_is_named_with_the_reason() {
+    if !is_root() {
+        return println!("skipped: only root may go to such places");
+    }
+    let home = Home::new();
+    let elsewhere: [&[&str]; 4] = [
+        &["setpriv", "--reuid=65534", "--clear-groups"],
+        &["unshare", "--user", "--map-root-user"],
+        &["unshare", "--pid", "--fork", "--mount-proc"],
+        &["sh", "-c", "setpriv --reuid=65534 --clear-groups \"$@\" & wait $!", "sh"],
+    ];
+    for before in elsewhere {
+        let words = [before, &["sh", "-c", "sleep 3; exit 9"]].concat();
+        if !home.command(words[0]).args(&words[1..]).status().is_ok_and(|s| s.code() == Some(9)) {
+            println!("skipped: {before:?} cannot be done here");
+            continue;
+        }
+        let (found, named) = named_untraced(&home, &words);
+        assert_eq!(found.status, 9, "{found:?}");
+        // The loader has no word of its own to say, and what the shell starts is named as well.
+        assert_eq!(found.stderr.lines().count(), 1, "{found:?}");
+        let expected = ["sh", "sleep"].map(|one| (one.into(), "session out of reach".into()));
+        assert_eq!(named, expected, "{before:?}");
+    }
+}
+
+#[test]
+fn who_leaves_the_library_behind_is_named_with_the_reason() {
+    let home = Home::new();
+    let (found, named) =
+        named_untraced(&home, &["sh", "-c", "export LD_PRELOAD=; sleep 3; echo done"]);
+    assert_eq!((found.status, found.stdout.as_str()), (0, "done\n"), "{found:?}");
+    assert_eq!(named, [("sleep".into(), "library not loaded".into())]);
+}
+
+/// Builds a small program into its home.
+fn built(home: &Home, name: &str, body: &str) {
+    let source = format!("#include <unistd.h>\n#include <sys/wait.h>\nint main(void) {{ {body} }}");
+    fs::write(home.path("body.c"), source).unwrap();
+    let mut compiler = Command::new("cc");
+    compiler.args(["-Wl,-rpath,/lib64", "-o", name, "body.c"]).current_dir(home.path(""));
+    assert!(compiler.status().unwrap().success());
+}
+
+#[test]
+fn a_fork_that_never_allocates_is_not_said_to_be_untraced() {
+    let home = Home::new();
+    built(&home, "fork", "if (fork()) wait(0); else sleep(3); _exit(3);");
+    let (found, named) = named_untraced(&home, &["./fork"]);
+    assert_eq!((found.status, named), (3, Vec::new()), "{found:?}");
+}
+
+#[test]
+fn who_executes_below_another_root_directory_is_named_with_the_reason() {
+    if !is_root() {
+        return println!("skipped: only root may change the root directory");
+    }
+    let home = Home::new();
+    fs::create_dir_all(home.path("cell/lib64")).unwrap();
+    built(&home, "cell/still", "sleep(3); return 4;");
+    for file in ["ld-linux-x86-64.so.2", "libc.so.6"] {
+        let mut ask = Command::new("cc");
+        let path = text(&ask.arg(format!("-print-file-name={file}")).output().unwrap().stdout);
+        fs::copy(path.trim(), home.path("cell/lib64").join(file)).unwrap();
+    }
+    let (found, named) = named_untraced(&home, &["chroot", "cell", "/still"]);
+    assert_eq!(found.status, 4, "{found:?}");
+    assert_eq!(named, [("/still".into(), "library not loaded".into())]);
+}
+
 /// A control group for memory, gone with the test.
 struct Group(PathBuf);
 

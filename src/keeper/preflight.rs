@@ -19,7 +19,7 @@ use std::{
 };
 
 pub use refusal::{Reason, Refusal};
-pub use running::{Untraceable, by_environment, why_untraced};
+pub use running::{Untraceable, by_environment, by_mappings, why_untraced};
 
 use crate::sys::file::{self, Credentials};
 

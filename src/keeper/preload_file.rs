@@ -1,8 +1,11 @@
 //! Putting the preload library where the loader of a program can map it.
 //!
-//! memtop carries the library in itself. It is written once to the user's cache folder, under
-//! a name that says its content, and stays there; where no folder will do, it is handed over
-//! in memory.
+//! memtop carries the library in itself. It is written once to a folder of the user's, under a name
+//! that says its content, and stays there; where no folder will do, it is handed over in memory.
+//! Root's is one that everybody can read, since root's programs become other users, and a loader
+//! that cannot open the library says so on the program's stderr.
+//!
+//! Always holds: nobody but the user and root can write or replace what is named in `LD_PRELOAD`.
 
 use std::{
     ffi::OsString,
@@ -60,7 +63,9 @@ impl Library {
     /// When not even memory will do.
     pub fn place(image: Image<'_>) -> io::Result<Self> {
         let name = format!("libmemtop-{}-{}.so", env!("CARGO_PKG_VERSION"), image.hash);
-        let placed = folders().find_map(|folder| place(&folder, &name, image.bytes).ok());
+        let shared = || place_shared(&name, image.bytes);
+        let own = || folders().find_map(|folder| place(&folder, &name, image.bytes).ok());
+        let placed = shared().or_else(own);
         match placed {
             Some(path) => Ok(Self { path, _memory: None }),
             None => in_memory(image.bytes),
@@ -78,9 +83,34 @@ fn folders() -> impl Iterator<Item = PathBuf> {
     cache.map(|cache| cache.join("memtop")).into_iter().chain([temporary])
 }
 
+/// Where root keeps what others may read, unless a folder was asked for.
+const SHARED: &str = "/var/cache";
+
+fn place_shared(name: &str, bytes: &[u8]) -> Option<PathBuf> {
+    let is_root = file::credentials().effective_user == 0;
+    let chosen = std::env::var_os("XDG_CACHE_HOME").is_some_and(|value| !value.is_empty());
+    if !is_root || chosen || !is_roots_and_open(Path::new(SHARED)) {
+        return None;
+    }
+    let folder = Path::new(SHARED).join("memtop");
+    private_folder(&folder).ok()?;
+    fs::set_permissions(&folder, Permissions::from_mode(0o755)).ok()?;
+    write_once(&folder, name, bytes).ok()
+}
+
+/// Whether a folder and all above it are root's alone to change, and everybody's to pass.
+fn is_roots_and_open(folder: &Path) -> bool {
+    let is_safe = |data: fs::Metadata| data.uid() == 0 && data.mode() & 0o023 == 0o001;
+    folder.ancestors().all(|one| fs::symlink_metadata(one).is_ok_and(is_safe))
+}
+
 fn place(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     check_path(folder)?;
     private_folder(folder)?;
+    write_once(folder, name, bytes)
+}
+
+fn write_once(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     let path = folder.join(name);
     // The content is compared, not trusted: a cut or changed file is replaced.
     if !fs::read(&path).is_ok_and(|found| found == bytes) {
@@ -186,6 +216,15 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
         assert!(place(&folder.0.join("a b"), "lib.so", BYTES).is_err());
         assert!(place(Path::new("relative"), "lib.so", BYTES).is_err());
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_or_swap_is_not_shared() {
+        let folder = Folder::new("shared");
+        let inner = folder.0.join("inner");
+        fs::create_dir_all(&inner).unwrap();
+        assert!(!is_roots_and_open(&inner), "the folder for temporary files is everybody's");
+        assert!(!is_roots_and_open(Path::new("/nonexistent")));
     }
 
     #[test]

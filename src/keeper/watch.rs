@@ -6,7 +6,6 @@ use super::{
     clock::{Schedule, Ticker},
     events::{Collector, TickTimes},
     launch::{LaunchError, Options, Prepared},
-    preflight::Untraceable,
     processes::{Changes, Processes},
 };
 use crate::{
@@ -194,11 +193,10 @@ impl Watch {
         self.children.observe(&alive, &gone_untraced, now_ns);
     }
 
-    /// Each process of the tree that was seen and cannot be traced, in order of their start.
+    /// Each process of the tree that was seen not to be traced, in order of their start.
     pub fn untraced(&self) -> Vec<UntracedProcess> {
-        let vague = [Untraceable::Quiet, Untraceable::Hidden];
         let launched_ns = self.prepared.reader.clock().created_ns;
-        let certain = self.children.all().filter(|child| !vague.contains(&child.reason));
+        let certain = self.children.all().filter(|child| child.is_certain());
         let mut all: Vec<_> = certain.map(|child| child.recorded(launched_ns)).collect();
         all.sort_by_key(|one| (one.started, one.pid));
         all

@@ -34,6 +34,8 @@ pub struct Untraced {
     pub met_ns: u64,
     /// When it was seen to be gone.
     pub ended_ns: Option<u64>,
+    /// It was seen for longer than a look takes.
+    has_lasted: bool,
     /// Another one means another program.
     incarnation: Option<Incarnation>,
     /// Another one means another process.
@@ -44,7 +46,35 @@ impl Untraced {
     /// Whether it does; a zombie does not.
     fn still_runs(&self) -> bool {
         let is_it = || self.birth.is_some() && process::birth(self.pid) == self.birth;
-        self.ended_ns.is_none() && process::incarnation(self.pid).is_some() && is_it()
+        self.ended_ns.is_none() && runs(self.pid) && is_it()
+    }
+
+    /// Whether it is known not to be traced: who never allocated, or was gone before it was looked
+    /// at, may have had nothing to be traced.
+    pub fn is_certain(&self) -> bool {
+        match self.reason {
+            Untraceable::Quiet => false,
+            Untraceable::Hidden => self.has_lasted,
+            _ => true,
+        }
+    }
+
+    /// A later look at the same program.
+    fn look_again(&mut self, parent: u32, now_ns: u64) {
+        self.parent = parent;
+        self.resident = process::resident_bytes(self.pid);
+        self.ended_ns = None;
+        let lasts = now_ns.saturating_sub(self.met_ns) >= LOADER_NS;
+        self.has_lasted |= lasts && self.resident.is_some();
+        // It may have been met in the middle of an exec.
+        self.reason = match self.reason {
+            Untraceable::Quiet => preflight::by_environment(self.pid),
+            Untraceable::Hidden => preflight::why_untraced(self.pid),
+            known => known,
+        };
+        if self.reason == Untraceable::Quiet && lasts {
+            self.reason = preflight::by_mappings(self.pid);
+        }
     }
 
     /// What a recording says of it, of a tree that was launched then.
@@ -61,6 +91,9 @@ impl Untraced {
     }
 }
 
+/// A process that is not heard of for so long is not in its loader any more.
+const LOADER_NS: u64 = 500_000_000;
+
 /// Processes kept, and looked at in one go; a tree of more is cut.
 const MOST: usize = 1024;
 
@@ -75,7 +108,7 @@ impl Children {
         let mut seen = BTreeSet::new();
         let mut next: Vec<u32> = traced.iter().copied().collect();
         for &(pid, parent) in gone_untraced {
-            if process::incarnation(pid).is_some() && seen.insert(pid) {
+            if runs(pid) && seen.insert(pid) {
                 self.meet(pid, parent, now_ns);
                 next.push(pid);
             }
@@ -100,9 +133,7 @@ impl Children {
             child.ended_ns.get_or_insert(now_ns);
             child.resident = None;
         }
-        // Who never allocated, or was gone before it was looked at, is of no interest any more.
-        let vague = [Untraceable::Quiet, Untraceable::Hidden];
-        self.0.retain(|_, child| child.ended_ns.is_none() || !vague.contains(&child.reason));
+        self.0.retain(|_, child| child.ended_ns.is_none() || child.is_certain());
         while self.0.len() > MOST {
             self.0.pop_first();
         }
@@ -117,17 +148,7 @@ impl Children {
         let incarnation = process::incarnation(pid);
         let known = self.0.get_mut(&pid).filter(|known| known.incarnation == incarnation);
         match known {
-            Some(known) => {
-                // It may have been met in the middle of an exec.
-                known.reason = match known.reason {
-                    Untraceable::Quiet => preflight::by_environment(pid),
-                    Untraceable::Hidden => preflight::why_untraced(pid),
-                    known => known,
-                };
-                known.parent = parent;
-                known.resident = process::resident_bytes(pid);
-                known.ended_ns = None;
-            }
+            Some(known) => known.look_again(parent, now_ns),
             None => {
                 let child = Untraced {
                     pid,
@@ -137,6 +158,7 @@ impl Children {
                     resident: process::resident_bytes(pid),
                     met_ns: now_ns,
                     ended_ns: None,
+                    has_lasted: false,
                     incarnation,
                     birth: process::birth(pid),
                 };
@@ -144,6 +166,11 @@ impl Children {
             }
         }
     }
+}
+
+/// Whether a process does, whoever it belongs to; a zombie has no memory any more.
+fn runs(pid: u32) -> bool {
+    process::resident_bytes(pid).is_some()
 }
 
 /// Children of all threads of a process.

@@ -64,12 +64,26 @@ pub fn read(pid: u32) -> Option<Mappings> {
     parse(BufReader::new(File::open(format!("/proc/{pid}/smaps")).ok()?))
 }
 
-/// Whether a process has session memory mapped, which an exec of what cannot be traced takes
-/// away. `None` when it cannot be looked at.
-pub fn has_session(pid: u32) -> Option<bool> {
+/// What a process has mapped of the tracer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OfTheTracer {
+    /// Session memory, which an exec of what cannot be traced takes away.
+    pub session: bool,
+    /// The library, as memtop and its builds call it.
+    pub library: bool,
+}
+
+/// Looks for it; `None` when the process cannot be looked at.
+pub fn of_the_tracer(pid: u32) -> Option<OfTheTracer> {
     let text = std::fs::read(format!("/proc/{pid}/maps")).ok().filter(|text| !text.is_empty())?;
-    let name = b"/memfd:memtop-session";
-    Some(text.windows(name.len()).any(|part| part == name))
+    let has = |name: &[u8]| text.windows(name.len()).any(|part| part == name);
+    let library = has(b"/libmemtop") || has(b"/memfd:memtop-library");
+    Some(OfTheTracer { session: has(b"/memfd:memtop-session"), library })
+}
+
+/// Whether a process has session memory mapped; `None` when it cannot be looked at.
+pub fn has_session(pid: u32) -> Option<bool> {
+    of_the_tracer(pid).map(|found| found.session)
 }
 
 /// One mapping.

@@ -3,7 +3,10 @@
 use std::{fs, path::PathBuf};
 
 use super::{Reason, check_elf};
-use crate::sys::file;
+use crate::{
+    procfs::mappings::{self, OfTheTracer},
+    sys::file,
+};
 
 /// The reasons, in the words of the process tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +23,15 @@ pub enum Untraceable {
     Sanitized,
     /// Its environment names no probe.
     Environment,
+    /// The loader did not map the library: it lies outside of the process's root directory, say.
+    Library,
+    /// It has the library and no session: another user, or one of a user namespace, may not look
+    /// at the keeper, and where `/proc` is another one, there is none.
+    Session,
     /// It belongs to somebody else, or cannot be looked at.
     Hidden,
-    /// Nothing speaks against it, and nothing was heard of it: it has not allocated yet, or cannot
-    /// reach its session.
+    /// Nothing speaks against it, and nothing was heard of it yet: it has not allocated, or is in
+    /// its loader.
     Quiet,
     /// Nobody said, or in words that this memtop does not know.
     Unknown,
@@ -39,6 +47,8 @@ impl Untraceable {
             Self::Musl => "linked to musl",
             Self::Sanitized => "has a sanitizer",
             Self::Environment => "environment emptied",
+            Self::Library => "library not loaded",
+            Self::Session => "session out of reach",
             Self::Hidden => "another user's",
             Self::Quiet => "not heard of",
             Self::Unknown => "reason unknown",
@@ -54,6 +64,8 @@ impl Untraceable {
             Self::Musl,
             Self::Sanitized,
             Self::Environment,
+            Self::Library,
+            Self::Session,
             Self::Hidden,
             Self::Quiet,
         ];
@@ -79,6 +91,17 @@ pub fn why_untraced(pid: u32) -> Untraceable {
 pub fn by_environment(pid: u32) -> Untraceable {
     match is_prepared(pid) {
         Some(false) => Untraceable::Environment,
+        _ => Untraceable::Quiet,
+    }
+}
+
+/// What the mappings say of a process that runs for longer than a loader takes, and that nothing
+/// was heard of.
+pub fn by_mappings(pid: u32) -> Untraceable {
+    match mappings::of_the_tracer(pid) {
+        Some(OfTheTracer { session: false, library: true }) => Untraceable::Session,
+        Some(OfTheTracer { session: false, library: false }) => Untraceable::Library,
+        // With a session mapped it is a fork that has not allocated yet.
         _ => Untraceable::Quiet,
     }
 }
