@@ -85,6 +85,34 @@ fn the_json_keeps_the_contract() {
     assert_eq!(json["processes"][1]["inherited"]["freed_bytes"], 300);
 }
 
+/// Zero would say that nothing was live.
+#[test]
+fn the_timeline_is_unknown_before_tracing_first_started() {
+    let mut tree = launch();
+    let process = &mut tree.processes[0];
+    process.window.intervals[0].from = Duration::from_millis(41_250);
+    for point in &mut process.timeline[..3] {
+        (point.current_bytes, point.max_bytes, point.untracked_freed_bytes) = (0, 0, 0);
+    }
+    // A pause is another matter: what is freed of traced blocks is seen then as well.
+    process.window.intervals[0].to = Some(Duration::from_millis(41_500));
+    let json = json_of(&[], &tree, "late-timeline.memtop");
+    let unknown = |at: usize| {
+        let point = &json["timeline"][at];
+        ["current_bytes", "max_bytes", "untracked_freed_bytes"].map(|name| point[name].is_null())
+    };
+    assert_eq!(unknown(2), [true; 3], "{}", json["timeline"][2]);
+    assert!(json["timeline"][2]["rss_bytes"].is_u64(), "that was known all the time");
+    assert!((3..20).all(|at| unknown(at) == [false; 3]), "{}", json["timeline"]);
+    // One that was never traced.
+    tree.processes[0].window.intervals.clear();
+    tree.processes[0].timeline.truncate(3);
+    let json = json_of(&[], &tree, "never-timeline.memtop");
+    assert!(
+        json["timeline"].as_array().expect("points").iter().all(|one| one["max_bytes"].is_null())
+    );
+}
+
 /// The path of every field, the first element standing for its list.
 fn fields(at: &Value, path: &str, found: &mut Vec<String>) {
     match at {

@@ -101,7 +101,7 @@ impl<'a> Sections<'a> {
             size_classes: None,
             sites: Sites::default(),
             threads: None,
-            timeline: process.timeline.iter().map(Point::from).collect(),
+            timeline: timeline(process),
             sentence: None,
             is_untraced: false,
         }
@@ -249,14 +249,20 @@ impl From<&model::ThreadState> for Thread {
     }
 }
 
-impl From<&model::Point> for Point {
-    fn from(point: &model::Point) -> Self {
-        Self {
+/// What was live before tracing first started is not known: it was not nothing.
+fn timeline(process: &ProcessState) -> Vec<Point> {
+    let first = process.window.intervals.first();
+    let sample = |point: &model::Point| {
+        let counted = point.max_bytes > 0 || point.untracked_freed_bytes > 0;
+        let known = counted || first.is_some_and(|first| first.from <= point.at);
+        let known = |figure: u64| known.then_some(figure);
+        Point {
             t_s: seconds(point.at),
-            current_bytes: point.current_bytes,
-            max_bytes: point.max_bytes,
+            current_bytes: known(point.current_bytes),
+            max_bytes: known(point.max_bytes),
             rss_bytes: point.rss_bytes,
-            untracked_freed_bytes: point.untracked_freed_bytes,
+            untracked_freed_bytes: known(point.untracked_freed_bytes),
         }
-    }
+    };
+    process.timeline.iter().map(sample).collect()
 }

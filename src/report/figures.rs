@@ -40,8 +40,9 @@ fn without_totals(page: &mut Page, report: &Report<'_>, choice: &Choice) {
         None => "  The recording was cut before the figures were written.",
         Some(_) => "  The recording holds no figures of that moment.",
     });
-    if let Some(last) = report.sections.timeline.last() {
-        let (live, at) = (bytes(last.current_bytes), clock(last.t_s));
+    let last = report.sections.timeline.last();
+    if let Some((last, live)) = last.and_then(|last| Some((last, last.current_bytes?))) {
+        let (live, at) = (bytes(live), clock(last.t_s));
         page.line(&format!("  Last seen: {live} live at {at}."));
     }
 }

@@ -317,19 +317,19 @@ impl Thread {
     }
 }
 
-/// One sample.
+/// One sample. What only tracing tells is null before it first started.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Point {
     /// When.
     pub t_s: f64,
     /// Live bytes.
-    pub current_bytes: u64,
+    pub current_bytes: Option<u64>,
     /// Highest live bytes since the sample before.
-    pub max_bytes: u64,
+    pub max_bytes: Option<u64>,
     /// Resident set without the tracer; null when it could not be read.
     pub rss_bytes: Option<u64>,
     /// Usable bytes of untracked frees so far.
-    pub untracked_freed_bytes: u64,
+    pub untracked_freed_bytes: Option<u64>,
 }
 
 /// One group of `--by`.

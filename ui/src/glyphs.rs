@@ -3,7 +3,7 @@
 //! Widgets draw with Unicode only. Where a terminal shows nothing but ASCII, the finished frame is
 //! translated cell by cell, so no widget has to know.
 
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 
 /// What the terminal's font can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,14 +46,38 @@ const ASCII: &[(&str, char)] = &[
     ("µ", 'u'),
 ];
 
+/// What takes two cells, where one beside it is blank.
+const PAIRS: &[(&str, [char; 2])] = &[("±", ['+', '-']), ("≥", ['>', '=']), ("≤", ['<', '='])];
+
 /// Translates every cell to ASCII.
 pub fn to_ascii(buffer: &mut Buffer) {
+    let width = usize::from(buffer.area.width).max(1);
+    buffer.content.chunks_mut(width).for_each(spread_pairs);
     for cell in &mut buffer.content {
         if cell.symbol().is_ascii() {
             continue;
         }
         let ascii = cell.symbol().chars().next().map_or(' ', ascii);
         cell.set_char(ascii);
+    }
+}
+
+/// Puts the second half of a pair into the blank cell behind it, or else the first half into the
+/// one before it.
+fn spread_pairs(row: &mut [Cell]) {
+    for at in 0..row.len() {
+        let Some((_, [first, second])) = PAIRS.iter().find(|(from, _)| row[at].symbol() == *from)
+        else {
+            continue;
+        };
+        let is_blank = |at: usize| row.get(at).is_some_and(|cell| cell.symbol() == " ");
+        let start = match at.checked_sub(1) {
+            _ if is_blank(at + 1) => at,
+            Some(before) if is_blank(before) => before,
+            _ => continue,
+        };
+        row[start].set_char(*first);
+        row[start + 1].set_char(*second);
     }
 }
 
@@ -79,6 +103,26 @@ mod tests {
         for (i, c) in all.iter().enumerate() {
             assert!(!all[..i].contains(c), "{c}");
         }
+    }
+
+    #[test]
+    fn bounds_keep_their_meaning() {
+        for (text, expected) in [
+            ("peak ± 4 KiB", "peak +-4 KiB"),
+            ("19 ±3 ns", "19+-3 ns"),
+            ("  ≥12 B ≤ 5", " >=12 B <=5"),
+            ("±4", "~4"),
+            ("x≥4", "x>4"),
+        ] {
+            let mut buffer = Buffer::with_lines([text]);
+            to_ascii(&mut buffer);
+            let shown: String = buffer.content.iter().map(|cell| cell.symbol()).collect();
+            assert_eq!(shown, expected);
+        }
+        // What stands at the end of a row is none of the next row's business.
+        let mut buffer = Buffer::with_lines(["x±", " y"]);
+        to_ascii(&mut buffer);
+        assert_eq!(buffer, Buffer::with_lines(["x~", " y"]));
     }
 
     #[test]
