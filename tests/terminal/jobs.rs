@@ -19,7 +19,7 @@ fn show_what_is_left(home: &Home) -> Terminal {
     let terminal = Terminal::start(USUAL, run_shell(home, LEAVES));
     terminal.press("7");
     terminal.wait_for("started");
-    terminal.wait_for("exit 6");
+    terminal.wait_for("ended: exit 6");
     terminal
 }
 
@@ -91,7 +91,7 @@ fn ctrl_z_stops_the_program_and_typing_continues_it() {
     terminal.wait_without("○ stopped");
     terminal.press("on\r");
     terminal.wait_for("got on");
-    terminal.wait_for("exit 5");
+    terminal.wait_for("ended: exit 5");
     terminal.press("\x1dq");
     assert_eq!(terminal.wait().code(), Some(5));
     terminal.wait_until_whole();
@@ -165,7 +165,7 @@ fn a_stopped_program_is_met_as_such() {
     second.press("7i");
     second.wait_without("○ stopped");
     second.press("\r");
-    second.wait_for("exit 3");
+    second.wait_for("ended: exit 3");
     second.press("\x1dq");
     second.wait();
     home.wait_until_empty();

@@ -52,7 +52,7 @@ fn the_second_viewer_looks_on_until_the_first_leaves() {
     second.press("1p");
     second.wait_for("○ paused");
     late.goes_on();
-    second.wait_for("exit 0");
+    second.wait_for("ended: exit 0");
     second.press("q");
     assert_eq!(second.wait().code(), Some(0));
 }

@@ -131,7 +131,7 @@ fn events_are_seen_and_filtered() {
 fn a_program_that_ends_at_once_leaves_its_events() {
     let late = Late::start(USUAL, &[], "late.c", &["150", "100", "0"]);
     (0..3).for_each(|_| late.steps.go());
-    late.terminal.wait_for("exit 0");
+    late.terminal.wait_for("ended: exit 0");
     late.terminal.press("9");
     late.terminal.wait_for("450 kept");
 }

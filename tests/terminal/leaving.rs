@@ -127,7 +127,7 @@ fn a_killed_viewer_is_followed_by_another_that_knows_the_history() {
     second.press("p");
     second.wait_for("○ paused");
     late.steps.go();
-    second.wait_for("exit 5");
+    second.wait_for("ended: exit 5");
     second.press("q");
     assert_eq!(second.wait().code(), Some(0), "a status is for who started the program");
     second.wait_until_whole();
@@ -179,5 +179,5 @@ fn suspending_gives_the_terminal_back_for_a_while() {
     terminal.wait_for(" Memory ");
     wait_until("raw mode is back", || !terminal.has_its_settings());
     late.steps.go();
-    terminal.wait_for("exit 0");
+    terminal.wait_for("ended: exit 0");
 }

@@ -26,7 +26,7 @@ fn tour(late: &mut Late) -> Vec<u8> {
         terminal.wait_for(place);
     }
     late.goes_on();
-    terminal.wait_for("exit 3");
+    terminal.wait_for("ended: exit 3");
     terminal.press("q");
     assert_eq!(late.terminal.wait().code(), Some(3));
     late.terminal.wait_until_whole();

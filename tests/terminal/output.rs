@@ -81,7 +81,7 @@ fn a_redirected_stdin_is_the_programs_and_keys_are_memtops() {
     let mut terminal = Terminal::start_with(SMALL, command, |command| _ = command.stdin(words));
     terminal.press("7");
     terminal.wait_for("got from a file");
-    terminal.wait_for("exit 4");
+    terminal.wait_for("ended: exit 4");
     terminal.press("q");
     assert_eq!(terminal.wait().code(), Some(4));
     terminal.wait_until_whole();

@@ -109,7 +109,7 @@ fn a_recording_is_replayed_at_any_moment() {
         home.memtop(["record", "-o", "one.memtop", "--", "sh", "-c", script]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let mut terminal = Terminal::start(USUAL, home.memtop(["replay", "one.memtop"]));
-    let rows = terminal.wait_for("exit 0");
+    let rows = terminal.wait_for("ended: exit 0");
     assert!(rows[0].contains("sh -c"), "{}", rows[0]);
     // At the time screen, to the start: it runs again.
     terminal.press("8");
@@ -120,7 +120,7 @@ fn a_recording_is_replayed_at_any_moment() {
     // Played to its end, at the speed of life.
     terminal.press(" ");
     terminal.wait_for("up 0:01");
-    terminal.wait_for("exit 0");
+    terminal.wait_for("ended: exit 0");
     terminal.press("7");
     terminal.wait_for("Recordings hold no output");
     // The site that held most, with its history.

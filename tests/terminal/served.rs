@@ -54,7 +54,7 @@ impl Served {
     /// Ends the server, and then the dashboard.
     pub fn end(&mut self) {
         self.connections[0].get_mut().write_all(b"SHUTDOWN\n").unwrap();
-        self.terminal.wait_for("exit 0");
+        self.terminal.wait_for("ended: exit 0");
         self.terminal.press("q");
     }
 }
