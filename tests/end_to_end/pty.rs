@@ -159,6 +159,12 @@ impl Terminal {
         self.wait_until(text, |rows| rows.iter().any(|row| row.contains(text)))
     }
 
+    /// Waits until the program has written a text: below the header, which has its command line.
+    #[track_caller]
+    pub fn wait_for_output(&self, text: &str) -> Vec<String> {
+        self.wait_until(text, |rows| rows.iter().skip(2).any(|row| row.contains(text)))
+    }
+
     /// Waits until a text is gone from the screen.
     #[track_caller]
     pub fn wait_without(&self, text: &str) -> Vec<String> {

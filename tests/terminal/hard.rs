@@ -50,7 +50,7 @@ fn a_program_that_executes_itself_again_and_again_is_followed() {
     .unwrap();
     let mut terminal = Terminal::start(USUAL, run_shell(&home, "exec sh ./again"));
     terminal.press("7");
-    terminal.wait_for("at last");
+    terminal.wait_for_output("at last");
     terminal.press("6");
     terminal.wait_until("the last image", |rows| {
         rows.iter().any(|row| row.contains(" exit 9 "))

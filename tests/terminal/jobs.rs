@@ -18,7 +18,7 @@ const LEAVES: &str = "wait_for_go() { while [ ! -e go ]; do sleep 0.05; done; }
 fn show_what_is_left(home: &Home) -> Terminal {
     let terminal = Terminal::start(USUAL, run_shell(home, LEAVES));
     terminal.press("7");
-    terminal.wait_for("started");
+    terminal.wait_for_output("started");
     terminal.wait_for("ended: exit 6");
     terminal
 }
@@ -78,7 +78,7 @@ fn ctrl_z_stops_the_program_and_typing_continues_it() {
     let script = "echo ready; read word; echo got $word; exit 5";
     let mut terminal = Terminal::start(SMALL, run_shell(&home, script));
     terminal.press("7");
-    terminal.wait_for("ready");
+    terminal.wait_for_output("ready");
     terminal.press("i");
     terminal.wait_for("keys go to the program");
     terminal.press("\x1a");
@@ -90,7 +90,7 @@ fn ctrl_z_stops_the_program_and_typing_continues_it() {
     terminal.wait_for("keys go to the program");
     terminal.wait_without("○ stopped");
     terminal.press("on\r");
-    terminal.wait_for("got on");
+    terminal.wait_for_output("got on");
     terminal.wait_for("ended: exit 5");
     terminal.press("\x1dq");
     assert_eq!(terminal.wait().code(), Some(5));
@@ -102,7 +102,7 @@ fn a_stopped_program_can_be_left_and_ended() {
     let home = Home::new();
     let mut terminal = Terminal::start(SMALL, run_shell(&home, "echo ready; exec sleep 1000"));
     terminal.press("7");
-    terminal.wait_for("ready");
+    terminal.wait_for_output("ready");
     terminal.press("i\x1a");
     terminal.wait_for("○ stopped");
     terminal.press("q");

@@ -18,7 +18,7 @@ fn the_program_is_seen_and_typed_to() {
     let script = r"printf '\033[31mred\033[0m and plain\n'; exec cat";
     let mut terminal = Terminal::start(SMALL, run_shell(&home, script));
     terminal.press("7");
-    terminal.wait_for("red and plain");
+    terminal.wait_for_output("red and plain");
     assert!(terminal.is_coloured("red and") && !terminal.is_coloured("and plain"));
     terminal.press("i");
     terminal.wait_for("keys go to the program");
@@ -43,7 +43,7 @@ fn what_a_small_terminal_hides_comes_back() {
                   as the end of $i; done; exec sleep 60";
     let terminal = Terminal::start(SMALL, run_shell(&home, script));
     terminal.press("7");
-    terminal.wait_for("as the end of 40");
+    terminal.wait_for_output("as the end of 40");
     terminal.resize((60, 14));
     terminal.wait_for("│end of 40");
     terminal.press("g");
@@ -62,7 +62,7 @@ fn what_is_redirected_is_left_alone() {
     let mut terminal =
         Terminal::start_with(SMALL, command, |command| _ = command.stdout(redirected(&file)));
     terminal.press("7");
-    terminal.wait_for("err");
+    terminal.wait_for_output("err");
     wait_until("the output is in the file", || home.read("file").as_deref() == Some("out\n"));
     terminal.press("q");
     terminal.wait_for("still runs.");
@@ -80,7 +80,7 @@ fn a_redirected_stdin_is_the_programs_and_keys_are_memtops() {
     let words = fs::File::open(home.path("words")).unwrap();
     let mut terminal = Terminal::start_with(SMALL, command, |command| _ = command.stdin(words));
     terminal.press("7");
-    terminal.wait_for("got from a file");
+    terminal.wait_for_output("got from a file");
     terminal.wait_for("ended: exit 4");
     terminal.press("q");
     assert_eq!(terminal.wait().code(), Some(4));

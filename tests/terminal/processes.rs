@@ -121,7 +121,7 @@ print(\"ready\", flush=True); time.sleep(60)'";
     let script = script.replace("\\n", "\n");
     let terminal = Terminal::start(USUAL, run_shell(&home, &script));
     terminal.press("7");
-    terminal.wait_for("ready");
+    terminal.wait_for_output("ready");
     terminal.press("6");
     terminal.wait_until("threads", |rows| {
         row_with(rows, "all that ended").is_some() && row_with(rows, " python3 ").is_some()
