@@ -115,6 +115,13 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    /// A program that still waits for its next step outlives nobody.
+    fn drop(&mut self) {
+        let _ = self.connection.send(&FromViewer::EndProgram);
+    }
+}
+
 /// When the last tick of the image with this command was, and what it held.
 fn last_tick(file: &File, command: &[u8]) -> Option<(Duration, u64)> {
     let is = |one: &memtop::recording::ImageFacts| {
