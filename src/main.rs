@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use memtop::{cli, commands};
+use memtop::{cli, commands, sys::limits};
 
 fn main() -> ExitCode {
+    limits::raise();
     match cli::parse().and_then(commands::dispatch) {
         Ok(code) => code,
         Err(error) => {

@@ -311,6 +311,54 @@ fn who_executes_below_another_root_directory_is_named_with_the_reason() {
     assert_eq!(named, [("/still".into(), "library not loaded".into())]);
 }
 
+/// Sets a limit for the command alone.
+fn limit(command: &mut Command, kind: libc::__rlimit_resource_t, soft: u64, hard: u64) {
+    let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
+    // SAFETY: setrlimit is a system call on memory of the closure's own, which a forked child may do.
+    unsafe {
+        command.pre_exec(move || match libc::setrlimit(kind, &limit) {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        })
+    };
+}
+
+/// memtop raises its own limits, the program has those that it would have untraced, and what
+/// memtop would have run out of it does not.
+#[test]
+fn a_program_has_the_limits_that_it_would_have_and_memtop_works_under_them() {
+    const MIB: u64 = 1 << 20;
+    let cases = [
+        (libc::RLIMIT_AS, 60 * MIB, u64::MAX),
+        (libc::RLIMIT_AS, 100 * MIB, 100 * MIB),
+        (libc::RLIMIT_DATA, 4 * MIB, u64::MAX),
+        (libc::RLIMIT_FSIZE, 0, u64::MAX),
+        (libc::RLIMIT_FSIZE, 1 << 40, 1 << 40),
+        (libc::RLIMIT_NOFILE, 20, 40),
+        (libc::RLIMIT_CPU, 50, u64::MAX),
+    ];
+    for case @ (kind, soft, hard) in cases {
+        let home = Home::new();
+        let words = ["-c", "cat /proc/self/limits"];
+        let mut plain = home.command("sh");
+        limit(plain.args(words), kind, soft, hard);
+        let mut traced = home.memtop(["record", "-o", "recording.memtop", "--", "sh"]);
+        limit(traced.args(words), kind, soft, hard);
+        let (plain, traced) = (behaviour(plain, ""), behaviour(traced, ""));
+        assert_eq!((traced.status, &traced.stdout), (0, &plain.stdout), "{case:?}: {traced:?}");
+        assert!(
+            traced.stderr.contains("memtop: recorded 2 process images"),
+            "{case:?}: {traced:?}"
+        );
+        // It is said whose memory counts against what.
+        let warns = traced.stderr.contains("the program's address space is limited to");
+        assert_eq!(warns, kind == libc::RLIMIT_AS, "{case:?}: {traced:?}");
+        let warns = traced.stderr.contains("memtop is limited likewise");
+        assert!(!warns || hard == 100 * MIB, "{case:?}: {traced:?}");
+        assert_eq!(processes(&home.report()).len(), 2, "{case:?}");
+    }
+}
+
 /// A control group for memory, gone with the test.
 struct Group(PathBuf);
 

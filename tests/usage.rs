@@ -237,16 +237,18 @@ fn a_moment_that_came_too_early_is_told() {
 }
 
 #[test]
-fn a_limit_on_files_is_told_before_the_program_runs() {
+fn a_hard_limit_on_files_is_told_before_the_program_runs() {
     let home = Home::new();
     let memtop = env!("CARGO_BIN_EXE_memtop");
     let script = format!("ulimit -f 1; exec {memtop} record -o out -- sh -c 'echo > ran'");
     let mut command = home.command("sh");
     command.args(["-c", &script]);
     let (status, message) = said(command);
-    assert_eq!(status, Some(125), "{message}");
-    assert!(message.contains("File too large"), "{message}");
-    assert!(!home.path("ran").exists());
+    // Who has the privilege raises a hard limit as well.
+    let raised = status == Some(0);
+    assert!(raised || status == Some(125), "{message}");
+    assert!(raised || message.contains("; raise the hard limit on the size of files"), "{message}");
+    assert_eq!(home.path("ran").exists(), raised);
 }
 
 // ---- programs that run ----

@@ -220,8 +220,9 @@ fn library(options: &Options) -> Result<Option<Library>, LaunchError> {
         None => super::image().map(Library::place).transpose(),
     };
     placed.map_err(|error| {
-        let remedy = "set XDG_CACHE_HOME to a folder of yours without spaces, on a file system \
-                      that is not mounted noexec";
+        let otherwise = "set XDG_CACHE_HOME to a folder of yours without spaces, on a file \
+                         system that is not mounted noexec";
+        let remedy = remedy(&error, otherwise);
         LaunchError::prepare("place the preload library", error, remedy)
     })
 }
@@ -266,8 +267,21 @@ fn bad_memory(error: MemoryError) -> LaunchError {
     no_memory(&format!("{step} the session memory"), source)
 }
 
+/// What to do about an error: `otherwise`, unless it says by itself.
+fn remedy(error: &io::Error, otherwise: &'static str) -> &'static str {
+    match error.raw_os_error() {
+        // Memory that is shared is a file to the kernel, too.
+        Some(libc::EFBIG) => {
+            "raise the hard limit on the size of files (ulimit -Hf), or set it inside: memtop record \
+             -o FILE sh -c 'ulimit -f N; exec PROG'"
+        }
+        _ => otherwise,
+    }
+}
+
 fn no_memory(what: &str, source: io::Error) -> LaunchError {
-    LaunchError::prepare(what, source, "raise the limits of memory, file size and open files")
+    let remedy = remedy(&source, "raise the limits of memory, file size and open files");
+    LaunchError::prepare(what, source, remedy)
 }
 
 fn c_string(text: &OsStr) -> Result<CString, LaunchError> {

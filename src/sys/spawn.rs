@@ -2,7 +2,8 @@
 //!
 //! Not `std::process::Command`: it sorts the environment, drops what is not `NAME=value`, and
 //! empties the signal mask. Here arguments and environment are passed byte for byte and in
-//! order, and what Rust's runtime and memtop changed is put back ([`super::inherited`]).
+//! order, and what Rust's runtime and memtop changed is put back ([`super::inherited`],
+//! [`super::limits`]).
 
 use std::{
     ffi::{CStr, CString, c_char},
@@ -10,7 +11,7 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
 };
 
-use super::{check, inherited};
+use super::{check, inherited, limits};
 
 /// What to start, and how.
 #[derive(Debug)]
@@ -136,6 +137,7 @@ fn prepare(what: &Spawn<'_>) -> Result<(), i32> {
             done(libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, 0))?;
         }
     }
+    limits::restore();
     inherited::restore();
     Ok(())
 }
