@@ -34,6 +34,8 @@ const TOTALS: u16 = 28;
 const TALL: u16 = 27;
 /// From this width on the longest sentence takes one row.
 const ONE_LINE: u16 = 144;
+/// A table takes so many rows at least: its frame, a heading, and a row.
+const LEAST_TABLE: u16 = 4;
 /// From this width on there is room for the totals.
 const WIDE: u16 = 116;
 
@@ -44,7 +46,11 @@ const WIDE: u16 = 116;
 pub fn parts(area: Rect, lines: u16, growth: GrowthBy) -> Parts {
     let tables = match area.height {
         0..12 => 0,
-        12..21 => area.height.saturating_sub(lines + 8).min(7),
+        12..21 => match area.height.saturating_sub(lines + 8).min(7) {
+            // A frame with a heading and nothing below says nothing.
+            0..LEAST_TABLE => 0,
+            rows => rows,
+        },
         height => 9u16.saturating_sub(lines) + (height - 21) * 9 / 20,
     };
     let lines = if area.height < 9 { 0 } else { lines };

@@ -45,14 +45,14 @@ pub(crate) static COLUMNS: &[SiteColumn] = &[
     figure("live", BYTES_WIDTH, 0, SortKey::Live, |row, _, _| {
         (format::bytes(row.figures.live_bytes), Some(Role::Live))
     }),
-    figure("total", BYTES_WIDTH, 3, SortKey::WithCallees, |row, _, _| {
+    figure("total", BYTES_WIDTH, 4, SortKey::WithCallees, |row, _, _| {
         (format::bytes(row.figures.with_callees_bytes), Some(Role::Figure))
     }),
-    plain("share", 6, Alignment::Right, 2, |row, cx, _| {
+    plain("share", 6, Alignment::Right, 3, |row, cx, _| {
         let share = share(&row.figures, cx);
         (format::or_unknown(share, |share| format::percent(100.0 * share)), None)
     }),
-    plain("", 10, Alignment::Left, 8, |row, cx, width| {
+    plain("", 10, Alignment::Left, 9, |row, cx, width| {
         let share = share(&row.figures, cx).unwrap_or(0.0);
         (bar((share * 1e6) as u64, 1_000_000, width), Some(Role::Bar))
     }),
@@ -60,33 +60,33 @@ pub(crate) static COLUMNS: &[SiteColumn] = &[
         let delta = row.figures.delta_bytes;
         (format::or_unknown(delta, format::signed_bytes), delta.map(tendency))
     }),
-    figure("Δ blocks", 10, 7, SortKey::DeltaBlocks, |row, _, _| {
+    figure("Δ blocks", 10, 8, SortKey::DeltaBlocks, |row, _, _| {
         let delta = row.figures.delta_blocks;
         (format::or_unknown(delta, format::signed_count), delta.map(tendency))
     }),
-    figure("blocks", COUNT_WIDTH, 4, SortKey::Blocks, |row, cx, _| {
+    figure("blocks", COUNT_WIDTH, 5, SortKey::Blocks, |row, cx, _| {
         (cx.unless_thread(|| format::count(row.figures.live_blocks)), None)
     }),
-    figure("allocs/s", RATE_WIDTH, 5, SortKey::PerSecond, |row, _, _| {
+    figure("allocs/s", RATE_WIDTH, 6, SortKey::PerSecond, |row, _, _| {
         (format::or_unknown(row.figures.per_s, format::rate), Some(Role::Label))
     }),
-    figure("allocs", COUNT_WIDTH, 6, SortKey::Allocations, |row, _, _| {
+    figure("allocs", COUNT_WIDTH, 7, SortKey::Allocations, |row, _, _| {
         (format::count(row.figures.allocations), None)
     }),
-    figure("allocated", BYTES_WIDTH, 9, SortKey::Allocated, |row, _, _| {
+    figure("allocated", BYTES_WIDTH, 10, SortKey::Allocated, |row, _, _| {
         (format::bytes(row.figures.allocated_bytes), Some(Role::Label))
     }),
-    figure("temp", 5, 10, SortKey::Temporary, |row, cx, _| {
+    figure("temp", 5, 11, SortKey::Temporary, |row, cx, _| {
         (cx.unless_thread(|| temporary(&row.figures)), Some(Role::Label))
     }),
-    figure("at peak", BYTES_WIDTH, 11, SortKey::AtPeak, |row, cx, _| {
+    figure("at peak", BYTES_WIDTH, 12, SortKey::AtPeak, |row, cx, _| {
         (cx.unless_thread(|| format::bytes(row.figures.at_peak_bytes)), Some(Role::Peak))
     }),
     filling(NAME, 28, Alignment::Left, 0, |row, _, width| {
         let role = if row.name.pending { Role::Muted } else { Role::Figure };
         (symbol::name(&row.name, width), Some(role))
     }),
-    filling("where", 14, Alignment::Right, 1, |row, _, width| {
+    filling("where", 14, Alignment::Right, 2, |row, _, width| {
         (symbol::place_beside(&row.name, width), Some(Role::Label))
     }),
 ];
@@ -171,7 +171,7 @@ pub(crate) fn capacity(rows: u16) -> usize {
 /// Draws the table.
 pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     let sites = &cx.data.sites;
-    let title = title(cx);
+    let title = title(cx, area.width);
     let counts = beside(&title, counts(cx), area.width, cx.theme);
     let inner = panel(frame, area, cx.theme, (Line::from(title), counts));
     if sites.rows.rows.is_empty() {
@@ -194,16 +194,26 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     table.draw(frame, inner, cx.theme, &sites.rows.rows);
 }
 
-fn title<'a>(cx: Cx<'a>) -> Vec<Span<'a>> {
-    let since = format!("Δ since {} ", baseline(cx.state.baseline));
+/// Whether there is room for a column of what changed.
+fn shows_growth(cx: Cx, width: u16) -> bool {
+    let State { sites, code, .. } = cx.state;
+    let columns = shown(code.grouping, sites.sort.by).map(|shown| &shown.column);
+    let room = usize::from(width.saturating_sub(4));
+    table::layout(columns, room).iter().any(|(column, _)| column.title.starts_with('Δ'))
+}
+
+fn title<'a>(cx: Cx<'a>, width: u16) -> Vec<Span<'a>> {
     let mut title = vec![Span::styled(" Sites ", cx.theme.style(Role::Title))];
     title.push(rule(cx));
     title.push(Span::styled(
         format!("by {} ", cx.state.code.grouping.word()),
         cx.theme.style(Role::Key),
     ));
-    title.push(rule(cx));
-    title.push(Span::styled(since, cx.theme.style(Role::Label)));
+    if shows_growth(cx, width) {
+        title.push(rule(cx));
+        let since = format!("Δ since {} ", baseline(cx.state.baseline));
+        title.push(Span::styled(since, cx.theme.style(Role::Label)));
+    }
     title.extend(narrowed(cx, &cx.state.code.filter_text));
     title
 }

@@ -100,7 +100,7 @@ pub(super) fn highlight(line: Line<'_>, theme: &Theme, width: usize) -> Line<'st
 }
 
 /// The columns that fit in `room`, with their widths.
-pub(super) fn layout<'c, R, C>(
+pub(crate) fn layout<'c, R, C>(
     columns: impl Iterator<Item = &'c Column<R, C>>,
     room: usize,
 ) -> Vec<(&'c Column<R, C>, usize)> {

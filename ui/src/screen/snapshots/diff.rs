@@ -56,7 +56,7 @@ static COLUMNS: &[DiffColumn] = &[
             title: "Δ blocks",
             width: Width::Fixed(10),
             align: Alignment::Right,
-            rank: 2,
+            rank: 1,
             cell: |row, _, _| (format::signed_count(row.sides.delta_blocks()), None),
         },
         Some(DiffSort::Blocks),
@@ -111,7 +111,7 @@ static COLUMNS: &[DiffColumn] = &[
             title: "where",
             width: Width::Fill(14),
             align: Alignment::Right,
-            rank: 1,
+            rank: 2,
             cell: |row, _, width| (symbol::place_beside(&row.name, width), Some(Role::Label)),
         },
         None,
@@ -155,7 +155,8 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
         return empty_words(frame, inner, cx.theme, problem);
     }
     let [top, rest] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(inner);
-    frame.render_widget(sums(cx), airy(top));
+    let top = airy(top);
+    frame.render_widget(sums(cx, usize::from(top.width)), top);
     if diff.rows.rows.is_empty() {
         return empty_words(frame, rest, cx.theme, why_empty(cx));
     }
@@ -208,8 +209,26 @@ fn matching(cx: Cx) -> Vec<Span<'static>> {
     vec![Span::styled(text, cx.theme.style(Role::Label))]
 }
 
-/// What it all comes to: bytes, blocks, and groups by what became of them.
-fn sums(cx: Cx) -> Line<'static> {
+/// What it all comes to: bytes, blocks, and groups by what became of them. Where there is no room
+/// for all, what became of none is left out, and then what is last.
+fn sums(cx: Cx, room: usize) -> Line<'static> {
+    let totals = &cx.data.snapshots.diff.totals;
+    let width = |line: &Line, counts: &[(Change, usize)]| {
+        let counts = counts.iter().map(|count| Line::from(count_of(*count, cx).to_vec()).width());
+        line.width() + counts.sum::<usize>()
+    };
+    let mut line = change(cx);
+    let mut counts: Vec<_> = Change::ALL.into_iter().zip(totals.groups).collect();
+    if width(&line, &counts) > room {
+        counts.retain(|(_, groups)| *groups > 0);
+    }
+    while width(&line, &counts) > room && counts.pop().is_some() {}
+    counts.into_iter().for_each(|count| line.extend(count_of(count, cx)));
+    line
+}
+
+/// `+13.6 MiB in +39,609 blocks`.
+fn change(cx: Cx) -> Line<'static> {
     let diff = &cx.data.snapshots.diff;
     let totals = &diff.totals;
     let bound = if diff.lower_bound { "≥" } else { "" };
@@ -217,16 +236,19 @@ fn sums(cx: Cx) -> Line<'static> {
     let delta = totals.delta_blocks;
     let noun = format::plural(delta.unsigned_abs(), "block");
     let blocks = format!(" in {} {noun}", format::signed_count(delta));
-    let mut line = Line::from(vec![
+    Line::from(vec![
         Span::styled(bytes, cx.theme.style(tendency(totals.delta_bytes))),
         Span::styled(blocks, cx.theme.style(Role::Figure)),
-    ]);
-    for (change, groups) in Change::ALL.into_iter().zip(totals.groups) {
-        let role = if groups > 0 { role(change) } else { Role::Muted };
-        line.push_span(Span::styled(format!("   {} ", change.word()), cx.theme.style(Role::Label)));
-        line.push_span(Span::styled(format::count(groups as u64), cx.theme.style(role)));
-    }
-    line
+    ])
+}
+
+/// `grown 2`, behind a gap.
+fn count_of((change, groups): (Change, usize), cx: Cx) -> [Span<'static>; 2] {
+    let role = if groups > 0 { role(change) } else { Role::Muted };
+    [
+        Span::styled(format!("   {} ", change.word()), cx.theme.style(Role::Label)),
+        Span::styled(format::count(groups as u64), cx.theme.style(role)),
+    ]
 }
 
 fn why_empty(cx: Cx) -> &'static str {

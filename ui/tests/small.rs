@@ -1,0 +1,67 @@
+//! Terminals that are smaller than most: what little room there is says something.
+
+#[path = "../examples/sample/mod.rs"]
+mod sample;
+
+use memtop_ui::data::{Data, DiffTotals};
+use memtop_ui::theme::{ColorDepth, Glyphs, Palette};
+use memtop_ui::{Screen, State, Theme, capacity, draw};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+/// The rows of a frame, without what is blank at their ends.
+fn rows(mut data: Data, screen: Screen, size: (u16, u16)) -> Vec<String> {
+    let mut state = State::new(screen, size);
+    let room = capacity(&data, &state);
+    data.sites.rows.rows.truncate(room.sites);
+    data.snapshots.diff.rows.rows.truncate(room.diff);
+    state.observe_scale(&data);
+    let theme = Theme::new(Palette::Dark, ColorDepth::True, Glyphs::Braille);
+    let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
+    terminal.draw(|frame| draw(frame, &data, &state, &theme)).unwrap();
+    let cells = &terminal.backend().buffer().content;
+    let row =
+        |cells: &[ratatui::buffer::Cell]| cells.iter().map(|c| c.symbol()).collect::<String>();
+    cells.chunks(usize::from(size.0)).map(|cells| row(cells).trim_end().to_owned()).collect()
+}
+
+fn shows(rows: &[String], words: &str) -> bool {
+    rows.iter().any(|row| row.contains(words))
+}
+
+#[test]
+fn the_overview_leaves_no_row_empty() {
+    for height in [10, 12, 15, 16, 17] {
+        let rows = rows(sample::session(), Screen::Overview, (60, height));
+        assert!(rows.iter().all(|row| !row.is_empty()), "{height}:\n{}", rows.join("\n"));
+    }
+}
+
+#[test]
+fn sites_show_what_changed_before_where_they_are() {
+    let wide = rows(sample::session(), Screen::Sites, (80, 15));
+    assert!(shows(&wide, "Δ bytes") && shows(&wide, "where"));
+    let small = rows(sample::session(), Screen::Sites, (60, 15));
+    assert!(shows(&small, "Δ bytes") && shows(&small, "Δ since"), "{}", small.join("\n"));
+    // A heading of what is not there would only take the room of how many there are.
+    let least = rows(sample::session(), Screen::Sites, (40, 10));
+    assert!(!shows(&least, "Δ") && shows(&least, "214 sites ╮"), "{}", least.join("\n"));
+}
+
+#[test]
+fn a_diff_counts_what_there_is() {
+    let data = || {
+        let mut data = sample::session();
+        let totals = &mut data.snapshots.diff.totals;
+        *totals = DiffTotals { groups: [0, 2, 0, 0, 32], delta_blocks: 119, ..*totals };
+        data
+    };
+    let least = rows(data(), Screen::Snapshots, (40, 10));
+    assert!(shows(&least, "blocks   grown 2   │"), "{}", least.join("\n"));
+    let cut = rows(sample::session(), Screen::Snapshots, (40, 10));
+    assert!(shows(&cut, "blocks   new 2  │"), "{}", cut.join("\n"));
+    let small = rows(data(), Screen::Snapshots, (60, 15));
+    assert!(shows(&small, "Δ blocks"), "{}", small.join("\n"));
+    let wide = rows(data(), Screen::Snapshots, (100, 24));
+    assert!(shows(&wide, "new 0   grown 2   shrunk 0   gone 0   same 32"), "{}", wide.join("\n"));
+}
