@@ -67,6 +67,8 @@ pub struct Reading {
     pub state: Option<ProcessState>,
     /// What is new about its sites; nothing while stacks are not captured.
     pub sites: SitesUpdate,
+    /// Of when its sites are, where that is before this moment.
+    pub sites_as_of: Option<Duration>,
     /// Its timeline.
     pub timeline: Vec<Point>,
     /// Its events since the last reading, oldest first.
@@ -225,7 +227,10 @@ impl Model {
     fn observe_sites(&mut self, update: SitesUpdate) {
         match &mut self.held {
             Some(held) => held.add(update, self.reading.now_s),
-            None => self.apply_sites(update),
+            None => {
+                self.apply_sites(update);
+                self.sites.as_of = self.reading.sites_as_of;
+            }
         }
     }
 
@@ -354,7 +359,9 @@ impl Model {
     /// there was no room for all.
     pub fn mark(&mut self, number: u32) -> Vec<u32> {
         let state = self.reading.state.clone();
-        let snapshot = Snapshot { t_s: self.reading.now_s, state, ..Snapshot::default() };
+        let sites_as_of = self.sites.as_of;
+        let snapshot =
+            Snapshot { t_s: self.reading.now_s, state, sites_as_of, ..Snapshot::default() };
         self.marks.insert(number, snapshot, &self.sites.figures)
     }
 

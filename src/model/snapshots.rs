@@ -5,7 +5,7 @@
 //! with it: many marks of a program with very many stacks stay affordable, and what they take
 //! is bounded by [`MOST_BYTES`]. Beyond it the oldest marks lose their sites, not their sums.
 
-use std::{collections::BTreeMap, mem::size_of, sync::Arc};
+use std::{collections::BTreeMap, mem::size_of, sync::Arc, time::Duration};
 
 use super::{ProcessState, SiteFigures, StackId, Tally};
 
@@ -64,6 +64,8 @@ pub struct Snapshot {
     pub state: Option<ProcessState>,
     /// Figures by stack; `None` where they are not known.
     pub figures: Option<Figures>,
+    /// Of when those are, where that is before the mark.
+    pub sites_as_of: Option<Duration>,
     /// They were known, and had to make room.
     pub made_room: bool,
 }

@@ -74,6 +74,7 @@ pub fn data<'a>(
         output,
         ..Data::default()
     };
+    data.sites_as_of_s = model.sites.as_of.map(|at| at.as_secs_f64());
     data.growth.by = overview::growth_by(model, state);
     let room = capacity(&data, state);
     data.sizes = overview::sizes(model, room);

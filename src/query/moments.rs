@@ -90,6 +90,22 @@ pub(super) fn held(model: &Model, when: When) -> Result<impl Fn(StackId) -> Tall
     })
 }
 
+/// Of when the sites of a moment are, where that is before it.
+pub(super) fn as_of_s(model: &Model, when: When) -> Option<f64> {
+    let shown = model.sites.as_of;
+    let as_of = match when {
+        When::Start | When::File(_) => None,
+        When::Now => shown,
+        When::Mark(number) => model.marks.get(number).and_then(|mark| mark.sites_as_of),
+        // A peak that came later is not theirs.
+        When::Peak => {
+            let peak = model.state().and_then(|state| state.totals.peak_at);
+            shown.filter(|at| peak.is_some_and(|peak| peak > *at))
+        }
+    };
+    as_of.map(|at| at.as_secs_f64())
+}
+
 fn known_mark(model: &Model, number: u32) -> Result<&Snapshot, String> {
     let mark = model.marks.get(number);
     let mark = mark.ok_or_else(|| format!("mark {number} is of another process"))?;

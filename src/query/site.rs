@@ -35,7 +35,11 @@ pub(super) fn site(model: &Model, state: &State, session: &Session) -> Option<Bo
         true => past_history(model, state, figures.live_bytes),
         false => (history(model, table, group), None),
     };
-    let live = model.state().map_or(0, |state| state.totals.current_bytes);
+    // Shares are of what was live when the sites were looked at.
+    let live = match (model.sites.as_of, model.state()) {
+        (None, Some(state)) => state.totals.current_bytes,
+        _ => model.site_sums().current_bytes,
+    };
     let seen = model.seen.of(&stacks);
     Some(Box::new(Site {
         key: state.site.key,
@@ -137,7 +141,8 @@ fn past_history(model: &Model, state: &State, live_bytes: u64) -> (Vec<Moment>, 
     };
     let mut history: Vec<Moment> = known.points.iter().map(moment).collect();
     if known.read_to.is_none() {
-        history.push(Moment { t_s: model.reading.now_s, live_bytes, max_bytes: live_bytes });
+        let t_s = model.sites.as_of.map_or(model.reading.now_s, |at| at.as_secs_f64());
+        history.push(Moment { t_s, live_bytes, max_bytes: live_bytes });
     }
     (history, known.read_to.map(|to| to.as_secs_f64()))
 }

@@ -46,7 +46,8 @@ fn diff(model: &Model, state: &State, room: usize, memory: &Memory) -> Result<Di
         (When::File(_), _) | (_, When::File(_)) => between_runs(model, state, room, memory)?,
         _ => within_run(model, state, room, memory)?,
     };
-    Ok(Diff { lower_bound, ..diff })
+    let as_of_s = [pair.from, pair.to].map(|when| moments::as_of_s(model, when));
+    Ok(Diff { lower_bound, as_of_s, ..diff })
 }
 
 /// Both moments are of the process shown: its groups are summed at both.

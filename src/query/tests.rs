@@ -1,3 +1,5 @@
+mod past;
+
 use std::collections::{HashMap, HashSet};
 
 use memtop_ui::data::Grouping;

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use super::{Frame, MAX_HELD_BYTES, ReadError, Reader, Snapshot, Ticks, VERSION};
+use super::{
+    Frame, MAX_HELD_BYTES, ReadError, Reader, Snapshot, Ticks, VERSION, site_age::SitesAge,
+};
 use crate::model::{
     Function, Identity, Interval, Location, LocationId, Module, Names, Node, Point, ProcessState,
     SiteFigures, SitesUpdate, SizeClass, Stack, ThreadState, TreeState,
@@ -80,8 +82,8 @@ struct Partial {
     point: Point,
     /// Points of ticks whose timeline frame has not come.
     recent: Vec<Point>,
-    /// When its sites were looked at.
-    sites_at: Option<Duration>,
+    /// Of when its sites are.
+    age: SitesAge,
 }
 
 impl Assembly {
@@ -155,7 +157,7 @@ impl Assembly {
         for (process, partial) in self.tree.processes.iter_mut().zip(&mut self.partial) {
             process.timeline.append(&mut partial.recent);
             if is_cut && partial.has_state {
-                process.date_sites(partial.sites_at);
+                process.date_sites(partial.age.right_until());
             }
         }
     }
@@ -185,10 +187,16 @@ fn update(process: &mut ProcessState, partial: &mut Partial, frame: Frame) {
         }
         Frame::Ticks { ticks, .. } => add_ticks(process, partial, ticks),
         Frame::Cells { at, cells, .. } => {
-            partial.sites_at = Some(at);
-            cells.apply(&mut process.sites.figures);
+            cells.apply(&mut process.sites.figures, &mut partial.age.sum);
+            let tick = partial.has_state.then_some((partial.point.at, &process.totals));
+            partial.age.looked(at, tick);
         }
-        dictionary => update_sites(process, dictionary),
+        dictionary => {
+            if matches!(dictionary, Frame::Modules { restart: true, .. }) {
+                partial.age = SitesAge::default();
+            }
+            update_sites(process, dictionary);
+        }
     }
 }
 
@@ -212,6 +220,7 @@ fn add_ticks(process: &mut ProcessState, partial: &mut Partial, mut ticks: Ticks
     let mut snapshot = Snapshot { state: take(process), point: partial.point };
     while ticks.apply_next(&mut snapshot) {
         partial.recent.push(snapshot.point);
+        partial.age.tick(snapshot.point.at, &snapshot.state.totals);
     }
     partial.point = snapshot.point;
     *process = snapshot.state;

@@ -114,15 +114,17 @@ impl Cells {
         rows.chunks(MAX_CELLS).map(piece).collect()
     }
 
-    /// Changes `all`, which knows so many stacks; others are left out. The result is what
-    /// changed.
-    pub fn apply(&self, all: &mut [SiteFigures]) {
+    /// Changes `all`, which knows so many stacks and comes to `sum`; others are left out.
+    pub(super) fn apply(&self, all: &mut [SiteFigures], sum: &mut SiteFigures) {
         if self.reset {
             all.fill(SiteFigures::default());
+            *sum = SiteFigures::default();
         }
         for (stack, difference) in &self.changed {
             if let Some(place) = all.get_mut(stack.0 as usize) {
-                *place = figures(combine(row(place), *difference, u64::wrapping_add));
+                for figures_of in [place, &mut *sum] {
+                    *figures_of = figures(combine(row(figures_of), *difference, u64::wrapping_add));
+                }
             }
         }
     }

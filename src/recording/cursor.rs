@@ -14,6 +14,7 @@ use super::{
     kind,
     patch::Ticks,
     reader::Frame,
+    site_age::SitesAge,
     value::nanos,
 };
 use crate::model::{Names, Point, ProcessState, Sites, SitesUpdate, StackId, Window};
@@ -31,8 +32,8 @@ pub struct Cursor {
     snapshot: Option<Snapshot>,
     window: Window,
     sites: Sites,
-    /// When those were looked at.
-    sites_at: Option<Duration>,
+    /// Of when those are.
+    age: SitesAge,
     names: Names,
     names_read: bool,
     /// How many frames of the dictionary were read.
@@ -107,7 +108,7 @@ impl Cursor {
             self.learnt = 0;
         }
         self.sites.figures.fill(Default::default());
-        self.sites_at = None;
+        self.age = SitesAge::default();
         match forward {
             // Whoever follows hears of every figure anew, and forgets nothing.
             true => self.changed = (0..self.sites.stacks.len() as u32).map(StackId).collect(),
@@ -127,6 +128,9 @@ impl Cursor {
             match file.frame(entry)? {
                 Some(Frame::Modules { restart, modules, .. }) => {
                     self.jumped |= restart;
+                    if restart {
+                        self.age = SitesAge::default();
+                    }
                     self.sites.apply(SitesUpdate { restart, modules, ..SitesUpdate::default() });
                 }
                 Some(Frame::Stacks { update, .. }) => self.sites.apply(update),
@@ -175,6 +179,7 @@ impl Cursor {
                 return;
             }
             self.recent.push(snapshot.point);
+            self.age.tick(snapshot.point.at, &snapshot.state.totals);
         }
     }
 
@@ -196,8 +201,9 @@ impl Cursor {
     }
 
     fn take_cells(&mut self, at: Duration, cells: &Cells) {
-        self.sites_at = Some(at);
-        cells.apply(&mut self.sites.figures);
+        cells.apply(&mut self.sites.figures, &mut self.age.sum);
+        let tick = self.snapshot.as_ref().map(|last| (last.point.at, &last.state.totals));
+        self.age.looked(at, tick);
         self.changed.extend(cells.stacks());
     }
 
@@ -224,9 +230,16 @@ impl Cursor {
         &self.sites
     }
 
-    /// When they were looked at.
+    /// The last tick, or look, up to the moment at which they were right for certain.
     pub fn sites_at(&self) -> Option<Duration> {
-        self.sites_at
+        self.age.right_until()
+    }
+
+    /// The last tick before the moment, where sites are older than that: of when they are.
+    pub fn sites_as_of(&self) -> Option<Duration> {
+        let tick = self.snapshot.as_ref()?.point.at;
+        // What was written as a whole has no time of its own.
+        self.sites_at().filter(|at| *at < tick && !at.is_zero())
     }
 
     /// Ticks from the segment's beginning up to the moment.

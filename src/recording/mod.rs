@@ -177,6 +177,13 @@
 //! like those of the timeline; 0 in a `+ 1` column is *none*. Line numbers and the like that
 //! lead nowhere are left to the reader of figures, which must bear it.
 //!
+//! A cells frame is of the moment at which sites were looked at. Where it is part of what a
+//! segment begins with, that may be before the segment: then it is the last tick at which these
+//! figures were right. Sites are looked at once a second, and where no figure changed no frame is
+//! written, but an empty one where `totals` moved since the last. So a reader may take figures
+//! for those of any later tick up to which `allocations`, `frees` and `current_bytes` of the totals
+//! did not change, and of any tick whose totals they come to. At other ticks they are older.
+//!
 //! # Ticks
 //!
 //! A **patch** says what changed between two ticks. The first patch behind a state along the
@@ -255,6 +262,7 @@ mod patch;
 mod reader;
 mod recorder;
 mod schema;
+mod site_age;
 mod site_walk;
 mod tail;
 mod thin;

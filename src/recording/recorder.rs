@@ -33,6 +33,15 @@ const MOST_BYTES: u64 = 16 << 20;
 /// Of a recording that keeps to a size, a segment takes no more than one part in so many.
 const SHARES: u64 = 16;
 
+/// What of a tick is kept.
+#[derive(Debug, Clone, Copy)]
+struct Detail {
+    /// Its figures.
+    ticks: bool,
+    /// Sites were looked at.
+    has_sites: bool,
+}
+
 /// Records the looks of a source.
 #[derive(Debug)]
 pub struct Recorder<W> {
@@ -113,11 +122,12 @@ impl<W: Write> Recorder<W> {
     /// Takes in what the tick at `now`, since the launch, shows.
     pub fn tick(&mut self, now: Duration, looks: Vec<Look>) -> io::Result<()> {
         self.now = now;
+        let has_sites = self.wants_sites(now);
         self.begin_segment_if_due()?;
         for look in looks {
-            self.take_in(look, true)?;
+            self.take_in(look, Detail { ticks: true, has_sites })?;
         }
-        match self.wants_sites(now) {
+        match has_sites {
             true => self.flush_cells()?,
             false => self.flush_first_cells()?,
         }
@@ -152,7 +162,7 @@ impl<W: Write> Recorder<W> {
         for look in looks {
             // The last figures of a process are kept in any case.
             let has_ended = look.state.identity.ended.is_some();
-            self.take_in(look, has_ended)?;
+            self.take_in(look, Detail { ticks: has_ended, has_sites: has_ended })?;
         }
         self.hand_on()
     }
@@ -227,15 +237,18 @@ impl<W: Write> Recorder<W> {
         self.writer.end()
     }
 
-    fn take_in(&mut self, look: Look, in_detail: bool) -> io::Result<()> {
+    fn take_in(&mut self, look: Look, detail: Detail) -> io::Result<()> {
         let ended = look.state.identity.ended.is_some();
         let number = look.image;
         if let Some(named) = self.named.get_mut(&number).filter(|_| look.sites.restart) {
             named.written.clear();
         }
         match self.live.get_mut(&number) {
-            Some(tracked) => tracked.take_in(look, in_detail, &mut self.writer)?,
+            Some(tracked) => tracked.take_in(look, detail.ticks, &mut self.writer)?,
             None => self.introduce(look)?,
+        }
+        if detail.has_sites || ended {
+            self.live.get_mut(&number).into_iter().for_each(Tracked::sites_were_looked_at);
         }
         match ended.then(|| self.live.remove(&number)).flatten() {
             Some(mut tracked) => tracked.finish(&mut self.writer),

@@ -11,6 +11,7 @@ use super::{
     cells::Cells,
     figures::Snapshot,
     patch::Base,
+    site_age::SitesAge,
     writer::{Image, Writer, lifetime},
 };
 use crate::model::{
@@ -57,6 +58,8 @@ pub(super) struct Tracked {
     insists: bool,
     /// Live bytes when figures of sites were written last.
     celled_bytes: u64,
+    /// Of when the figures of its sites are.
+    age: SitesAge,
     news: SitesUpdate,
     changed: BTreeMap<StackId, SiteFigures>,
     figures: Vec<SiteFigures>,
@@ -116,6 +119,7 @@ impl Tracked {
             is_fresh: true,
             insists: false,
             celled_bytes: 0,
+            age: SitesAge::default(),
             news: SitesUpdate::default(),
             changed: BTreeMap::new(),
             figures: Vec::new(),
@@ -144,6 +148,7 @@ impl Tracked {
         self.identity = identity;
         let window = take(&mut seen.window);
         self.last = Snapshot { state: figures_of(seen), point };
+        self.age.tick(point.at, &self.last.state.totals);
         self.note_sites(sites);
         if in_detail {
             self.put_patch();
@@ -180,7 +185,18 @@ impl Tracked {
         take(&mut self.points.points)
     }
 
+    /// The last tick had a look at its sites, whether anything was new or not.
+    pub(super) fn sites_were_looked_at(&mut self) {
+        let totals = &self.last.state.totals;
+        // That nothing changed although something happened is news.
+        self.insists |= self.age.is_behind(totals);
+        self.age.looked(self.last.point.at, Some((self.last.point.at, totals)));
+    }
+
     pub(super) fn note_sites(&mut self, mut update: SitesUpdate) {
+        if !update.changed.is_empty() {
+            self.sites_were_looked_at();
+        }
         if update.restart && self.knows_sites {
             self.news = SitesUpdate { restart: true, ..SitesUpdate::default() };
             self.changed.clear();
@@ -207,8 +223,9 @@ impl Tracked {
         let at = self.last.point.at;
         writer.window(self.image, at, &self.window)?;
         writer.along(self.image, at, &self.last.state)?;
+        let sites_at = self.age.right_until().unwrap_or(at);
         for cells in Cells::whole(&self.figures) {
-            writer.cells(self.image, at, &cells)?;
+            writer.cells(self.image, sites_at, &cells)?;
         }
         // The state says nothing of the sample that goes with it.
         let bare = Point { at, ..Point::default() };
@@ -240,8 +257,9 @@ impl Tracked {
         if take(&mut self.insists) && pieces.is_empty() {
             pieces.push(Cells::default());
         }
+        let sites_at = self.age.right_until().unwrap_or(self.last.point.at);
         for cells in pieces {
-            writer.cells(self.image, self.last.point.at, &cells)?;
+            writer.cells(self.image, sites_at, &cells)?;
         }
         Ok(())
     }

@@ -181,6 +181,7 @@ impl Live {
             shown,
             state,
             sites,
+            sites_as_of: None,
             timeline: image.map(|image| self.timeline(image).to_vec()).unwrap_or_default(),
             events,
             events_anew: false,

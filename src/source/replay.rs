@@ -230,6 +230,7 @@ impl Source for Replay {
         self.past.at = now;
         self.past.before = before;
         self.past.after = after;
+        let sites_as_of = self.cursor.sites_as_of().filter(|_| begun);
         let sites = self.cursor.take_update();
         self.names_due |= sites.restart;
         let (file, moment) = (&self.file, self.moment);
@@ -240,6 +241,7 @@ impl Source for Replay {
             shown,
             state,
             sites,
+            sites_as_of,
             timeline: self.timeline(),
             events: self.events(own),
             events_anew: true,

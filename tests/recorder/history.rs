@@ -27,6 +27,8 @@ pub struct Program {
     pub seed: u64,
     pub ticks: u32,
     pub stacks_at_most: usize,
+    /// What a source has not been told, if it looks at sites only now and then.
+    pub unseen: Option<SitesUpdate>,
 }
 
 impl Program {
@@ -39,6 +41,7 @@ impl Program {
             seed: number * 77 + 1,
             ticks: 0,
             stacks_at_most: 40,
+            unseen: None,
         }
     }
 
@@ -98,6 +101,9 @@ impl Program {
     pub fn look(&mut self, image: usize, now: Duration) -> Look {
         let sites = self.update();
         self.sites.apply(sites.clone());
+        if let Some(unseen) = &mut self.unseen {
+            append(unseen, sites.clone());
+        }
         let at = now - self.started;
         let ended = self.ends_after == Some(self.ticks);
         let threads = (0..1 + self.random(4)).map(|tid| ThreadState {
@@ -139,6 +145,15 @@ impl Program {
         self.ticks += 1;
         Look { image, state, point, sites, past: Vec::new() }
     }
+}
+
+fn append(unseen: &mut SitesUpdate, mut update: SitesUpdate) {
+    unseen.restart |= update.restart;
+    unseen.modules.append(&mut update.modules);
+    unseen.locations.append(&mut update.locations);
+    unseen.nodes.append(&mut update.nodes);
+    unseen.stacks.append(&mut update.stacks);
+    unseen.changed.append(&mut update.changed);
 }
 
 /// What each tick of a history showed: by time since the launch, by image.

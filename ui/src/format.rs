@@ -208,6 +208,12 @@ pub fn clock_ms(seconds: f64) -> String {
     format!("{}.{:03}", clock((ms / 1000) as f64), ms % 1000)
 }
 
+/// `3:11.4`: a moment to the tenth of a second.
+pub fn clock_tenths(seconds: f64) -> String {
+    let tenths = (seconds.max(0.0) * 10.0) as u64;
+    format!("{}.{}", clock((tenths / 10) as f64), tenths % 10)
+}
+
 /// `850 ns`, `12 µs`, `3.4 ms`, `1.2 s`, `3:12`: how long something lasted.
 pub fn span(seconds: f64) -> String {
     match seconds {

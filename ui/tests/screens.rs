@@ -591,6 +591,39 @@ fn a_replay_offers_what_it_can_do() {
     assert!(!overview.lines().last().unwrap().contains("p pause"), "{overview}");
 }
 
+/// Sites of the past are those of the last look at them.
+#[test]
+fn screens_say_of_when_their_sites_are() {
+    let shown = |screen, size| {
+        let mut data = sample::session();
+        data.growth = sample::code::growth();
+        data.sites_as_of_s = Some(191.44);
+        data.sites.unattributed_bytes = 4096;
+        data.snapshots.diff.as_of_s = [None, Some(191.44)];
+        let mut state = on_code(screen, size);
+        state.diff.pair = Pair { from: When::Mark(1), to: When::Now };
+        frame_of(data, &mut state)
+    };
+    for size in [(80, 24), (200, 50)] {
+        let wanted = [
+            (Screen::Overview, "Grew since mark 1 ", " as of 3:11.4 ╮"),
+            (Screen::Sites, " Sites ", " as of 3:11.4 ·"),
+            (Screen::Flame, " Flame ", " sites as of 3:11.4 ·"),
+            (Screen::Site, "as of 3:11.4   live ", "as of 3:11.4"),
+            (Screen::Snapshots, "now as of 3:11.4   +", "now as of 3:11.4"),
+        ];
+        for (screen, one, other) in wanted {
+            let frame = shown(screen, size);
+            let said = frame.lines().any(|row| row.contains(one) && row.contains(other));
+            assert!(said, "{screen:?} {size:?}\n{frame}");
+            // What is live now is not what sites of another moment come to.
+            assert!(!frame.contains("in no site"), "{frame}");
+        }
+    }
+    let plain = frame_of(sample::session(), &mut on_code(Screen::Sites, (80, 24)));
+    assert!(!plain.contains("as of"), "{plain}");
+}
+
 #[test]
 fn the_history_of_a_site_is_drawn_as_far_as_it_was_read() {
     for (cols, rows) in [(80, 24), (200, 50)] {

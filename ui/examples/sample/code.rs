@@ -344,6 +344,7 @@ pub fn snapshots() -> Snapshots {
             rows: Listing { rows, first: 0, selected: 0, matching },
             totals,
             lower_bound: false,
+            as_of_s: [None; 2],
         },
     }
 }

@@ -67,6 +67,8 @@ pub struct Data<'a> {
     pub output: Output<'a>,
     /// Programs that can be joined.
     pub chooser: Chooser,
+    /// Of when figures by site are, where that is before the moment shown.
+    pub sites_as_of_s: Option<f64>,
     /// Where memory comes from.
     pub sites: Sites,
     /// The site that was opened; `None` when it is not there (any more).

@@ -83,6 +83,8 @@ pub struct Diff {
     pub totals: DiffTotals,
     /// Figures are lower bounds.
     pub lower_bound: bool,
+    /// Of when the sites of both moments are, where that is before them.
+    pub as_of_s: [Option<f64>; 2],
 }
 
 /// A group on both sides.

@@ -7,7 +7,7 @@ use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
 use super::sites::why_no_sites;
-use super::{Cx, beside, narrowed, rule, tendency};
+use super::{Cx, as_of, beside, narrowed, rule, tendency};
 use crate::action::Action;
 use crate::data::{CodeOrigin, Flame, FlameNode, Measure};
 use crate::format;
@@ -109,6 +109,9 @@ fn sums(cx: Cx) -> Vec<(String, Role)> {
     if flame.shrunk_bytes > 0 {
         let text = format!("−{} not drawn", format::bytes(flame.shrunk_bytes));
         words.push((text, Role::Freed));
+    }
+    if cx.state.flame.measure != Measure::Delta {
+        words.extend(as_of(cx.data).map(|as_of| (format!("sites {as_of}"), Role::Key)));
     }
     let sign = if cx.state.flame.measure == Measure::Delta { "+" } else { "" };
     words.push((format!("{sign}{}", format::bytes(flame.whole)), Role::Label));

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::text::Line;
 
-use super::{Cx, overview::none, since, tendency};
+use super::{Cx, as_of, baseline, overview::none, since, tendency};
 use crate::data::{Grown, GrowthBy, GrowthRow, Name};
 use crate::format::{self, BYTES_WIDTH, SIGNED_BYTES_WIDTH};
 use crate::symbol;
@@ -89,10 +89,9 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
         return;
     }
     let growth = &cx.data.growth;
-    let room = usize::from(area.width).saturating_sub(4);
-    let title = format::shorten(&format!(" Grew since {} ", since(cx.data)), room);
-    let title = Line::styled(title, cx.theme.style(Role::Title));
-    let inner = panel(frame, area, cx.theme, (title, right(cx)));
+    let right = right(cx);
+    let title = Line::styled(title(cx, area.width, &right), cx.theme.style(Role::Title));
+    let inner = panel(frame, area, cx.theme, (title, right));
     if growth.rows.is_empty() {
         return empty_words(frame, inner, cx.theme, none(cx, "Nothing changed."));
     }
@@ -104,9 +103,26 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     table.draw(frame, airy(inner), cx.theme, &growth.rows);
 }
 
-/// What did not fit, and what the rows are where that is not plain from them.
+/// Since when; in fewer words where it must be said beside it of when that is.
+fn title(cx: Cx, width: u16, right: &Line) -> String {
+    let whole = format!(" Grew since {} ", since(cx.data));
+    let room = usize::from(width).saturating_sub(4);
+    if cx.data.growth.by == GrowthBy::Size || as_of(cx.data).is_none() {
+        return format::shorten(&whole, room);
+    }
+    let room = room.saturating_sub(right.width() + 2);
+    match whole.chars().count() <= room {
+        true => whole,
+        false => format::shorten(&format!(" Grew since {} ", baseline(cx.data.growth.since)), room),
+    }
+}
+
+/// What did not fit, what the rows are where that is not plain from them, and of when.
 fn right(cx: Cx) -> Line<'static> {
     let growth = &cx.data.growth;
+    if let (GrowthBy::Site, Some(as_of)) = (growth.by, as_of(cx.data)) {
+        return Line::styled(format!(" {as_of} "), cx.theme.style(Role::Key));
+    }
     let text = match (growth.by, growth.more) {
         (GrowthBy::Size, 0) => String::new(),
         (GrowthBy::Site, 0) => " by site ".to_owned(),

@@ -148,6 +148,11 @@ pub(crate) fn beside(
     line
 }
 
+/// `as of 0:12.3`: of when figures by site are, where that is before the moment shown.
+pub(crate) fn as_of(data: &Data) -> Option<String> {
+    data.sites_as_of_s.map(|at| format!("as of {}", format::clock_tenths(at)))
+}
+
 /// A baseline in a word or two.
 pub(crate) fn baseline(baseline: Baseline) -> String {
     match baseline {

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Cx, baseline, beside, fate, narrowed, rule, tendency};
+use super::{Cx, as_of, baseline, beside, fate, narrowed, rule, tendency};
 use crate::action::Action;
 use crate::choice::CodeChoice;
 use crate::data::{Figures, Grouping, SiteRow, SitesKnown, SortKey};
@@ -226,7 +226,9 @@ fn counts(cx: Cx) -> Vec<(String, Role)> {
         let text = format!("{} to come", format::counted(sites.names_pending, "name"));
         counts.push((text, Role::Muted));
     }
-    if sites.lower_bound || sites.unattributed_bytes > 0 {
+    // Older sites do not come to what is live at the moment.
+    let same_moment = cx.data.sites_as_of_s.is_none();
+    if same_moment && (sites.lower_bound || sites.unattributed_bytes > 0) {
         let text = format!("≥ {} in no site", format::bytes(sites.unattributed_bytes));
         counts.push((text, Role::Warning));
     }
@@ -237,6 +239,7 @@ fn counts(cx: Cx) -> Vec<(String, Role)> {
         true => format!("{total} {plural}"),
         false => format!("{} of {total} {plural}", format::count(sites.rows.matching as u64)),
     };
+    counts.extend(as_of(cx.data).map(|words| (words, Role::Key)));
     counts.push((text, Role::Label));
     counts
 }

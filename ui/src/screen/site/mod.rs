@@ -8,7 +8,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Cx, baseline, tendency};
+use super::{Cx, as_of, baseline, tendency};
 use crate::data::{Figures, Site, Source};
 use crate::format;
 use crate::symbol;
@@ -31,7 +31,8 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
         return empty_words(frame, inner, cx.theme, GONE);
     };
     let most = if area.height < 18 { 2 } else { 3 };
-    let words = summary(site, usize::from(area.width.saturating_sub(4)), most, cx.theme);
+    let room = (usize::from(area.width.saturating_sub(4)), most);
+    let words = summary(site, as_of(cx.data), room, cx.theme);
     let height = match area.height {
         0..LOW => 0,
         height => (words.len() as u16 + 2).min(height * 2 / 5),
@@ -81,10 +82,16 @@ fn draw_summary(frame: &mut Frame, area: Rect, cx: Cx, site: &Site, words: Vec<L
     }
 }
 
-/// The figures that fit in `most` lines, and the sentence.
-fn summary(site: &Site, width: usize, most: usize, theme: &Theme) -> Vec<Line<'static>> {
+/// Of when it all is, the figures that fit in `most` lines, and the sentence.
+fn summary(
+    site: &Site,
+    as_of: Option<String>,
+    (width, most): (usize, usize),
+    theme: &Theme,
+) -> Vec<Line<'static>> {
     let mut lines = vec![Line::default()];
-    for item in figures(site, theme) {
+    let as_of = as_of.map(|words| vec![Span::styled(words, theme.style(Role::Key))]);
+    for item in as_of.into_iter().chain(figures(site, theme)) {
         let line = lines.last_mut().expect("starts with one");
         let used = line.width();
         if used > 0 && used + 3 + item.iter().map(Span::width).sum::<usize>() > width {

@@ -209,6 +209,16 @@ fn matching(cx: Cx) -> Vec<Span<'static>> {
     vec![Span::styled(text, cx.theme.style(Role::Label))]
 }
 
+/// Which of the moments have older sites.
+fn of_when(cx: Cx) -> Vec<Span<'static>> {
+    let pair = cx.state.diff.pair;
+    let sides = [pair.from, pair.to].into_iter().zip(cx.data.snapshots.diff.as_of_s);
+    let words = sides.filter_map(|(when, at)| {
+        Some(format!("{} as of {}   ", moment(when), format::clock_tenths(at?)))
+    });
+    words.map(|words| Span::styled(words, cx.theme.style(Role::Key))).collect()
+}
+
 /// What it all comes to: bytes, blocks, and groups by what became of them. Where there is no room
 /// for all, what became of none is left out, and then what is last.
 fn sums(cx: Cx, room: usize) -> Line<'static> {
@@ -227,7 +237,7 @@ fn sums(cx: Cx, room: usize) -> Line<'static> {
     line
 }
 
-/// `+13.6 MiB in +39,609 blocks`.
+/// `+13.6 MiB in +39,609 blocks`, and before it which side is older.
 fn change(cx: Cx) -> Line<'static> {
     let diff = &cx.data.snapshots.diff;
     let totals = &diff.totals;
@@ -236,10 +246,12 @@ fn change(cx: Cx) -> Line<'static> {
     let delta = totals.delta_blocks;
     let noun = format::plural(delta.unsigned_abs(), "block");
     let blocks = format!(" in {} {noun}", format::signed_count(delta));
-    Line::from(vec![
+    let mut line = Line::from(of_when(cx));
+    line.extend([
         Span::styled(bytes, cx.theme.style(tendency(totals.delta_bytes))),
         Span::styled(blocks, cx.theme.style(Role::Figure)),
-    ])
+    ]);
+    line
 }
 
 /// `grown 2`, behind a gap.

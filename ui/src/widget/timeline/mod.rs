@@ -96,7 +96,7 @@ impl View<'_> {
     fn subtitle(&self, axis: &TimeAxis, theme: &Theme) -> Line<'static> {
         if let Some(to) = self.timeline.read_to_s {
             let words = format!(" read to {} ", format::clock(to));
-            return Line::styled(words, theme.style(Role::Warning));
+            return Line::styled(words, theme.style(Role::Key));
         }
         let span = format::clock(self.zoom_s.unwrap_or(self.timeline.now_s));
         let shown = if self.zoom_s.is_some() { "last " } else { "" };
