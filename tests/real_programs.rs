@@ -1,6 +1,8 @@
 //! Programs that people use, under memtop: they behave as without it, and as many allocations
 //! are counted as heaptrack counts. What is not installed is a failure that says what to install.
 
+#[path = "real_programs/allocators.rs"]
+mod allocators;
 mod end_to_end;
 #[path = "real_programs/others.rs"]
 mod others;

@@ -81,13 +81,19 @@ fn interpreter_of(script: &Path, interpreter: PathBuf) -> Result<PathBuf, Reason
 fn check_elf(file: &Path, user: &Credentials) -> Result<Vec<String>, Reason> {
     let facts = elf::inspect(file)?;
     check_privileges(file, user)?;
-    let warning = facts.allocator.map(|symbol| {
-        format!(
-            "{} carries an allocator of its own ({symbol}): what it allocates by itself is not \
-             seen. To trace it, link the allocator as a shared library, or embed memtop's \
-             tracing allocator",
+    let warning = facts.allocator.map(|name| match facts.embeds {
+        false => format!(
+            "{} carries an allocator of its own ({name}): what it allocates by itself is not \
+             seen. To trace it, link the allocator as a shared library; or embed memtop's tracing \
+             allocator, start the program by itself, and join it with memtop",
             file.display()
-        )
+        ),
+        true => format!(
+            "{} carries an allocator of its own ({name}) with memtop's around it, which steps \
+             aside here: nothing that passes through it is seen. Start the program by itself, and \
+             join it with memtop",
+            file.display()
+        ),
     });
     Ok(warning.into_iter().collect())
 }

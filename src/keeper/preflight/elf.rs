@@ -8,7 +8,7 @@ use object::{
     Endianness, ReadCache, ReadRef, elf,
     elf::FileHeader64,
     read::elf::{ElfFile64, FileHeader, ProgramHeader},
-    read::{Object, ObjectSymbol},
+    read::{Object, ObjectSection, ObjectSymbol},
 };
 
 use super::Reason;
@@ -19,16 +19,27 @@ use super::Reason;
 const WHOLE: u64 = 64 << 20;
 
 /// Symbols that only an allocator defines; the first found is named.
-const ALLOCATORS: [&str; 8] = [
+const ALLOCATORS: [&str; 9] = [
     "malloc",
     "je_malloc",
     "_rjem_malloc",
     "mi_malloc",
     "_mi_malloc_generic",
     "tc_malloc",
+    "TCMallocInternalMalloc",
     "snmalloc_alloc",
     "rpmalloc",
 ];
+
+/// What an allocator says of itself, where its symbols were stripped, and its name.
+const WORDS: [(&[u8], &str); 3] = [
+    (b"<jemalloc>: ", "jemalloc"),
+    (b"mimalloc: error: ", "mimalloc"),
+    (b"tcmalloc: allocation failed", "tcmalloc"),
+];
+
+/// Part of the name of each symbol of memtop's embedded allocator.
+const EMBEDDED: &str = "12memtop_probe";
 
 /// A symbol that a sanitizer's code refers to, and the sanitizer's name.
 const SANITIZERS: [(&str, &str); 5] = [
@@ -40,10 +51,12 @@ const SANITIZERS: [(&str, &str); 5] = [
 ];
 
 /// What is worth saying about a file that can be traced.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
-    /// The symbol by which an allocator in the executable itself was recognised.
+    /// The symbol or name by which an allocator in the executable itself was recognised.
     pub(super) allocator: Option<&'static str>,
+    /// memtop's own allocator is in it, too.
+    pub(super) embeds: bool,
 }
 
 /// Reads the file, and refuses it where it cannot be traced.
@@ -148,18 +161,30 @@ fn inspect_symbols<'a>(data: impl ReadRef<'a>, file: &Path, all: bool) -> Result
     // Headers that are good enough for the kernel but not for the parser are no reason to
     // refuse: what is unknown here is only a warning.
     let Ok(parsed) = ElfFile64::<Endianness, _>::parse(data) else {
-        return Ok(Facts { allocator: None });
+        return Ok(Facts::default());
     };
-    let mut allocator = None;
+    let mut facts = Facts::default();
     let local = all.then(|| parsed.symbols()).into_iter().flatten();
     for symbol in parsed.dynamic_symbols().chain(local) {
         let Ok(name) = symbol.name() else { continue };
         if let Some((_, sanitizer)) = SANITIZERS.iter().find(|(known, _)| *known == name) {
             return Err(Reason::Sanitized { file: file.to_owned(), sanitizer });
         }
-        if symbol.is_definition() && allocator.is_none() {
-            allocator = ALLOCATORS.into_iter().find(|known| *known == name);
+        if symbol.is_definition() {
+            let known = || ALLOCATORS.into_iter().find(|known| *known == name);
+            facts.allocator = facts.allocator.or_else(known);
+            facts.embeds |= name.contains(EMBEDDED);
         }
     }
-    Ok(Facts { allocator })
+    if facts.allocator.is_none() && all && parsed.symbol_table().is_none() {
+        facts.allocator = by_words(&parsed);
+    }
+    Ok(facts)
+}
+
+/// Looks for an allocator that has no symbols in what its code says.
+fn by_words<'a>(parsed: &ElfFile64<'a, Endianness, impl ReadRef<'a>>) -> Option<&'static str> {
+    let text = parsed.section_by_name(".rodata")?.data().ok()?;
+    let is_there = |words: &[u8]| memchr::memmem::find(text, words).is_some();
+    WORDS.into_iter().find(|(words, _)| is_there(words)).map(|(_, name)| name)
 }

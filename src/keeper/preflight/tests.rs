@@ -153,17 +153,45 @@ fn the_loader_must_be_that_of_glibc() {
     says(&refusal(file), 126, &["/lib64/ld-none.so", "does not exist"]);
 }
 
+/// One symbol of each family that is linked into executables, and what it says of itself.
 #[test]
 fn an_allocator_of_its_own_is_a_warning() {
     let folder = Folder::new();
-    let code = "void *je_malloc(unsigned long n) { return 0; } int main(void) { return je_malloc(1) != 0; }";
-    let file = folder.compile("own", code, &[]);
-    let checked = check(file.as_os_str()).unwrap();
-    assert_eq!(checked.warnings.len(), 1);
-    assert!(checked.warnings[0].contains("je_malloc"));
+    let families = [
+        ("je_malloc", "jemalloc", "<jemalloc>: Error"),
+        ("_rjem_malloc", "jemalloc", "<jemalloc>: Error"),
+        ("mi_malloc", "mimalloc", "mimalloc: error: "),
+        ("tc_malloc", "tcmalloc", "tcmalloc: allocation failed"),
+    ];
+    for (symbol, name, words) in families {
+        let code = format!(
+            "char *volatile words = \"{words}\"; void *{symbol}(unsigned long n) {{ return words; }}
+             int main(void) {{ return {symbol}(1) != 0; }}"
+        );
+        let warning = |options: &[&str]| {
+            let file = folder.compile(symbol, &code, options);
+            check(file.as_os_str()).unwrap().warnings.concat()
+        };
+        let found = warning(&[]);
+        assert!(found.contains(&format!("own ({symbol})")) && found.contains("embed"), "{found}");
+        let found = warning(&["-s"]);
+        assert!(found.contains(&format!("own ({name})")) && found.contains("embed"), "{found}");
+    }
     let calls = "#include <stdlib.h>\nint main(void) { free(malloc(3)); return 0; }";
-    let file = folder.compile("calls", calls, &[]);
-    assert_eq!(check(file.as_os_str()).unwrap().warnings, Vec::<String>::new());
+    for options in [&[][..], &["-s"]] {
+        let file = folder.compile("calls", calls, options);
+        assert_eq!(check(file.as_os_str()).unwrap().warnings, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn memtops_allocator_around_another_is_told_to_stand_alone() {
+    let folder = Folder::new();
+    let code = "void *mi_malloc(unsigned long n) { return 0; }
+                void _ZN12memtop_probe5startE(void) {} int main(void) { return mi_malloc(1) != 0; }";
+    let warnings = check(folder.compile("own", code, &[]).as_os_str()).unwrap().warnings;
+    assert!(warnings[0].contains("steps aside here"), "{warnings:?}");
+    assert!(warnings[0].contains("join it with memtop"), "{warnings:?}");
 }
 
 #[test]
