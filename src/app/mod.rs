@@ -112,6 +112,8 @@ struct App {
     drawn: Instant,
     /// What the last reading said.
     pulse: Option<Pulse>,
+    /// When it was looked at which thread allocated where.
+    asked: Instant,
     // Dropped last: the terminal is whole again when everything else is gone.
     terminal: Terminal<CrosstermBackend<BufWriter<File>>>,
     guard: Guard<File>,
@@ -160,6 +162,7 @@ impl App {
             dirty: true,
             drawn: Instant::now() - FRAME,
             pulse: None,
+            asked: Instant::now(),
             terminal,
             guard,
         })

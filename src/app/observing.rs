@@ -1,6 +1,6 @@
 //! What the dashboard hears and sees: readings of the source, and what the keeper says.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::never;
 use memtop_ui::{
@@ -12,13 +12,15 @@ use super::{App, Naming, QUIET_FRAME, Shown, recorded};
 use crate::{
     Error,
     keeper::protocol::FromKeeper,
-    model::{Exit, Model, SiteThreads, Totals},
+    model::{Asked, Exit, Model, SiteThreads, Totals},
     query,
     source::site_history::OpenedSite,
 };
 
 /// Stacks of a site of which threads are told.
 const MOST_STACKS: usize = 1000;
+/// How often it is looked at which thread allocated where.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
 
 impl App {
     pub(super) fn observe(&mut self) {
@@ -44,7 +46,7 @@ impl App {
             self.shown.model.learn(location, functions);
         }
         self.naming.tick(&mut self.shown.model, std::mem::take(&mut self.visible));
-        let read = self.look_at_site();
+        let read = self.look_at_site() | self.look_at_askers();
         self.shown.time = query::time(self.source.past(), &self.shown.state.marks);
         let pulse = Pulse::of(&self.shown.model);
         let changed = self.pulse != Some(pulse);
@@ -92,6 +94,23 @@ impl App {
         let is_new = history != model.site_history;
         model.site_history = history;
         is_new
+    }
+
+    /// Asks which thread allocated where, while the filter is about that: now and then, as it
+    /// takes a look at everything that there is. Whether that was looked at.
+    fn look_at_askers(&mut self) -> bool {
+        let Shown { model, state, .. } = &mut self.shown;
+        if state.code.filter.threads().next().is_none() {
+            model.askers = Asked::NotYet;
+            return false;
+        }
+        let is_due = model.askers == Asked::NotYet || self.asked.elapsed() >= ASKED_EVERY;
+        if !is_due || state.frozen && model.askers != Asked::NotYet {
+            return false;
+        }
+        model.askers = self.source.askers().map_or(Asked::Unknown, Asked::Known);
+        self.asked = Instant::now();
+        true
     }
 
     /// Lets the moment that is looked at go on, as long as it plays.

@@ -365,6 +365,9 @@ impl Groups {
 
     /// The group of a stack that is new; `None` if the filter leaves it out.
     fn find(&mut self, scope: Scope<'_>, stack: StackId) -> Option<GroupId> {
+        if !self.filter.chosen.passes(stack) {
+            return None;
+        }
         let site = scope.sites.frames(stack).find_map(|location| {
             let here = self.look_at(scope, location);
             here.groups.first().map(|(place, _)| (*place, here.site))

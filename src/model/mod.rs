@@ -8,6 +8,7 @@
 //! - rates, marks, sites and events belong to the shown process; choosing another starts them over;
 //! - what a program did is never forgotten when it ends or the connection is lost.
 
+pub mod askers;
 pub mod diff;
 pub mod events;
 mod figures;
@@ -30,6 +31,7 @@ pub mod window;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+pub use askers::{Asked, Askers, Chosen, StackSet};
 pub use diff::{Change, Difference, Tally};
 pub use events::{Event, EventKind, EventLog};
 pub use frame::{Frame, Kind, NoPlumbing, Place, Plumbing, Scope};
@@ -136,6 +138,8 @@ pub struct Model {
     pub site_threads: Option<SiteThreads>,
     /// The history of the site that is looked at, at a moment of the past.
     pub site_history: Option<SiteHistory>,
+    /// Which thread asked under which stacks, while somebody wants to know.
+    pub askers: Asked,
     plumbing: Arc<dyn Plumbing + Send>,
     /// What is to be caught up with, while sites are held still.
     held: Option<held::Held>,
@@ -169,6 +173,7 @@ impl Model {
             loaded: Vec::new(),
             names_pending: 0,
             site_threads: None,
+            askers: Asked::NotYet,
             site_history: None,
             plumbing,
             held: None,
@@ -324,6 +329,7 @@ impl Model {
         self.names = Names::default();
         self.tables.clear();
         self.history.clear();
+        self.askers = Asked::NotYet;
         self.held = self.held.take().map(|_| held::Held::default());
         self.sites_epoch += 1;
     }

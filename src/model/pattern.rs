@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use memtop_ui::filter::pattern::Pattern;
 
-use super::{Frame, LocationId, Place, Scope};
+use super::{Chosen, Frame, LocationId, Place, Scope};
 
 /// What part of a frame a pattern is tried on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +105,8 @@ pub struct Filter {
     exclude: u64,
     /// Try the terms on every frame of a stack, and not only on its site.
     pub all_frames: bool,
+    /// Only these stacks, of the process whose they are.
+    pub chosen: Chosen,
 }
 
 /// What a [`Term`] is for.
@@ -134,12 +136,13 @@ impl Filter {
         let (include, require) = (of(Purpose::Include), of(Purpose::Require));
         let exclude = of(Purpose::Exclude);
         let terms = terms.into_iter().map(|(_, term)| term).collect();
-        Ok(Self { terms, include, require, exclude, all_frames })
+        let chosen = Chosen::default();
+        Ok(Self { terms, include, require, exclude, all_frames, chosen })
     }
 
     /// Whether everything passes.
     pub fn is_empty(&self) -> bool {
-        self.terms.is_empty()
+        self.terms.is_empty() && self.chosen.is_all()
     }
 
     /// Its terms.

@@ -8,12 +8,17 @@
 use memtop_ui::{
     State,
     data::{Figures, Grouping, Key, Name, Place},
-    filter::code::{Facts, Field, Number},
+    filter::{
+        code::{Facts, Field, Number},
+        pattern::Pattern,
+    },
 };
 
+use super::sites::thread_name;
+
 use crate::model::{
-    self, Filter, Frame, GroupId, Groups, LocationId, Model, Purpose, Scope, SiteFigures, StackId,
-    Tally, Term, View, frame::base, pattern::Part,
+    self, Asked, Chosen, Filter, Frame, GroupId, Groups, LocationId, Model, Purpose, Scope,
+    SiteFigures, StackId, StackSet, Tally, Term, ThreadState, View, frame::base, pattern::Part,
 };
 
 /// Set in keys of places.
@@ -36,20 +41,46 @@ pub(super) fn grouping(by: Grouping) -> Option<model::Grouping> {
 }
 
 /// The groups that the person looks at, filtered as typed.
-pub(super) fn chosen(state: &State) -> View {
+pub(super) fn chosen(model: &Model, state: &State) -> View {
     let by = grouping(state.code.grouping).unwrap_or_default();
-    View { by, filter: filter(state, by), unfolded: state.code.all_frames }
+    let mut filter = filter(state, by);
+    filter.chosen = asked(model, state);
+    View { by, filter, unfolded: state.code.all_frames }
 }
 
 /// The same groups, whatever the filter.
 pub(super) fn unfiltered(state: &State) -> View {
-    View { filter: Filter::default(), ..chosen(state) }
+    let by = grouping(state.code.grouping).unwrap_or_default();
+    View { by, filter: Filter::default(), unfolded: state.code.all_frames }
 }
 
 /// The lines that growth is told by on the overview.
 pub(super) fn growth() -> View {
     View { by: model::Grouping::Site, ..View::default() }
 }
+
+/// The stacks under which such threads asked as the typed filter wants; none where that is not
+/// known ([`asks_in_vain`]).
+pub(super) fn asked(model: &Model, state: &State) -> Chosen {
+    let all = model.state().map(|state| &state.threads[..]).unwrap_or_default();
+    let set = |(negated, pattern): (bool, &Pattern)| match &model.askers {
+        Asked::Known(askers) => {
+            let is_like = |thread: &ThreadState| pattern.matches(&thread_name(thread).text);
+            (!negated, askers.of(all, is_like))
+        }
+        Asked::NotYet | Asked::Unknown => (true, StackSet::default()),
+    };
+    Chosen { sets: state.code.filter.threads().map(set).collect() }
+}
+
+/// Whether the filter is about threads, and it is not known which of them asked where.
+pub(super) fn asks_in_vain(model: &Model, state: &State) -> bool {
+    model.askers == Asked::Unknown && state.code.filter.threads().next().is_some()
+}
+
+/// Why, in words.
+pub(super) const UNKNOWN_ASKERS: &str =
+    "Which thread asked where is not known here: m sums by thread.";
 
 /// What the typed filter asks of names. A stack is looked at as a whole where it is a row.
 pub(super) fn filter(state: &State, by: model::Grouping) -> Filter {
@@ -59,12 +90,13 @@ pub(super) fn filter(state: &State, by: model::Grouping) -> Filter {
             Some(Field::Function) => Part::Function,
             Some(Field::File) => Part::File,
             Some(Field::Module) => Part::Module,
-            Some(Field::Thread) => Part::Thread,
+            // No frame has one: `asked` sees to that.
+            Some(Field::Thread) => return None,
         };
         let purpose = if negated { Purpose::Exclude } else { Purpose::Require };
-        (purpose, Term::like(part, pattern))
+        Some((purpose, Term::like(part, pattern)))
     };
-    let terms = state.code.filter.texts().map(term).collect();
+    let terms = state.code.filter.texts().filter_map(term).collect();
     Filter::new(terms, by == model::Grouping::Stack).unwrap_or_default()
 }
 

@@ -46,7 +46,7 @@ pub fn prepare(model: &mut Model, state: &State) {
     let views = match state.screen {
         Screen::Overview => vec![code::growth()],
         Screen::Sites | Screen::Site | Screen::Snapshots => {
-            vec![code::chosen(state), code::unfiltered(state)]
+            vec![code::chosen(model, state), code::unfiltered(state)]
         }
         _ => Vec::new(),
     };
@@ -76,6 +76,7 @@ pub fn data<'a>(
     };
     data.sites_as_of_s = model.sites.as_of.map(|at| at.as_secs_f64());
     data.growth.by = overview::growth_by(model, state);
+    data.filter_problem = code::asks_in_vain(model, state).then_some(code::UNKNOWN_ASKERS);
     let room = capacity(&data, state);
     data.sizes = overview::sizes(model, room);
     data.growth = overview::growth(model, state, room);

@@ -65,7 +65,7 @@ fn is_listed(table: &Table, group: GroupId, state: &State) -> bool {
 }
 
 fn groups(model: &Model, state: &State, room: usize) -> memtop_ui::data::Listing<SiteRow> {
-    let Some(table) = model.tables.get(&code::chosen(state)) else {
+    let Some(table) = model.tables.get(&code::chosen(model, state)) else {
         return Default::default();
     };
     let (groups, sort) = (table.groups(), state.sites.sort);

@@ -39,6 +39,9 @@ fn diff(model: &Model, state: &State, room: usize, memory: &Memory) -> Result<Di
     if state.code.grouping == Grouping::Thread {
         return Err("threads are not compared: m sums by something else".to_owned());
     }
+    if code::asks_in_vain(model, state) {
+        return Err(code::UNKNOWN_ASKERS.to_owned());
+    }
     let pair = state.diff.pair;
     let exactness = model.state().map(|state| &state.exactness);
     let lower_bound = exactness.is_some_and(|exactness| exactness.unattributed_blocks != 0);
@@ -52,7 +55,7 @@ fn diff(model: &Model, state: &State, room: usize, memory: &Memory) -> Result<Di
 
 /// Both moments are of the process shown: its groups are summed at both.
 fn within_run(model: &Model, state: &State, room: usize, memory: &Memory) -> Result<Diff, String> {
-    let view = code::chosen(state);
+    let view = code::chosen(model, state);
     let table = model.tables.get(&view).ok_or("there are no sites yet")?;
     let (groups, scope) = (table.groups(), view.scope(model.scope()));
     let sides = |view: &View| {
@@ -84,7 +87,12 @@ fn between_runs(
     memory: &Memory,
 ) -> Result<Diff, String> {
     let pair = state.diff.pair;
-    let view = code::chosen(state);
+    let view = code::chosen(model, state);
+    if !view.filter.chosen.is_all() {
+        return Err(
+            "a file does not know which thread asked where: thread: is of no use".to_owned()
+        );
+    }
     let named = |view: &View, when| memory.labels(model, view, when);
     let (a, b) = (named(&view, pair.from)?, named(&view, pair.to)?);
     let unfiltered = code::unfiltered(state);

@@ -22,7 +22,8 @@ use crate::{
         processes::{Image, Processes},
     },
     model::{
-        Event, Exit, ImageName, Point, ProcessState, Reading, SiteHistory, StackId, ThreadState,
+        Askers, Event, Exit, ImageName, Point, ProcessState, Reading, SiteHistory, StackId,
+        StackSet, ThreadState,
     },
     source::{
         feed,
@@ -366,6 +367,19 @@ impl Source for Live {
 
     fn history_of(&mut self, site: &OpenedSite) -> Option<SiteHistory> {
         self.rewind.as_mut()?.history_of(site)
+    }
+
+    fn askers(&self) -> Option<Askers> {
+        if self.rewind.as_ref().is_some_and(Rewind::is_past) {
+            return None;
+        }
+        let index = self.index.filter(|index| self.reader.has_stacks(*index))?;
+        let mut threads: BTreeMap<u32, StackSet> = BTreeMap::new();
+        for (tid, stacks) in self.reader.stacks_by_thread(index) {
+            let set = threads.entry(tid).or_default();
+            stacks.into_iter().for_each(|stack| set.insert(StackId(stack)));
+        }
+        Some(Askers(threads.into_iter().collect()))
     }
 
     fn hear(&mut self, message: &FromKeeper) {

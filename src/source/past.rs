@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     keeper::protocol::FromKeeper,
-    model::{Function, Interval, LocationId, Point, Reading, SiteHistory, StackId, ThreadState},
+    model::{
+        Askers, Function, Interval, LocationId, Point, Reading, SiteHistory, StackId, ThreadState,
+    },
     source::site_history::OpenedSite,
 };
 
@@ -45,6 +47,11 @@ pub trait Source {
     /// that was read; `None` where the present is shown. To be asked at each look, as it is read
     /// bit by bit.
     fn history_of(&mut self, _site: &OpenedSite) -> Option<SiteHistory> {
+        None
+    }
+
+    /// Which thread of the shown image asked under which stacks; `None` where that is not known.
+    fn askers(&self) -> Option<Askers> {
         None
     }
 

@@ -20,6 +20,7 @@ mod processes;
 mod recording;
 mod served;
 mod soak;
+mod threads;
 
 use std::{fs, process::Command, time::Duration};
 

@@ -218,7 +218,7 @@ impl Picture<'_> {
         let delta = delta_bytes.map(i64::unsigned_abs);
         let blocks = Some(blocks);
         let numbers = Numbers { size: value, blocks, delta, allocations: None };
-        let named = label.matched || !filter.asks_for_names();
+        let named = label.matched || !filter.asks_for_code();
         let place = label.place;
         let pending =
             self.model.names_pending > 0 && self.scope.names.get(place.location).is_none();
@@ -226,7 +226,10 @@ impl Picture<'_> {
         FlameNode {
             name: Name { pending, ..name },
             origin: label.origin,
-            matched: !filter.is_empty() && named && filter.numbers_match(&numbers),
+            // What threads it is about was chosen before; all of it shows.
+            matched: (filter.asks_for_code() || filter.asks_for_numbers())
+                && named
+                && filter.numbers_match(&numbers),
             ..node
         }
     }
@@ -263,7 +266,7 @@ impl Picture<'_> {
 
     /// What the calls that the search found come to, each byte once, and how many they are.
     fn search(&mut self) -> (Option<u64>, usize) {
-        if !self.state.code.filter.asks_for_names() {
+        if !self.state.code.filter.asks_for_code() {
             return (None, 0);
         }
         let nodes = &self.scope.sites.nodes;

@@ -2,7 +2,7 @@
 
 use memtop_ui::{State, data::Measure};
 
-use super::super::moments;
+use super::super::{code, moments};
 use crate::model::{Model, NodeId, Sites, StackId, Tally};
 
 /// What something comes to.
@@ -42,7 +42,7 @@ impl Weights {
     /// With words, where that is not known.
     pub(super) fn new(model: &Model, state: &State) -> Result<Self, String> {
         let figures = model.sites.figures.iter();
-        let stacks: Vec<Weight> = match state.flame.measure {
+        let mut stacks: Vec<Weight> = match state.flame.measure {
             Measure::Live => figures.map(|f| of(f.current_bytes, f.current_blocks)).collect(),
             Measure::AtPeak => figures.map(|f| of(f.at_peak_bytes, f.at_peak_blocks)).collect(),
             Measure::Allocated => figures.map(|f| of(f.allocated_bytes, f.allocations)).collect(),
@@ -53,6 +53,12 @@ impl Weights {
                 stacks.map(|stack| grown(to(stack).since(from(stack)))).collect()
             }
         };
+        let chosen = code::asked(model, state);
+        for (at, weight) in stacks.iter_mut().enumerate() {
+            if !chosen.passes(StackId(at as u32)) {
+                *weight = Weight::default();
+            }
+        }
         Ok(Self::over(&model.sites, stacks))
     }
 

@@ -79,6 +79,8 @@ pub struct Data<'a> {
     pub snapshots: Snapshots,
     /// The moments that can be looked at.
     pub time: Time,
+    /// Why the filter of code cannot be answered.
+    pub filter_problem: Option<&'static str>,
     /// A passing message from the engine.
     pub notice: Option<Notice>,
 }

@@ -105,6 +105,17 @@ impl CodeFilter {
         })
     }
 
+    /// What it asks of threads: whether they must not have asked, and what they are like.
+    pub fn threads(&self) -> impl Iterator<Item = (bool, &Pattern)> {
+        let texts = self.texts();
+        texts.filter(|text| text.1 == Some(Field::Thread)).map(|(negated, _, like)| (negated, like))
+    }
+
+    /// Whether it asks for names of code.
+    pub fn asks_for_code(&self) -> bool {
+        self.texts().any(|(_, field, _)| field != Some(Field::Thread))
+    }
+
     /// Whether what it asks of numbers holds, names left aside.
     pub fn numbers_match(&self, facts: &impl Facts) -> bool {
         let numbers = self.terms.iter().filter(|term| matches!(term.test, Test::Number(..)));

@@ -114,17 +114,28 @@ fn sums(cx: Cx) -> Vec<(String, Role)> {
         words.extend(as_of(cx.data).map(|as_of| (format!("sites {as_of}"), Role::Key)));
     }
     let sign = if cx.state.flame.measure == Measure::Delta { "+" } else { "" };
-    words.push((format!("{sign}{}", format::bytes(flame.whole)), Role::Label));
+    let whole = match cx.data.filter_problem {
+        Some(_) => format::UNKNOWN.to_owned(),
+        None => format!("{sign}{}", format::bytes(flame.whole)),
+    };
+    words.push((whole, Role::Label));
     if let Some(matching) = flame.matching {
         let share = percent(matching, flame.whole);
         let text = format!("{} match: {}, {share}", flame.matches, format::bytes(matching));
         words.push((text, Role::Key));
     }
+    words.extend(super::sites::of_all_threads(cx));
     words
 }
 
 fn why_empty(cx: Cx) -> String {
     match cx.state.flame.measure {
+        _ if cx.data.filter_problem.is_some() => {
+            cx.data.filter_problem.unwrap_or_default().to_owned()
+        }
+        _ if cx.state.code.filter.threads().next().is_some() => {
+            "Nothing here is of such a thread: / changes the filter, Esc takes it away.".to_owned()
+        }
         Measure::Delta if cx.data.flame.whole == 0 && cx.data.sites.total > 0 => {
             let pair = super::snapshots::pair(cx.state.diff.pair);
             format!("Nothing grew {pair}: v shows something else, b chooses another baseline.")

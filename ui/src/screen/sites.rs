@@ -241,12 +241,16 @@ fn counts(cx: Cx) -> Vec<(String, Role)> {
     };
     counts.extend(as_of(cx.data).map(|words| (words, Role::Key)));
     counts.push((text, Role::Label));
+    counts.extend(of_all_threads(cx));
     counts
 }
 
 fn why_empty(cx: Cx) -> String {
     match cx.data.sites.total {
         0 => why_no_sites(cx),
+        _ if cx.data.filter_problem.is_some() && cx.state.code.grouping != Grouping::Thread => {
+            cx.data.filter_problem.unwrap_or_default().to_owned()
+        }
         _ => why_nothing_matches(&cx.state.code).to_owned(),
     }
 }
@@ -254,15 +258,19 @@ fn why_empty(cx: Cx) -> String {
 /// A word that asks for what these rows do not have is the likely reason.
 fn why_nothing_matches(code: &CodeChoice) -> &'static str {
     let by_thread = code.grouping == Grouping::Thread;
-    let asks = |of_thread| {
-        let fields = code.filter.texts().filter_map(|(_, field, _)| field);
-        fields.into_iter().any(|field| (field == Field::Thread) == of_thread)
-    };
-    match by_thread {
-        false if asks(true) => "thread: filters threads alone: m sums by thread.",
-        true if asks(false) => "fn:, file: and module: do not apply to threads: m sums by code.",
+    let mut fields = code.filter.texts().filter_map(|(_, field, _)| field);
+    match fields.any(|field| field != Field::Thread) {
+        true if by_thread => "fn:, file: and module: do not apply to threads: m sums by code.",
         _ => "Nothing matches the filter: / changes it, Esc takes it away.",
     }
+}
+
+/// That threads are chosen, and their part of the figures is not known: others may have freed
+/// what they allocated.
+pub(crate) fn of_all_threads(cx: Cx) -> Option<(String, Role)> {
+    let code = &cx.state.code;
+    let chooses = code.grouping != Grouping::Thread && code.filter.threads().next().is_some();
+    chooses.then(|| ("figures of all threads".to_owned(), Role::Muted))
 }
 
 /// Why nothing is known about any code.

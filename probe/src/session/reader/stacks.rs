@@ -206,6 +206,26 @@ impl Reader {
         threads
     }
 
+    /// Positions of the stacks under which each thread of session `index` allocated, with its id:
+    /// 0 for ended threads, and those that share their cells. Costs what the session has.
+    pub fn stacks_by_thread(&self, index: usize) -> Vec<(u32, Vec<u32>)> {
+        let Some((session, table)) = self.stack_table(index) else { return Vec::new() };
+        let all = 0..self.stack_count(session, table);
+        let (mut threads, mut left) = (Vec::new(), self.words());
+        for slot in self.slots(session) {
+            let mut stacks = Vec::new();
+            self.each_cell(slot, all.clone(), &mut left, |at, cell| {
+                if cell.allocations.load(Relaxed) != 0 {
+                    stacks.push(at as u32);
+                }
+            });
+            if !stacks.is_empty() {
+                threads.push((slot.owner.load(Relaxed), stacks));
+            }
+        }
+        threads
+    }
+
     fn stack_table(&self, index: usize) -> Option<(&'static Session, &'static StackTable)> {
         let session = self.session(index)?;
         let offset = session.stack_table.load(Acquire);

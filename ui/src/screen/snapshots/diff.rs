@@ -8,7 +8,7 @@ use super::{moment, pair};
 use crate::action::Action;
 use crate::data::{Change, DiffRow, DiffSort, DiffTotals};
 use crate::format::{self, BYTES_WIDTH, SIGNED_BYTES_WIDTH};
-use crate::screen::{Cx, narrowed, rule, tendency};
+use crate::screen::{Cx, narrowed, rule, sites::of_all_threads, tendency};
 use crate::state::State;
 use crate::symbol;
 use crate::theme::Role;
@@ -202,11 +202,16 @@ fn title<'a>(cx: Cx<'a>) -> Vec<Span<'a>> {
 }
 
 fn matching(cx: Cx) -> Vec<Span<'static>> {
-    if cx.state.code.filter.is_empty() {
+    let diff = &cx.data.snapshots.diff;
+    if cx.state.code.filter.is_empty() || diff.problem.is_some() {
         return Vec::new();
     }
-    let text = format!(" {} match ", format::count(cx.data.snapshots.diff.rows.matching as u64));
-    vec![Span::styled(text, cx.theme.style(Role::Label))]
+    let text = format!(" {} match ", format::count(diff.rows.matching as u64));
+    let mut words = vec![Span::styled(text, cx.theme.style(Role::Label))];
+    if let Some((text, role)) = of_all_threads(cx) {
+        words.push(Span::styled(format!("· {text} "), cx.theme.style(role)));
+    }
+    words
 }
 
 /// Which of the moments have older sites.
