@@ -9,6 +9,7 @@
 //! - what a program did is never forgotten when it ends or the connection is lost.
 
 pub mod askers;
+mod dating;
 pub mod diff;
 pub mod events;
 mod figures;
