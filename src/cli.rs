@@ -73,10 +73,8 @@ pub enum Command {
     /// Say what works on this machine, what does not, why, and what to do.
     Doctor(DoctorOptions),
     /// Print the completions for a shell.
-    #[command(hide = true)]
     Completions(CompletionsOptions),
     /// Print the manual page.
-    #[command(hide = true)]
     Man,
     /// Print the records of a recording, one a line.
     #[command(hide = true)]

@@ -77,7 +77,11 @@ pub fn load() -> Result<Config, ConfigError> {
         return Ok(Config::default());
     };
     match fs::read_to_string(&path) {
-        Ok(text) => parse(&path, &text),
+        Ok(text) => {
+            let config = parse(&path, &text)?;
+            config.check_theme(&themes_of(&path, &text)?)?;
+            Ok(config)
+        }
         // A file that was asked for by its name has to be there.
         Err(error)
             if error.kind() == io::ErrorKind::NotFound
@@ -129,14 +133,35 @@ pub fn themes() -> Result<BTreeMap<String, Own>, ConfigError> {
     let Some(path) = path().filter(|path| path.exists()) else {
         return Ok(BTreeMap::new());
     };
-    let failed = |reason: String| ConfigError { path: path.clone(), line: None, reason };
-    let text = fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
-    let tables: Tables = toml::from_str(&text).map_err(|error| failed(error.to_string()))?;
+    let failed = |error: io::Error| {
+        let reason = error.to_string();
+        ConfigError { path: path.clone(), line: None, reason }
+    };
+    themes_of(&path, &fs::read_to_string(&path).map_err(failed)?)
+}
+
+fn themes_of(path: &Path, text: &str) -> Result<BTreeMap<String, Own>, ConfigError> {
+    let failed = |reason: String| ConfigError { path: path.to_owned(), line: None, reason };
+    let tables: Tables = toml::from_str(text).map_err(|error| failed(error.to_string()))?;
     for (name, own) in &tables.themes {
         let tried = Theme::of(own, ColorDepth::True, Glyphs::Braille);
         tried.map_err(|error| failed(format!("[themes.{name}]: {error}")))?;
     }
     Ok(tables.themes)
+}
+
+/// The themes that memtop brings along, with what the terminal says among them.
+pub const BUILT_IN_THEMES: [&str; 3] = ["auto", "dark", "light"];
+
+/// That a theme is not there, and which are.
+pub fn no_such_theme(name: &str, own: &BTreeMap<String, Own>) -> String {
+    let names: Vec<&str> = own.keys().map(String::as_str).collect();
+    let own = if names.is_empty() { "has none".to_owned() } else { names.join(", ") };
+    format!(
+        "there is no theme '{name}'; there are {}, and those of the configuration file \
+         ([themes.NAME]): {own}",
+        BUILT_IN_THEMES.join(", ")
+    )
 }
 
 /// A value as it would be typed.
@@ -164,6 +189,19 @@ impl Config {
             }
         }
         Ok(command)
+    }
+
+    /// What the parser of the option cannot know.
+    fn check_theme(&self, own: &BTreeMap<String, Own>) -> Result<(), ConfigError> {
+        let Some(entry) = self.defaults.iter().find(|one| one.option == "theme") else {
+            return Ok(());
+        };
+        let name = entry.value.as_str();
+        if name.is_empty() || BUILT_IN_THEMES.contains(&name) || own.contains_key(name) {
+            return Ok(());
+        }
+        let reason = no_such_theme(name, own);
+        Err(ConfigError { path: self.path.clone(), line: Some(entry.line), reason })
     }
 
     /// By the option's own parser.

@@ -39,13 +39,5 @@ impl View {
 
 fn theme(name: &str) -> Result<Own, Error> {
     let mut themes = config::themes()?;
-    themes.remove(name).ok_or_else(|| {
-        let own: Vec<&str> = themes.keys().map(String::as_str).collect();
-        let own = if own.is_empty() { "has none".to_owned() } else { own.join(", ") };
-        let text = format!(
-            "there is no theme '{name}'; there are auto, dark, light, and those of the \
-             configuration file ([themes.NAME]): {own}"
-        );
-        Error::Usage(text)
-    })
+    themes.remove(name).ok_or_else(|| Error::Usage(config::no_such_theme(name, &themes)))
 }

@@ -438,6 +438,23 @@ fn a_configuration_file_is_used_and_its_mistakes_are_named() {
     assert!(words.contains("MEMTOP_CONFIG=/dev/null"), "{words}");
     let (status, words) = record("tick = \"now and then\"\n", &["true"]);
     assert!(status == Some(2) && words.contains("line 1: "), "{words}");
+    // A dashboard's options as well, though there is none.
+    let mine = "theme = \"mine\"\n[themes.mine]\nbase = \"light\"\n";
+    assert_eq!(record(mine, &["true"]).0, Some(0));
+    let (status, words) = record(&mine.replacen("mine", "thine", 1), &["true"]);
+    assert_eq!(status, Some(2), "{words}");
+    assert!(words.contains("memtop/config.toml, line 1: there is no theme 'thine'"), "{words}");
+    assert!(words.contains("auto, dark, light") && words.contains("): mine"), "{words}");
+    let (status, words) = record("[themes.odd]\nlife = { fg = \"red\" }\n", &["true"]);
+    assert!(status == Some(2) && words.contains("[themes.odd]"), "{words}");
+}
+
+#[test]
+fn every_command_for_people_is_in_the_help() {
+    let help = text(&run(Home::new().memtop(["--help"])).stdout);
+    let listed = |name: &str| help.lines().any(|line| line.trim_start().starts_with(name));
+    assert!(listed("run ") && listed("completions ") && listed("man "), "{help}");
+    assert!(!listed("keeper") && !listed("dump"), "{help}");
 }
 
 #[test]

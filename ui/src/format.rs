@@ -76,6 +76,20 @@ pub fn bytes_beside(value: u64, reference: u64) -> String {
     in_unit(value, unit)
 }
 
+/// `35.8` in the unit that [`bytes`] gives to `reference`, which is said once for many; two decimals
+/// from GiB on. What is too little for them is `<0.1`.
+pub fn bytes_in_unit_of(value: u64, reference: u64) -> String {
+    let unit = unit_of(reference);
+    let decimals = match unit {
+        0 => 0,
+        1 | 2 => 1,
+        _ => 2,
+    };
+    let text = format!("{:.decimals$}", scaled(value, unit));
+    let is_nothing = value > 0 && text.chars().all(|one| "0.".contains(one));
+    if is_nothing { format!("<{}1", &text[..text.len() - 1]) } else { text }
+}
+
 /// `+35.8 MiB`, `−14.0 KiB`, `0 B`.
 pub fn signed_bytes(value: i64) -> String {
     format!("{}{}", sign(value), bytes(value.unsigned_abs()))
@@ -333,6 +347,13 @@ mod tests {
         assert_eq!(bytes_beside(4 << 10, 3 << 20), "4.0 KiB");
         assert_eq!(bytes_beside(0, 3 << 20), "0 B");
         assert_eq!(bytes_beside(5 << 30, 3 << 20), "5.0 GiB");
+        let parts = [(900 << 10, "0.9"), (100 << 10, "0.1"), (4 << 10, "<0.1"), (0, "0.0")];
+        for (part, text) in parts {
+            assert_eq!(bytes_in_unit_of(part, 3 << 20), text);
+        }
+        assert_eq!(bytes_in_unit_of(30 << 20, 3 << 30), "0.03");
+        assert_eq!(bytes_in_unit_of(30 << 10, 3 << 30), "<0.01");
+        assert_eq!(bytes_in_unit_of(30, 300), "30");
     }
 
     #[test]

@@ -33,14 +33,12 @@ fn fitting(gap: &Gap, width: usize) -> Vec<(String, Role)> {
 
 fn spans<'a>(resident: u64, parts: impl Iterator<Item = (&'a str, u64)>) -> Vec<(String, Role)> {
     let whole = format::bytes(resident);
-    let unit = whole.rsplit(' ').next().unwrap_or_default().to_owned();
     let mut spans = vec![("resident ".to_owned(), Role::Label), (whole, Role::Rss)];
     for (number, (name, bytes)) in parts.enumerate() {
         let sign = if number == 0 { " = " } else { " + " };
         spans.push((format!("{sign}{name} "), Role::Label));
-        // The unit is said once; a part that is too small for it has its own.
-        let text = format::bytes_beside(bytes, resident);
-        let text = text.strip_suffix(&unit).map_or(&*text, str::trim_end).to_owned();
+        // The unit is said once, and holds for the whole line.
+        let text = format::bytes_in_unit_of(bytes, resident);
         spans.push((text, if name == "live" { Role::Live } else { Role::Figure }));
     }
     spans
@@ -70,7 +68,7 @@ mod tests {
 
     #[test]
     fn the_smallest_parts_become_one_where_room_is_short() {
-        let all = "resident 10.6 MiB = live 4.0 + free heap 3.0 + stacks 100.0 KiB + files 2.5 \
+        let all = "resident 10.6 MiB = live 4.0 + free heap 3.0 + stacks 0.1 + files 2.5 \
                    + tracer 1.0";
         assert_eq!(words(200), all);
         assert_eq!(words(all.len()), all);
