@@ -56,6 +56,8 @@ impl App {
             self.shown.freeze(self.shown.state.frozen);
         }
         self.dirty = true;
+        // What is chosen to be compared is there at once.
+        self.recall_marks();
         self.carry_out(effect)
     }
 

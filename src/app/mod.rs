@@ -5,6 +5,7 @@
 
 mod acting;
 mod automatic;
+mod marks;
 mod naming;
 mod observing;
 mod pane;
@@ -105,6 +106,8 @@ struct App {
     /// What can be clicked in the last frame.
     targets: Targets,
     automatic: AutomaticMarks,
+    /// Up to when stacks are known, whatever moment is shown.
+    foreseen: f64,
     /// The position that was shown without the person's choice.
     followed: usize,
     tick: Duration,
@@ -154,6 +157,7 @@ impl App {
             visible: Vec::new(),
             targets: Targets::default(),
             automatic: AutomaticMarks::new(&view.mark_at),
+            foreseen: 0.0,
             look,
             updates: opened.updates,
             controls: opened.controls,

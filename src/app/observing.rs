@@ -26,6 +26,7 @@ impl App {
     pub(super) fn observe(&mut self) {
         let chosen =
             (self.shown.state.process != self.followed).then_some(self.shown.state.process);
+        self.foresee_marks();
         let reading = self.source.read(chosen);
         self.follow_the_present();
         if chosen.is_none() {
@@ -36,6 +37,7 @@ impl App {
             self.followed = usize::MAX;
         }
         self.shown.model.observe(reading);
+        self.adopt_marks();
         self.mark_by_itself();
         let names = self.source.take_names();
         if !names.is_empty() {
@@ -65,12 +67,10 @@ impl App {
         let figures = (totals.current_bytes, totals.peak_bytes);
         let observed = self.automatic.observe(model.reading.shown, figures, now_s);
         if let Some(reason) = observed {
-            let recorded = time.stops.iter().filter_map(|stop| stop.what.mark()).max();
-            let last = state.marks.last().map(|mark| mark.number).max(recorded);
-            let number = last.unwrap_or(0) + 1;
+            let number = state.next_mark(time.last_mark);
             state.notice = Some(Notice::info(format!("mark {number}: {reason}")));
             let name = Some(reason);
-            state.marks.push(Mark { number, t_s: now_s, name, automatic: true });
+            state.marks.push(Mark { number, t_s: now_s, name, automatic: true, recorded: false });
             self.shown.mark(number);
             self.keep_mark(number);
         }

@@ -131,6 +131,8 @@ pub struct Model {
     pub rates: Rates,
     /// The moments that were marked, by number.
     pub marks: Snapshots,
+    /// Marks whose figures are still to be read.
+    pub marks_to_come: Vec<u32>,
     /// Snapshots of other runs, or of this one, out of files.
     pub loaded: Vec<Loaded>,
     /// How many locations are still being looked up.
@@ -171,6 +173,7 @@ impl Model {
             history: history::History::default(),
             rates: Rates::default(),
             marks: Snapshots::default(),
+            marks_to_come: Vec::new(),
             loaded: Vec::new(),
             names_pending: 0,
             site_threads: None,

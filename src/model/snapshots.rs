@@ -97,6 +97,11 @@ impl Snapshots {
         self.make_room(number, MOST_BYTES)
     }
 
+    /// Keeps what is known of a moment without its sites.
+    pub fn insert_without_sites(&mut self, number: u32, snapshot: Snapshot) {
+        self.marks.insert(number, Snapshot { figures: None, ..snapshot });
+    }
+
     fn make_room(&mut self, newest: u32, most: usize) -> Vec<u32> {
         let mut lost = Vec::new();
         while self.bytes() > most {

@@ -19,6 +19,11 @@ pub(super) fn rows(model: &Model, state: &State) -> Vec<SnapshotRow> {
         ..SnapshotRow::default()
     };
     let marks = model.marks.iter().map(|(number, mark)| marked(number, mark, state));
+    let to_come = state.marks.iter().filter(|mark| model.marks_to_come.contains(&mark.number));
+    let unread = |mark: &memtop_ui::data::Mark| {
+        marked(mark.number, &Snapshot { t_s: mark.t_s, ..Snapshot::default() }, state)
+    };
+    let marks = marks.chain(to_come.map(unread));
     let has_peak = model.state().is_some_and(ProcessState::has_peak);
     let peak = totals.filter(|_| has_peak).map(|totals| SnapshotRow {
         when: When::Peak,
@@ -108,8 +113,14 @@ pub(super) fn as_of_s(model: &Model, when: When) -> Option<f64> {
 
 fn known_mark(model: &Model, number: u32) -> Result<&Snapshot, String> {
     let mark = model.marks.get(number);
-    let mark = mark.ok_or_else(|| format!("mark {number} is of another process"))?;
+    let mark = mark.ok_or_else(|| match model.marks_to_come.contains(&number) {
+        true => format!("mark {number} is being read"),
+        false => format!("mark {number} is of another process"),
+    })?;
     match &mark.figures {
+        None if mark.state.is_none() => {
+            Err(format!("nothing is kept of the moment of mark {number}"))
+        }
         Some(_) => Ok(mark),
         None if mark.made_room => {
             Err(format!("the sites of mark {number} had to make room for later marks"))

@@ -5,7 +5,7 @@ use memtop_ui::data::{Peak, Stop, StopKind, Time, TimeSource};
 use super::overview::{self, point};
 use crate::source::past::Past;
 
-/// What the time screen shows of a past.
+/// What the time screen shows of a past, and of the marks there are.
 pub fn time(past: &Past, marks: &[memtop_ui::data::Mark]) -> Time {
     Time {
         source: match &past.recording {
@@ -19,6 +19,7 @@ pub fn time(past: &Past, marks: &[memtop_ui::data::Mark]) -> Time {
         before_s: past.before.map(|at| at.as_secs_f64()),
         after_s: past.after.map(|at| at.as_secs_f64()),
         points: past.points.iter().map(point).collect(),
+        last_mark: past.last_mark,
         stops: stops(past, marks),
         intervals: past.intervals.iter().map(overview::interval).collect(),
         cleared_s: past.cleared.map(|at| at.as_secs_f64()),
@@ -40,9 +41,6 @@ fn stops(past: &Past, marks: &[memtop_ui::data::Mark]) -> Vec<Stop> {
         stops.extend(paused.map(|to| stop(to, StopKind::TracingOff)));
     }
     stops.extend(past.peak_tick().map(|at| stop(at, StopKind::Peak)));
-    let own = |number: u32| marks.iter().any(|mark| mark.number == number);
-    let recorded = past.marks.iter().filter(|(number, _)| !own(*number));
-    stops.extend(recorded.map(|(number, at)| stop(*at, StopKind::Mark(*number))));
     stops
         .extend(marks.iter().map(|mark| Stop { t_s: mark.t_s, what: StopKind::Mark(mark.number) }));
     let growths = past.growths();

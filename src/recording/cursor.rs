@@ -36,8 +36,9 @@ pub struct Cursor {
     age: SitesAge,
     names: Names,
     names_read: bool,
-    /// How many frames of the dictionary were read.
+    /// How many frames of the dictionary were read, and how often it began anew in them.
     learnt: usize,
+    beginnings: u32,
     recent: Vec<Point>,
     at: Duration,
     /// What a viewer has not been told about the sites.
@@ -105,7 +106,7 @@ impl Cursor {
         let known = file.images()[self.image].dictionary.partition_point(|one| one.offset < begin);
         if known < self.learnt && !forward {
             self.sites = Sites::default();
-            self.learnt = 0;
+            (self.learnt, self.beginnings) = (0, 0);
         }
         self.sites.figures.fill(Default::default());
         self.age = SitesAge::default();
@@ -130,6 +131,7 @@ impl Cursor {
                     self.jumped |= restart;
                     if restart {
                         self.age = SitesAge::default();
+                        self.beginnings += 1;
                     }
                     self.sites.apply(SitesUpdate { restart, modules, ..SitesUpdate::default() });
                 }
@@ -260,23 +262,35 @@ impl Cursor {
 
     /// What changed about the sites since this was last asked.
     pub fn take_update(&mut self) -> SitesUpdate {
+        self.take_update_with(None)
+    }
+
+    /// The same, with the stacks that are known at a later moment, at which `ahead` is: whoever
+    /// compares with that needs to know them, although nothing is held under them yet.
+    pub fn take_update_with(&mut self, ahead: Option<&Self>) -> SitesUpdate {
         let all = std::mem::take(&mut self.jumped);
         let changed = std::mem::take(&mut self.changed);
         let told = if all { Told::default() } else { self.told };
-        let Sites { modules, locations, nodes, stacks, figures, .. } = &self.sites;
+        let same = |ahead: &&Self| {
+            (ahead.image, ahead.beginnings) == (self.image, self.beginnings)
+                && ahead.sites.stacks.len() >= self.sites.stacks.len()
+        };
+        let known = ahead.filter(same).map_or(&self.sites, |ahead| &ahead.sites);
+        let Sites { modules, locations, nodes, stacks, .. } = known;
+        let figures = &self.sites.figures;
         self.told = Told {
-            modules: modules.len(),
-            locations: locations.len(),
-            nodes: nodes.len(),
-            stacks: stacks.len(),
+            modules: modules.len().max(told.modules),
+            locations: locations.len().max(told.locations),
+            nodes: nodes.len().max(told.nodes),
+            stacks: stacks.len().max(told.stacks),
         };
         let figure = |stack: StackId| Some((stack, *figures.get(stack.0 as usize)?));
         SitesUpdate {
             restart: all,
-            modules: modules[told.modules..].to_vec(),
-            locations: locations[told.locations..].to_vec(),
-            nodes: nodes[told.nodes..].to_vec(),
-            stacks: stacks[told.stacks..].to_vec(),
+            modules: behind(modules, told.modules),
+            locations: behind(locations, told.locations),
+            nodes: behind(nodes, told.nodes),
+            stacks: behind(stacks, told.stacks),
             changed: match all {
                 true => self.sites.to_update().changed,
                 false => changed.into_iter().filter_map(figure).collect(),
@@ -304,6 +318,11 @@ impl Cursor {
         }
         Ok(&self.names)
     }
+}
+
+/// What comes behind the first `told` of a list.
+fn behind<T: Clone>(all: &[T], told: usize) -> Vec<T> {
+    all.get(told..).unwrap_or_default().to_vec()
 }
 
 /// A name of a location beyond this is not believed: the list of names grows up to it.

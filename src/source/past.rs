@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     keeper::protocol::FromKeeper,
     model::{
-        Askers, Function, Interval, LocationId, Point, Reading, SiteHistory, StackId, ThreadState,
+        Askers, Function, Interval, LocationId, Point, ProcessState, Reading, SiteFigures,
+        SiteHistory, StackId, ThreadState,
     },
+    recording::Mark,
     source::site_history::OpenedSite,
 };
 
@@ -55,11 +57,32 @@ pub trait Source {
         None
     }
 
+    /// What the shown image held at a moment since its session began, out of what is recorded;
+    /// `None` where that is not known.
+    fn recall(&mut self, _at: Duration) -> Option<Recalled> {
+        None
+    }
+
+    /// From now on stacks are told that come later than the moment shown, up to this one: so that
+    /// it can be compared with.
+    fn foresee(&mut self, _until: Duration) {}
+
     /// Takes over what the keeper says.
     fn hear(&mut self, _message: &FromKeeper) {}
 
     /// Nobody answers any more.
     fn lost(&mut self) {}
+}
+
+/// What an image held at a moment.
+#[derive(Debug, Clone)]
+pub struct Recalled {
+    /// Its figures, without sites, names and timeline.
+    pub state: ProcessState,
+    /// Figures by stack.
+    pub figures: Vec<SiteFigures>,
+    /// Of when those are, where that is before the moment.
+    pub sites_as_of: Option<Duration>,
 }
 
 /// The moments of an image that can be shown. Times are since its session began.
@@ -88,7 +111,9 @@ pub struct Past {
     /// From when on it is known which stacks held what; `None` where it never is.
     pub sites_from: Option<Duration>,
     /// Marks that were recorded, by number.
-    pub marks: Vec<(u32, Duration)>,
+    pub marks: Vec<Mark>,
+    /// The highest number of a recorded mark, of whichever image.
+    pub last_mark: u32,
     /// When the image ended.
     pub ended: Option<Duration>,
     /// Stretches that are missing.

@@ -8,10 +8,10 @@ use crate::{
     model::{
         Event, EventKind, Function, ImageName, LocationId, Point, Reading, SiteHistory, StackId,
     },
-    recording::{Cursor, File, ImageFacts, Kind, Mark, Moment, Tail},
+    recording::{Cursor, File, Gap, ImageFacts, Kind, Mark, Moment, Tail},
     source::{
         family::Family,
-        past::{Past, Source},
+        past::{Past, Recalled, Source},
         site_history::{HistoryReader, OpenedSite},
     },
 };
@@ -36,6 +36,10 @@ pub struct Replay {
     tail: Tail,
     /// Of the site that is looked at.
     history: HistoryReader,
+    /// At the moment that was recalled last.
+    recalled: Cursor,
+    /// At the last moment that stacks are told of.
+    ahead: Option<Cursor>,
     /// Not where somebody else knows the tree.
     family: Option<Family>,
 }
@@ -72,6 +76,8 @@ impl Replay {
             last_ticks: Vec::new(),
             tail: Tail::default(),
             history: HistoryReader::default(),
+            recalled: Cursor::default(),
+            ahead: None,
             family: None,
         };
         let root = replay.root();
@@ -125,6 +131,7 @@ impl Replay {
     /// Shows another image, at the same moment.
     fn show(&mut self, image: usize) {
         self.cursor = Cursor::new(image);
+        self.ahead = None;
         self.before = (None, History::default());
         self.past = self.past_of(image);
         let names = self.cursor.names(&self.file).map(|names| {
@@ -162,10 +169,27 @@ impl Replay {
             peak,
             sites_from: at_end.sites().have_figures().then_some(first),
             marks: marks(&self.file, image),
+            last_mark: last_mark(&self.file),
             ended: facts.identity.ended.map(own),
             gaps: self.file.gaps().iter().map(|gap| (own(gap.from), own(gap.to))).collect(),
             ..Past::default()
         }
+    }
+
+    /// What an image held at a moment since its session began.
+    pub(super) fn recall_of(&mut self, image: usize, at: Duration) -> Option<Recalled> {
+        if self.recalled.image() != image {
+            self.recalled = Cursor::new(image);
+        }
+        let since_launch = self.file.images().get(image)?.identity.started.saturating_add(at);
+        let is_missing = |gap: &Gap| (gap.from..gap.to).contains(&since_launch);
+        if self.file.gaps().iter().any(is_missing) {
+            return None;
+        }
+        self.recalled.seek(&self.file, at).ok()?;
+        let state = self.recalled.state(&self.file)?;
+        let sites_as_of = self.recalled.sites_as_of();
+        Some(Recalled { state, figures: self.recalled.sites().figures.clone(), sites_as_of })
     }
 
     fn own_time(&self) -> Duration {
@@ -231,7 +255,7 @@ impl Source for Replay {
         self.past.before = before;
         self.past.after = after;
         let sites_as_of = self.cursor.sites_as_of().filter(|_| begun);
-        let sites = self.cursor.take_update();
+        let sites = self.cursor.take_update_with(self.ahead.as_ref());
         self.names_due |= sites.restart;
         let (file, moment) = (&self.file, self.moment);
         let tree = self.family.as_mut().map(|family| family.at(file, moment));
@@ -270,6 +294,20 @@ impl Source for Replay {
         Some(self.history.read(&self.file, self.cursor.image(), site, until))
     }
 
+    fn recall(&mut self, at: Duration) -> Option<Recalled> {
+        self.recall_of(self.cursor.image(), at)
+    }
+
+    fn foresee(&mut self, until: Duration) {
+        let image = self.cursor.image();
+        if self.ahead.as_ref().is_none_or(|ahead| ahead.at() < until) {
+            let mut ahead = self.ahead.take().unwrap_or_else(|| Cursor::new(image));
+            // What cannot be read is not told.
+            let _ = ahead.seek(&self.file, until);
+            self.ahead = Some(ahead);
+        }
+    }
+
     fn take_names(&mut self) -> Vec<(LocationId, Vec<Function>)> {
         match std::mem::take(&mut self.names_due) {
             true => self.names.clone(),
@@ -279,14 +317,23 @@ impl Source for Replay {
 }
 
 /// The marks of an image by number, the last of each, since its session began.
-fn marks(file: &File, image: usize) -> Vec<(u32, Duration)> {
+pub(super) fn marks(file: &File, image: usize) -> Vec<Mark> {
     let facts = &file.images()[image];
-    let own = |(of, mark): &(Option<usize>, Mark)| match of {
-        Some(of) => (*of == image).then_some((mark.number, mark.at)),
-        None => Some((mark.number, facts.own_time(mark.at))),
+    let own = |(of, mark): &(Option<usize>, Mark)| {
+        let at = match of {
+            Some(of) if *of != image => return None,
+            Some(_) => mark.at,
+            None => facts.own_time(mark.at),
+        };
+        Some((mark.number, Mark { at, ..mark.clone() }))
     };
-    let last: BTreeMap<u32, Duration> = file.marks().iter().filter_map(own).collect();
-    last.into_iter().collect()
+    let last: BTreeMap<u32, Mark> = file.marks().iter().filter_map(own).collect();
+    last.into_values().collect()
+}
+
+/// The highest number of a mark.
+pub(super) fn last_mark(file: &File) -> u32 {
+    file.marks().iter().map(|(_, mark)| mark.number).max().unwrap_or(0)
 }
 
 fn event(moment: &Moment, started: Duration) -> Event {

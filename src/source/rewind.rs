@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    past::{Past, Source},
-    replay::Replay,
+    past::{Past, Recalled, Source},
+    replay::{self, Replay},
     site_history::OpenedSite,
 };
 use crate::{
     keeper::client::Connection,
     model::{ImageName, Reading, SiteHistory},
-    recording::File,
+    recording::{File, Mark},
 };
 
 /// A recording in the making, and the moment that is looked at.
@@ -24,14 +24,27 @@ pub struct Rewind {
     path: PathBuf,
     replay: Option<Replay>,
     at: Option<Duration>,
+    /// Up to when stacks are told of.
+    foreseen: Duration,
+    /// So often it is opened anew because it does not reach as far.
+    patience: u32,
 }
+
+/// What is marked now is kept within half a second: so many looks.
+const PATIENCE: u32 = 10;
 
 impl Rewind {
     /// The past that the keeper at the other end keeps, if it does.
     pub fn of(connection: &Connection) -> Option<Self> {
         let hello = connection.hello();
         let path = format!("/proc/{}/fd/{}", hello.keeper, hello.past?);
-        Some(Self { path: path.into(), replay: None, at: None })
+        Some(Self {
+            path: path.into(),
+            replay: None,
+            at: None,
+            foreseen: Duration::ZERO,
+            patience: 0,
+        })
     }
 
     /// Looks at a moment since the shown image's session began, or at none.
@@ -48,13 +61,16 @@ impl Rewind {
     /// nothing of it is kept.
     pub fn read(&mut self, image: &ImageName) -> Option<Reading> {
         let at = self.at?;
-        if self.replay.as_ref().is_none_or(|replay| replay.reaches(image).is_none_or(|to| to < at))
-        {
+        let reaches = self.replay.as_ref().and_then(|replay| replay.reaches(image));
+        let is_short = reaches.is_none_or(|to| to < self.foreseen) && self.patience > 0;
+        self.patience -= u32::from(is_short);
+        if is_short || reaches.is_none_or(|to| to < at) {
             self.open();
         }
         let replay = self.replay.as_mut()?;
         let position = replay.position(image)?;
         replay.show_moment(position, at);
+        replay.foresee(self.foreseen);
         Some(replay.read(Some(position)))
     }
 
@@ -68,12 +84,28 @@ impl Rewind {
         self.at.and(self.replay.as_mut())?.history_of(site)
     }
 
-    /// Marks that were made by now, by whichever viewer, and when since the session began.
-    pub fn marks(&mut self) -> Vec<(u32, Duration)> {
+    /// Marks of an image that were made by now, by whichever viewer, and when since its session
+    /// began; with the highest number of any.
+    pub fn marks(&mut self, image: &ImageName) -> (Vec<Mark>, u32) {
         if self.replay.is_none() {
             self.open();
         }
-        self.past().map(|past| past.marks.clone()).unwrap_or_default()
+        let Some(replay) = &self.replay else { return Default::default() };
+        let marks = replay.position(image).map(|image| replay::marks(replay.file(), image));
+        (marks.unwrap_or_default(), replay::last_mark(replay.file()))
+    }
+
+    /// What an image held at a moment since its session began.
+    pub fn recall(&mut self, image: &ImageName, at: Duration) -> Option<Recalled> {
+        let replay = self.replay.as_mut()?;
+        replay.recall_of(replay.position(image)?, at)
+    }
+
+    /// Stacks are told of up to this moment.
+    pub fn foresee(&mut self, until: Duration) {
+        if self.foreseen != until {
+            (self.foreseen, self.patience) = (until, PATIENCE);
+        }
     }
 
     /// What there is of it now. A keeper that is gone leaves what was opened before.

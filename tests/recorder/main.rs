@@ -108,6 +108,27 @@ fn a_walk_through_sites_sums_what_a_cursor_shows() {
     }
 }
 
+/// Whoever compares with a later moment is told its stacks, whatever moment is shown meanwhile.
+#[test]
+fn stacks_of_a_later_moment_can_be_told_ahead() {
+    let (bytes, history) = record(three_programs(), 900);
+    let file = File::new(bytes).expect("a recording");
+    let ahead = cursor_at(&file, 0, Duration::from_secs(20));
+    let stacks = ahead.sites().stacks.len();
+    let (mut cursor, mut told) = (Cursor::new(0), Sites::default());
+    let moments = history.keys().copied().filter(|now| now.as_millis() % 3 == 0);
+    for now in moments.clone().chain(moments.rev()) {
+        cursor.seek(&file, now).expect("memory");
+        told.apply(cursor.take_update_with(Some(&ahead)));
+        let known = cursor.sites();
+        assert_eq!(told.stacks.len(), stacks.max(known.stacks.len()), "at {now:?}");
+        assert!(told.stacks.starts_with(&known.stacks) || known.stacks.starts_with(&told.stacks));
+        let (same, later) = told.figures.split_at(known.figures.len());
+        assert_eq!(same, known.figures, "at {now:?}");
+        assert!(later.iter().all(|figures| *figures == SiteFigures::default()), "at {now:?}");
+    }
+}
+
 fn whole(bytes: &[u8]) -> (Recording, Recording) {
     let file = File::new(bytes.to_vec()).expect("a recording");
     (file.recording_at(When::End).expect("memory"), read_tree(bytes).expect("a recording"))

@@ -112,3 +112,78 @@ fn marks_are_in_the_recording_that_is_being_written() {
     replay.press("gs");
     replay.wait_for("mark 2");
 }
+
+/// Compares the first mark with the second, which `keys` choose.
+fn compare_marks(terminal: &Terminal, keys: &str) -> Vec<String> {
+    terminal.press("4");
+    terminal.wait_until("both marks with their figures", |rows| {
+        let has = |mark: &str, blocks: &str| {
+            rows.iter().any(|row| row.contains(mark) && row.contains(blocks))
+        };
+        has(" mark 1 ", " 0 blocks") && has(" mark 2 ", " 100,000 blocks")
+    });
+    terminal.press(keys);
+    terminal.wait_until("the difference between the marks", |rows| {
+        rows.iter().any(|row| row.contains("mark 1 → mark 2"))
+            && rows.iter().any(|row| row.contains("in +100,000 blocks"))
+    })
+}
+
+/// Whether the axis has the numbers of both marks.
+fn has_marks_on_its_axis(rows: &[String]) -> bool {
+    let axis = rows.iter().find(|row| row.contains(" 0 ┼"));
+    axis.is_some_and(|axis| axis.contains('1') && axis.contains('2'))
+}
+
+#[test]
+fn recorded_marks_are_marks_for_who_joins_and_in_a_replay() {
+    let late = Late::start(USUAL, &["--output", "out.memtop"], "late.c", &["100000", "100", "0"]);
+    late.terminal.wait_for("tracing since");
+    late.steps.wait_for("begun");
+    // The mark is of a tick that is recorded.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    late.terminal.press("s");
+    late.terminal.wait_for("Grew since mark 1");
+    // The peak is in the tick of neither mark.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    late.steps.go();
+    late.terminal.wait_for_blocks("100,000");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    late.terminal.press("s");
+    late.terminal.wait_for("Grew since mark 2");
+    wait_until("the marks to be recorded", || {
+        File::open(&late.home.path("out.memtop")).is_ok_and(|file| file.marks().len() == 2)
+    });
+    // The past of the session has them within half a second.
+    std::thread::sleep(std::time::Duration::from_millis(1000));
+    late.terminal.press("q");
+    late.terminal.wait_for("still runs.");
+    late.terminal.press("d");
+
+    let mut joined = Terminal::start(USUAL, late.home.memtop([]));
+    joined.choose(&late.program().to_string());
+    joined.wait_for_blocks("100,000");
+    joined.wait_until("marks on the axis", has_marks_on_its_axis);
+    compare_marks(&joined, "[}");
+    // The next mark is the third.
+    joined.press("1s");
+    joined.wait_for("Grew since mark 3");
+    late.goes_on();
+    joined.wait_for("ended: exit 0");
+    // The process was seen to end; of the program the keeper has to say so.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    joined.press("q");
+    joined.wait();
+    late.home.wait_until_empty();
+
+    let replay = Terminal::start(USUAL, late.home.memtop(["replay", "out.memtop"]));
+    replay.wait_for("ended: exit 0");
+    replay.wait_until("marks on the axis", has_marks_on_its_axis);
+    // At a moment at which none of what differs is known, it differs all the same.
+    replay.press("8g");
+    replay.wait_for("   at 0:00");
+    let rows = compare_marks(&replay, "[}}");
+    let is_new = |row: &String| row.contains("new  ") && row.contains(" main ");
+    assert!(rows.iter().any(is_new), "{}", rows.join("\n"));
+    replay.press("q");
+}

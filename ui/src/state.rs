@@ -241,6 +241,11 @@ impl State {
         }
     }
 
+    /// The number that the next mark has, where `recorded` is the highest of a recorded one.
+    pub fn next_mark(&self, recorded: u32) -> u32 {
+        self.marks.last().map_or(recorded, |mark| mark.number.max(recorded)) + 1
+    }
+
     /// Takes note of a new terminal size.
     pub fn observe_size(&mut self, cols: u16, rows: u16) {
         self.size = (cols, rows);

@@ -591,6 +591,23 @@ fn a_replay_offers_what_it_can_do() {
     assert!(!overview.lines().last().unwrap().contains("p pause"), "{overview}");
 }
 
+#[test]
+fn stops_have_the_names_of_their_marks_and_the_axis_ends_at_the_moment() {
+    let mut data = sample::session();
+    data.timeline.marks[0].name = Some("before the import".to_owned());
+    let frame = frame_of(data, &mut State::new(Screen::Time, (120, 40)));
+    assert!(frame.contains("mark 1 · before the import"), "{frame}");
+    let axis = |now_s: f64| {
+        let mut data = sample::session();
+        data.timeline.now_s = now_s;
+        let frame = frame_of(data, &mut State::new(Screen::Overview, (80, 24)));
+        frame.lines().find(|row| row.contains("0 ┼")).unwrap().to_owned()
+    };
+    assert!(axis(192.0).contains("─2─"), "{}", axis(192.0));
+    let early = axis(139.0);
+    assert!(early.contains("─1─") && !early.contains('2'), "{early}");
+}
+
 /// Sites of the past are those of the last look at them.
 #[test]
 fn screens_say_of_when_their_sites_are() {

@@ -89,3 +89,30 @@ fn the_history_of_a_site_is_what_was_read_of_the_recording() {
     model.site_history = Some(SiteHistory { of: 99, ..half });
     assert_eq!(told(&mut model).0, []);
 }
+
+#[test]
+fn marks_that_are_recorded_are_listed_before_their_figures_are_read() {
+    let mut model = small();
+    read(&mut model, 1000, Vec::new());
+    let mut state = by(Grouping::Function, Screen::Snapshots);
+    let recorded = |number, t_s, name: Option<&str>| memtop_ui::data::Mark {
+        number,
+        t_s,
+        name: name.map(str::to_owned),
+        recorded: true,
+        ..Default::default()
+    };
+    state.marks = vec![recorded(1, 3.0, Some("before")), recorded(2, 60.0, None)];
+    state.diff.pair = Pair { from: When::Mark(1), to: When::Now };
+    model.marks_to_come = vec![1, 2];
+    let shown = replayed(&mut model, &state);
+    let rows: Vec<_> = shown.snapshots.rows.iter().map(|row| (row.when, row.live_bytes)).collect();
+    assert_eq!(rows[1], (When::Mark(1), None));
+    assert!(rows.contains(&(When::Mark(2), None)), "{rows:?}");
+    assert_eq!(shown.snapshots.rows[1].name.as_deref(), Some("before"));
+    assert_eq!(shown.snapshots.diff.problem.as_deref(), Some("mark 1 is being read"));
+    model.marks_to_come.clear();
+    model.marks.insert_without_sites(1, crate::model::Snapshot { t_s: 3.0, ..Default::default() });
+    let problem = replayed(&mut model, &state).snapshots.diff.problem;
+    assert_eq!(problem.as_deref(), Some("nothing is kept of the moment of mark 1"));
+}

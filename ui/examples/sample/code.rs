@@ -353,6 +353,7 @@ pub fn snapshots() -> Snapshots {
 pub fn time(points: &[Point]) -> Time {
     let stop = |t_s, what| Stop { t_s, what };
     Time {
+        last_mark: 2,
         cleared_s: None,
         source: TimeSource::Recording("redis.memtop".to_owned()),
         first_s: 0.0,

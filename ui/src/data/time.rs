@@ -25,6 +25,8 @@ pub struct Time {
     pub cleared_s: Option<f64>,
     /// The highest live bytes of all of it.
     pub peak: Option<Peak>,
+    /// The highest number of a recorded mark, of whichever process.
+    pub last_mark: u32,
     /// Where jumps lead, in the order of time.
     pub stops: Vec<Stop>,
     /// Moments before this one have no figures by site.

@@ -56,6 +56,8 @@ pub struct Mark {
     pub name: Option<String>,
     /// It marked itself.
     pub automatic: bool,
+    /// It was found in what is recorded: its figures are read from there.
+    pub recorded: bool,
 }
 
 /// Where growth is measured from.

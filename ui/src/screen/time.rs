@@ -5,7 +5,7 @@ use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::Cx;
-use crate::data::{Stop, StopKind, Time, TimeSource, Timeline};
+use crate::data::{Mark, Stop, StopKind, Time, TimeSource, Timeline};
 use crate::format;
 use crate::symbol;
 use crate::theme::Role;
@@ -51,14 +51,13 @@ fn parts(area: Rect) -> [Rect; 3] {
 
 fn draw_curve(frame: &mut Frame, area: Rect, cx: Cx) {
     let time = &cx.data.time;
-    let whole = &cx.data.timeline;
     let timeline = Timeline {
         points: time.points.clone(),
         intervals: time.intervals.clone(),
         cleared_s: time.cleared_s,
         now_s: time.last_s,
         read_to_s: None,
-        marks: whole.marks.clone(),
+        marks: cx.data.timeline.marks.clone(),
         peak: time.peak,
     };
     let view = timeline::View {
@@ -132,6 +131,7 @@ fn missing(time: &Time) -> Option<&'static str> {
 /// What cells of the stops look at.
 struct StopsCx {
     at_s: f64,
+    marks: Vec<Mark>,
 }
 
 const STOPS: &[Column<Stop, StopsCx>] = &[
@@ -150,9 +150,9 @@ const STOPS: &[Column<Stop, StopsCx>] = &[
         width: Width::Fill(12),
         align: Alignment::Left,
         rank: 0,
-        cell: |stop, _, _| {
+        cell: |stop, cx, _| {
             let (words, role) = what(stop.what);
-            (words, Some(role))
+            (words + &label(stop.what, &cx.marks), Some(role))
         },
     },
 ];
@@ -170,6 +170,13 @@ fn what(stop: StopKind) -> (String, Role) {
     }
 }
 
+/// ` · before the import`: what a mark is called.
+fn label(stop: StopKind, marks: &[Mark]) -> String {
+    let mark = stop.mark().and_then(|number| marks.iter().find(|mark| mark.number == number));
+    let name = mark.and_then(|mark| mark.name.as_ref());
+    name.map(|name| format!(" · {name}")).unwrap_or_default()
+}
+
 /// The stops around the moment that is looked at.
 fn draw_stops(frame: &mut Frame, area: Rect, cx: Cx) {
     if area.height < 3 {
@@ -185,6 +192,7 @@ fn draw_stops(frame: &mut Frame, area: Rect, cx: Cx) {
     let room = usize::from(inner.height);
     let passed = time.stops.iter().take_while(|stop| stop.t_s <= time.at_s).count();
     let first = passed.saturating_sub(room / 2).min(time.stops.len().saturating_sub(room));
-    let table = Table { columns: STOPS, context: &StopsCx { at_s: time.at_s }, selected: None };
+    let context = StopsCx { at_s: time.at_s, marks: cx.data.timeline.marks.clone() };
+    let table = Table { columns: STOPS, context: &context, selected: None };
     table.draw_rows(frame, airy(inner), cx.theme, &time.stops[first..]);
 }

@@ -203,10 +203,12 @@ fn mark(state: &mut State, data: &Data) -> Effect {
     if state.screen == Screen::Chooser {
         return Effect::None;
     }
-    let before = state.marks.last().map(|mark| mark.number);
-    let recorded = data.time.stops.iter().filter_map(|stop| stop.what.mark()).max();
-    let number = before.max(recorded).unwrap_or(0) + 1;
-    state.marks.push(Mark { number, t_s: data.timeline.now_s, ..Mark::default() });
+    let t_s = data.timeline.now_s;
+    // Of recorded marks, only what was before counts as the one before.
+    let last = state.marks.iter().rev().find(|mark| !mark.recorded || mark.t_s <= t_s);
+    let before = last.map(|mark| mark.number);
+    let number = state.next_mark(data.time.last_mark);
+    state.marks.push(Mark { number, t_s, ..Mark::default() });
     measure_from(state, Baseline::Mark(number));
     if let Some(before) = before {
         // Whoever marks twice wants to know what happened in between.

@@ -126,15 +126,15 @@ impl Canvas<'_> {
         let text = format!(" {} ", self.view.present);
         let last = self.present();
         let covered = last.saturating_sub(text.len())..=last;
-        let marked = |column| {
-            let marks = &self.view.timeline.marks;
-            marks.iter().any(|mark| self.axis.column(mark.t_s) == Some(column))
-        };
+        // Those of later than what is drawn are not on it.
+        let timeline = self.view.timeline;
+        let marks = || timeline.marks.iter().filter(|mark| mark.t_s <= timeline.now_s);
+        let marked = |column| marks().any(|mark| self.axis.column(mark.t_s) == Some(column));
         let taken = |column: usize| self.starts_in(column) || (column < last && marked(column));
         if last > text.len() && !covered.into_iter().any(taken) {
             self.text(buffer, present + 1 - text.len() as u16, y, &text, Role::Label);
         }
-        for mark in &self.view.timeline.marks {
+        for mark in marks() {
             if let Some(column) = self.axis.column(mark.t_s) {
                 let number = mark.number.to_string();
                 let x = (self.plot.x + column as u16).min(self.plot.right() - number.len() as u16);
