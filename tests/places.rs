@@ -311,6 +311,27 @@ fn who_executes_below_another_root_directory_is_named_with_the_reason() {
     assert_eq!(named, [("/still".into(), "library not loaded".into())]);
 }
 
+/// A thread that slept tells of what it held back when it wakes; the peak is none of its old time.
+#[test]
+fn a_thread_that_slept_does_not_date_the_peak_back() {
+    let home = Home::new();
+    let source = "#include <pthread.h>\n#include <stdlib.h>\n#include <unistd.h>\n\
+                  void *volatile held[3];\n\
+                  void *sleeper(void *x) { held[0] = malloc(3000); held[1] = malloc(10); \
+                  usleep(1500000); free(held[1]); return x; }\n\
+                  int main(void) { pthread_t t; pthread_create(&t, 0, sleeper, 0); \
+                  usleep(700000); held[2] = malloc(1000000); pthread_join(t, 0); }\n";
+    fs::write(home.path("sleeper.c"), source).unwrap();
+    let mut compiler = Command::new("cc");
+    compiler.args(["-pthread", "-o", "sleeper", "sleeper.c"]).current_dir(home.path(""));
+    assert!(compiler.status().unwrap().success());
+    assert!(home.record(|command| _ = command.arg("./sleeper")).status.success());
+    let report = home.report();
+    assert!(number(&report, &["totals", "peak_bytes"]) > 1_003_000, "{}", report["totals"]);
+    let at = report["totals"]["peak_at_s"].as_f64().unwrap();
+    assert!((0.5..=2.5).contains(&at), "{at} s");
+}
+
 /// Sets a limit for the command alone.
 fn limit(command: &mut Command, kind: libc::__rlimit_resource_t, soft: u64, hard: u64) {
     let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };

@@ -7,7 +7,9 @@
 //! While a thread has no other beside it, live = flushed + pending is exact and it notes each new
 //! peak itself. With T threads the peak is noted at flushes and is right to ± T × B,
 //! B = max(4 KiB, peak / (1000 T)). Always holds, in every interleaving (`tests/loom`): no flush
-//! loses another's bytes, and the peak is never below what a flush saw.
+//! loses another's bytes, and the peak is never below what a flush saw. A higher peak is of no
+//! earlier tick than the one before it, also where a thread that slept brings it about by what it
+//! held back.
 
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
@@ -119,9 +121,14 @@ pub fn leave_at_once(session: &Session) {
     }
 }
 
-/// Tells the session what the slot has pending.
-#[inline(never)]
+/// Tells the session what the slot has pending, in the tick that the slot knows of.
 pub fn flush(session: &Session, slot: &Slot) {
+    flush_late(session, slot, control::tick(slot.pulse.load(Relaxed)));
+}
+
+/// The same in tick `now`, of which the slot has not heard: its thread may have slept since.
+#[inline(never)]
+pub fn flush_late(session: &Session, slot: &Slot, now: u64) {
     let (bytes, blocks) = (slot.pending_bytes.load(Relaxed), slot.pending_blocks.load(Relaxed));
     let high = slot.high_bytes.load(Relaxed).max(bytes);
     let high_blocks = slot.high_blocks.load(Relaxed).max(blocks);
@@ -132,13 +139,19 @@ pub fn flush(session: &Session, slot: &Slot) {
     let live = session.live_bytes.fetch_add(bytes, AcqRel) + bytes;
     let live_blocks = session.live_blocks.fetch_add(blocks, AcqRel) + blocks;
     let tick = control::tick(slot.pulse.load(Relaxed));
-    note_tick_peak(session, tick, live - bytes + high);
+    // The place of a tick that is long gone is another's by now.
+    if now.wrapping_sub(tick) < TICK_PEAKS as u64 {
+        note_tick_peak(session, tick, live - bytes + high);
+    }
     session.max_blocks.fetch_max(live_blocks - blocks + high_blocks, Relaxed);
     let alone = slot.alone.load(Relaxed) != 0;
     if alone {
         publish_lone_peak(session, slot);
     }
     if !alone || session.membership.load(Relaxed) != slot.membership.load(Relaxed) {
+        // With what others took since, it is a peak of now.
+        let has_risen = live - bytes > slot.flushed_bytes.load(Relaxed);
+        let tick = if has_risen { now } else { tick };
         note_shared_peak(session, (live, live - bytes + high), live_blocks, tick, bytes);
     }
     rebase(session, slot, live, live_blocks);
@@ -209,7 +222,7 @@ fn note_shared_peak(session: &Session, reached: (i64, i64), blocks: i64, tick: u
     let (live, high) = reached;
     if session.peak_bytes.fetch_max(high, Relaxed) < high {
         session.peak_blocks.store(blocks, Relaxed);
-        session.peak_tick.store(tick, Relaxed);
+        session.peak_tick.store(tick.max(session.peak_tick.load(Relaxed)), Relaxed);
         session.at_peak.store(1, Relaxed);
     }
     let falling = change < 0 || live < high;

@@ -23,7 +23,10 @@ use crate::{
     fast::open_value,
     journal, ledger, peak,
     process::{self, Origin},
-    session::layout::{SLOTS, Session, Slot, flag},
+    session::{
+        control,
+        layout::{SLOTS, Session, Slot, flag},
+    },
     stack, sys,
     tls::{self, State},
     window,
@@ -173,8 +176,9 @@ unsafe extern "C" fn ended(slot: *mut libc::c_void) {
     let session: &Session = process::session();
     slot.gate.store(tls::CLOSED, Relaxed);
     compiler_fence(SeqCst);
-    if (slot.pulse.load(Relaxed) ^ process::pulse()) & flag::CLEARS == 0 {
-        peak::flush(session, slot);
+    let now = process::pulse();
+    if (slot.pulse.load(Relaxed) ^ now) & flag::CLEARS == 0 {
+        peak::flush_late(session, slot, control::tick(now));
     } else {
         window::discard(slot);
     }

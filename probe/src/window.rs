@@ -15,7 +15,7 @@ use crate::{
     cost,
     counter::Mode,
     ledger,
-    peak::{flush, rebase},
+    peak::{flush, flush_late, rebase},
     process,
     session::{
         control,
@@ -41,7 +41,7 @@ pub fn refresh<M: Mode>(session: &Session, slot: &Slot, pulse: u64) {
         }
     } else {
         if (seen ^ pulse) & flag::CLEARS == 0 {
-            flush(session, slot);
+            flush_late(session, slot, control::tick(pulse));
         } else {
             // What is pending is of before the clear; the session may have started over by now.
             discard(slot);

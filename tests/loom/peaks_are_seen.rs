@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use loom::{sync::Arc, thread};
 
 use crate::{
-    peak::{flush, leave_peak, rise},
+    peak::{flush, flush_late, leave_peak, rise},
     session::layout::{Session, Slot},
 };
 
@@ -89,5 +89,53 @@ fn a_thread_that_was_alone_and_one_that_comes() {
         assert_eq!(session.live_bytes.load(Relaxed), 67);
         let peak = session.peak_bytes.load(Relaxed).max(alone.peak_bytes.load(Relaxed));
         assert!((seen..=107).contains(&peak), "{peak} after {seen}");
+    });
+}
+
+/// A thread that held something back in tick 5, and in tick 100 tells of it.
+fn wakes(session: &Session, asleep: &Slot) {
+    asleep.pulse.store(5 << 32, Relaxed);
+    hold(asleep, 3000);
+    let awake = Slot::default();
+    awake.pulse.store(90 << 32, Relaxed);
+    flushed(session, &awake, 10_000);
+    flush_late(session, asleep, 100);
+}
+
+#[test]
+fn who_wakes_dates_no_peak_back() {
+    loom::model(|| {
+        // Others have grown, so it is of the moment at which all are seen together.
+        let session = session_of(2);
+        wakes(&session, &Slot::default());
+        let peak = (session.peak_bytes.load(Relaxed), session.peak_tick.load(Relaxed));
+        assert_eq!(peak, (13_000, 100));
+        // Of a tick that is long gone nothing is written over one that is not.
+        assert_eq!(session.tick_peaks[0].load(Relaxed), 90 << 48 | 10_000);
+        assert_eq!(session.tick_peaks[1].load(Relaxed), 0);
+    });
+}
+
+#[test]
+fn who_wakes_beside_nobody_that_grew_tells_of_its_own_time() {
+    loom::model(|| {
+        let (session, asleep) = (session_of(2), Slot::default());
+        asleep.pulse.store(5 << 32, Relaxed);
+        hold(&asleep, 3000);
+        flush_late(&session, &asleep, 100);
+        assert_eq!(session.peak_tick.load(Relaxed), 5);
+    });
+}
+
+#[test]
+fn a_higher_peak_is_of_no_earlier_tick() {
+    loom::model(|| {
+        let (session, asleep) = (session_of(2), Slot::default());
+        session.peak_bytes.store(2000, Relaxed);
+        session.peak_tick.store(90, Relaxed);
+        asleep.pulse.store(5 << 32, Relaxed);
+        hold(&asleep, 3000);
+        flush_late(&session, &asleep, 100);
+        assert_eq!(session.peak_tick.load(Relaxed), 90);
     });
 }
