@@ -322,6 +322,12 @@ impl Recording {
         self.saved.has_begun().then(|| (self.from, self.saved.until()))
     }
 
+    /// The same, to be asked for while it is completed.
+    pub fn reach_later(&self) -> impl Fn() -> Option<(Duration, Option<Duration>)> + use<> {
+        let (saved, from) = (self.saved.clone(), self.from);
+        move || saved.has_begun().then(|| (from, saved.until()))
+    }
+
     /// Completes the recording, names and all, and waits for the disk. Its end is the last tick:
     /// sites that are newer than that would not add up to its totals.
     ///

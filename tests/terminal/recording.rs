@@ -7,6 +7,7 @@ use memtop::recording::{self, File};
 use crate::{
     USUAL,
     end_to_end::{Home, is_long, pty::Terminal, random, text, wait_for, wait_until},
+    run,
 };
 
 #[test]
@@ -135,4 +136,22 @@ fn a_recording_is_replayed_at_any_moment() {
     let said = text(&late.stdout);
     assert!(said.contains("as it was at the end, at 0:0"), "{said}");
     assert!(said.contains("16:39 is later"), "{said}");
+}
+
+#[test]
+fn what_is_recorded_after_the_end_is_said_to_begin_with_it_all() {
+    let home = Home::new();
+    let mut terminal = Terminal::start(USUAL, run(&home, &[], &["sh", "-c", "sleep 1"]));
+    terminal.wait_for("ended: exit 0");
+    terminal.press("r");
+    terminal.wait_for(".memtop, from 0:00");
+    terminal.press("q");
+    terminal.wait();
+    home.wait_until_empty();
+    let is_recording =
+        |path: &std::path::PathBuf| path.extension().is_some_and(|end| end == "memtop");
+    let mut files =
+        std::fs::read_dir(home.path(".")).expect("a folder").flatten().map(|one| one.path());
+    let path = files.find(is_recording).expect("a recording");
+    assert!(!File::open(&path).expect("it can be read").is_cut());
 }

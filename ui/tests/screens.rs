@@ -592,6 +592,41 @@ fn a_replay_offers_what_it_can_do() {
 }
 
 #[test]
+fn only_what_lives_has_a_now() {
+    let words = |origin, state: RunState, at_s| {
+        let mut data = sample::session();
+        (data.header.origin, data.header.state) = (origin, state);
+        let mut state = on_code(Screen::Snapshots, (80, 24));
+        state.playback.at_s = at_s;
+        state.diff.pair = Pair { from: When::Mark(1), to: When::Now };
+        frame_of(data, &mut state)
+    };
+    let ended = || RunState::Ended { code: Some(0) };
+    for (origin, state, at_s, word) in [
+        (Origin::Launched, RunState::Running, None, "now"),
+        (Origin::Launched, RunState::Running, Some(99.0), "then"),
+        (Origin::Launched, ended(), None, "end"),
+        // A recording that was cut ends while its program runs.
+        (Origin::Replay, RunState::Running, None, "end"),
+        (Origin::Replay, ended(), Some(99.0), "then"),
+    ] {
+        let frame = words(origin, state.clone(), at_s);
+        assert!(frame.contains(&format!("mark 1 → {word} ")), "{frame}");
+        let is_row = |row: &str| row.contains(&format!("] to   {word} "));
+        assert!(frame.lines().any(is_row), "{frame}");
+        let mut data = sample::session();
+        (data.header.origin, data.header.state) = (origin, state);
+        for screen in [Screen::Overview, Screen::Site] {
+            let mut state = on_code(screen, (200, 50));
+            state.playback.at_s = at_s;
+            let frame =
+                frame_of(Data { header: data.header.clone(), ..sample::session() }, &mut state);
+            assert!(frame.contains(&format!("─ {word} ")), "{frame}");
+        }
+    }
+}
+
+#[test]
 fn stops_have_the_names_of_their_marks_and_the_axis_ends_at_the_moment() {
     let mut data = sample::session();
     data.timeline.marks[0].name = Some("before the import".to_owned());

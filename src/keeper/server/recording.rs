@@ -1,6 +1,7 @@
 //! The recording that viewers ask for: begun, fed, ended and spoken of.
 
 use std::{
+    fmt,
     fs::File,
     io,
     path::{Path, PathBuf},
@@ -28,7 +29,7 @@ const PRESENT: Duration = Duration::from_millis(500);
 pub(super) struct Recorded {
     current: Option<Recording>,
     /// Ended recordings that are being written to their end.
-    ending: Vec<JoinHandle<io::Result<()>>>,
+    ending: Vec<Ending>,
     say_at_ns: u64,
     said_thinned: bool,
     /// Where the one that somebody asked for goes, until they are told what it holds.
@@ -36,6 +37,22 @@ pub(super) struct Recorded {
     names_at_ns: u64,
     /// The last mark, image, number and moment as it was said, and the moment it got.
     settled: Option<((usize, u32, Duration), Duration)>,
+}
+
+/// A recording that is being written to its end.
+struct Ending {
+    writing: JoinHandle<io::Result<()>>,
+    /// What it holds, where that is not said yet.
+    unsaid: Option<Unsaid>,
+}
+
+/// Where a recording goes, and from when on it is, once that is known.
+type Unsaid = (PathBuf, Box<dyn Fn() -> Option<(Duration, Option<Duration>)>>);
+
+impl fmt::Debug for Ending {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.writing.fmt(out)
+    }
 }
 
 impl Server {
@@ -95,14 +112,14 @@ impl Server {
             let message = "the recording has reached its size: its oldest detail is left out";
             self.say_recording(Some(bytes), if news { message } else { "" });
         }
-        if let Some((from, until)) = reach {
-            self.say_beginning(from, until.unwrap_or_default());
+        let Some((from, until)) = reach else { return };
+        if let Some(path) = self.recorded.unsaid.take() {
+            self.say_beginning(path, from, until.unwrap_or_default());
         }
     }
 
-    /// Says once what the recording that was asked for holds; both times since the launch.
-    fn say_beginning(&mut self, from: Duration, until: Duration) {
-        let Some(path) = self.recorded.unsaid.take() else { return };
+    /// Says what the recording that was asked for holds; both times since the launch.
+    fn say_beginning(&mut self, path: PathBuf, from: Duration, until: Duration) {
         let launched_ns = self.watch.reader().clock().created_ns;
         let first = self.watch.processes().image(0).map_or(launched_ns, |one| one.started_ns());
         let began = Duration::from_nanos(first.saturating_sub(launched_ns));
@@ -172,8 +189,11 @@ impl Server {
         let Some(recording) = self.recorded.current.take() else {
             return;
         };
+        // One that was asked for when all had ended is over before anything could be said.
+        let unsaid = self.recorded.unsaid.take();
+        let unsaid = unsaid.map(|path| -> Unsaid { (path, Box::new(recording.reach_later())) });
         match recording.finish_aside(&self.watch) {
-            Ok(writing) => self.recorded.ending.push(writing),
+            Ok(writing) => self.recorded.ending.push(Ending { writing, unsaid }),
             Err(error) => self.say_recording(None, &format!("the recording stopped: {error}")),
         }
         self.hand_feed_on();
@@ -197,15 +217,21 @@ impl Server {
     fn notice_endings(&mut self) {
         let (done, waiting) = std::mem::take(&mut self.recorded.ending)
             .into_iter()
-            .partition(JoinHandle::is_finished);
+            .partition(|one| one.writing.is_finished());
         self.recorded.ending = waiting;
-        let done: Vec<JoinHandle<io::Result<()>>> = done;
-        for writing in done {
+        let done: Vec<Ending> = done;
+        for Ending { writing, unsaid } in done {
             let message = match writing.join() {
                 Ok(Err(error)) => format!("the recording is not complete: {error}"),
                 _ => String::new(),
             };
             self.say_recording(None, &message);
+            let holds = unsaid.filter(|_| message.is_empty());
+            if let Some((path, (from, until))) =
+                holds.and_then(|(path, reach)| Some((path, reach()?)))
+            {
+                self.say_beginning(path, from, until.unwrap_or_default());
+            }
         }
     }
 
@@ -216,8 +242,8 @@ impl Server {
         if let Some((past, _)) = self.past.take().filter(|_| !self.recorded.ending.is_empty()) {
             let _ = past.finish(&self.watch);
         }
-        for writing in self.recorded.ending.drain(..) {
-            let _ = writing.join();
+        for ending in self.recorded.ending.drain(..) {
+            let _ = ending.writing.join();
         }
     }
 

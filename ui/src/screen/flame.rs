@@ -80,7 +80,7 @@ fn draw_boxes(buffer: &mut Buffer, area: Rect, cx: Cx, selected: usize) -> usize
 
 fn title<'a>(cx: Cx<'a>) -> Vec<Span<'a>> {
     let measure = match cx.state.flame.measure {
-        Measure::Delta => format!("growth {} ", super::snapshots::pair(cx.state.diff.pair)),
+        Measure::Delta => format!("growth {} ", super::snapshots::pair(cx)),
         measure => format!("{} ", measure.words()),
     };
     let mut title = vec![Span::styled(" Flame ", cx.theme.style(Role::Title)), rule(cx)];
@@ -137,7 +137,7 @@ fn why_empty(cx: Cx) -> String {
             "Nothing here is of such a thread: / changes the filter, Esc takes it away.".to_owned()
         }
         Measure::Delta if cx.data.flame.whole == 0 && cx.data.sites.total > 0 => {
-            let pair = super::snapshots::pair(cx.state.diff.pair);
+            let pair = super::snapshots::pair(cx);
             format!("Nothing grew {pair}: v shows something else, b chooses another baseline.")
         }
         _ => why_no_sites(cx),

@@ -24,7 +24,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
-use crate::data::{Baseline, Data, RunState};
+use crate::data::{Baseline, Data, Origin, RunState};
 use crate::format;
 use crate::mouse::Targets;
 use crate::state::{Mode, Screen, State};
@@ -146,6 +146,17 @@ pub(crate) fn beside(
         line.push_span(Span::styled(format!("{text} "), theme.style(role)));
     }
     line
+}
+
+/// The moment shown, in a word: `now` is only what lives.
+pub(crate) fn present(cx: Cx) -> &'static str {
+    let header = &cx.data.header;
+    match (cx.state.playback.at_s, header.origin) {
+        (Some(_), _) => "then",
+        (None, Origin::Replay) => "end",
+        (None, _) if header.state.is_alive() => "now",
+        (None, _) => "end",
+    }
 }
 
 /// `as of 0:12.3`: of when figures by site are, where that is before the moment shown.

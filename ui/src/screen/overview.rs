@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Cx, fate, growth, resident};
+use super::{Cx, fate, growth, present, resident};
 use crate::data::{Data, GrowthBy, Origin, RunState, SizeRow, Totals};
 use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH};
 use crate::state::Bars;
@@ -114,7 +114,7 @@ fn draw_timeline(frame: &mut Frame, area: Rect, cx: Cx) {
             (false, Some(_)) => "freed from before the clear",
             (true, _) => "freed, not seen allocated",
         },
-        present: if header.state.is_alive() { "now" } else { "end" },
+        present: present(cx),
         words: waiting(cx.data),
         playhead_s: None,
     };

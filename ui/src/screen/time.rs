@@ -66,11 +66,19 @@ fn draw_curve(frame: &mut Frame, area: Rect, cx: Cx) {
         extent: timeline::Extent::default(),
         zoom_s: None,
         untracked_label: "",
-        present: if time.source == TimeSource::Session { "now" } else { "end" },
+        present: match time.source == TimeSource::Session && !has_ended(time) {
+            true => "now",
+            false => "end",
+        },
         words: time.points.is_empty().then_some("nothing was recorded"),
         playhead_s: Some(time.at_s),
     };
     view.draw(frame, area, cx.theme);
+}
+
+/// Whether what is gone through does not go on.
+fn has_ended(time: &Time) -> bool {
+    time.stops.iter().any(|stop| stop.what == StopKind::End)
 }
 
 /// `▶ 1:44.200 of 3:12 · speed ×2 · redis.memtop`, in so many columns: what is missing is said

@@ -286,7 +286,10 @@ fn toggle_recording(state: &mut State, data: &Data) -> Effect {
         None if data.header.origin == Origin::Replay => {
             tell(state, Notice::info("this is a recording already"))
         }
-        _ if may_steer(state, data) => Effect::StartRecording,
+        // What is kept of a program that has ended can still be written.
+        _ if may_act(state, data, data.header.state != RunState::Disconnected) => {
+            Effect::StartRecording
+        }
         _ => Effect::Redraw,
     }
 }

@@ -6,7 +6,7 @@ use ratatui::text::Line;
 
 use crate::data::{Lifetime, Point, Site, SizeShare, ThreadShare, Timeline};
 use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH, SIGNED_BYTES_WIDTH};
-use crate::screen::{Cx, tendency};
+use crate::screen::{Cx, present, tendency};
 use crate::theme::Role;
 use crate::widget::bar::bar;
 use crate::widget::table::{Column, Table, Width};
@@ -83,7 +83,7 @@ fn draw_history(frame: &mut Frame, area: Rect, cx: Cx, site: &Site) {
         extent: timeline::Extent::default(),
         zoom_s: None,
         untracked_label: "",
-        present: "now",
+        present: present(cx),
         words,
         playhead_s: None,
     };

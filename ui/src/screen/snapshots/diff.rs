@@ -8,7 +8,7 @@ use super::{moment, pair};
 use crate::action::Action;
 use crate::data::{Change, DiffRow, DiffSort, DiffTotals};
 use crate::format::{self, BYTES_WIDTH, SIGNED_BYTES_WIDTH};
-use crate::screen::{Cx, narrowed, rule, sites::of_all_threads, tendency};
+use crate::screen::{Cx, narrowed, present, rule, sites::of_all_threads, tendency};
 use crate::state::State;
 use crate::symbol;
 use crate::theme::Role;
@@ -161,7 +161,8 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
         return empty_words(frame, rest, cx.theme, why_empty(cx));
     }
     let pair = cx.state.diff.pair;
-    let (from, to) = (moment(pair.from), moment(pair.to));
+    let present = present(cx);
+    let (from, to) = (moment(pair.from, present), moment(pair.to, present));
     let sort = cx.state.diff.sort;
     let columns: Vec<_> = COLUMNS
         .iter()
@@ -191,7 +192,7 @@ fn title<'a>(cx: Cx<'a>) -> Vec<Span<'a>> {
         false => "",
     };
     let mut title = vec![Span::styled(" Diff ", cx.theme.style(Role::Title)), rule(cx)];
-    title.push(Span::styled(format!("{} ", pair(diff.pair)), cx.theme.style(Role::Key)));
+    title.push(Span::styled(format!("{} ", pair(cx)), cx.theme.style(Role::Key)));
     title.push(rule(cx));
     title.push(Span::styled(
         format!("by {}{callees} ", code.grouping.word()),
@@ -219,7 +220,7 @@ fn of_when(cx: Cx) -> Vec<Span<'static>> {
     let pair = cx.state.diff.pair;
     let sides = [pair.from, pair.to].into_iter().zip(cx.data.snapshots.diff.as_of_s);
     let words = sides.filter_map(|(when, at)| {
-        Some(format!("{} as of {}   ", moment(when), format::clock_tenths(at?)))
+        Some(format!("{} as of {}   ", moment(when, present(cx)), format::clock_tenths(at?)))
     });
     words.map(|words| Span::styled(words, cx.theme.style(Role::Key))).collect()
 }

@@ -6,7 +6,7 @@ mod moments;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use super::Cx;
+use super::{Cx, present};
 use crate::data::{Data, Pair, When};
 
 /// From this width on, moments stand beside the diff.
@@ -42,17 +42,20 @@ pub(crate) fn page(data: &Data) -> usize {
 }
 
 /// The pair in words: `mark 1 → now`.
-pub(crate) fn pair(pair: Pair) -> String {
-    format!("{} → {}", moment(pair.from), moment(pair.to))
+pub(crate) fn pair(cx: Cx) -> String {
+    let Pair { from, to } = cx.state.diff.pair;
+    let present = present(cx);
+    format!("{} → {}", moment(from, present), moment(to, present))
 }
 
-fn moment(when: When) -> String {
+/// A moment in a word or two; `present` is that for the one shown.
+fn moment(when: When, present: &str) -> String {
     match when {
         When::Start => "start".to_owned(),
         When::Mark(number) => format!("mark {number}"),
         When::Peak => "peak".to_owned(),
         When::File(number) => format!("file {number}"),
-        When::Now => "now".to_owned(),
+        When::Now => present.to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use super::moment;
 use crate::data::{Pair, SnapshotRow, When};
 use crate::format::{self, BYTES_WIDTH};
-use crate::screen::Cx;
+use crate::screen::{Cx, present};
 use crate::symbol;
 use crate::theme::Role;
 use crate::widget::bar::bar;
@@ -18,6 +18,7 @@ use crate::widget::{airy, empty_words, panel};
 struct MomentsCx {
     pair: Pair,
     most: u64,
+    present: &'static str,
 }
 
 const MOMENTS: &[Column<SnapshotRow, MomentsCx>] = &[
@@ -40,7 +41,7 @@ const MOMENTS: &[Column<SnapshotRow, MomentsCx>] = &[
         width: Width::Fixed(8),
         align: Alignment::Left,
         rank: 0,
-        cell: |row, _, _| (moment(row.when), Some(Role::Mark)),
+        cell: |row, cx, _| (moment(row.when, cx.present), Some(Role::Mark)),
     },
     Column {
         title: "",
@@ -114,7 +115,11 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
         return empty_words(frame, inner, cx.theme, words);
     }
     let most = rows.iter().filter_map(|row| row.live_bytes).max().unwrap_or(0);
-    let table = Table { columns: MOMENTS, context: &MomentsCx { pair, most }, selected: None };
+    let table = Table {
+        columns: MOMENTS,
+        context: &MomentsCx { pair, most, present: present(cx) },
+        selected: None,
+    };
     table.draw_rows(frame, airy(inner), cx.theme, &shown);
 }
 
