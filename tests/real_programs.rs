@@ -306,7 +306,9 @@ fn perl_with_hashes() {
     let home = Home::new();
     let script = "my %h; $h{\"key $_\"} = [$_, \"value $_\"] for 1..150000; my $n = 0; \
                   for (sort keys %h) { $n += length $h{$_}[1]; delete $h{$_} if $n % 3 } \
-                  print scalar(keys %h), \" $n\\n\"; exit 0";
+                  print scalar(keys %h), \" $n\\n\"; opendir my $d, '/proc/self/fd'; \
+                  open my $s, '<', '/proc/self/status'; \
+                  print join(' ', sort readdir $d), grep { /^Sig(Blk|Ign|Cgt)/ } <$s>; exit 0";
     let work = Work::new(need("perl", "perl"), &["-e", script]).variable("PERL_HASH_SEED", "0");
     work.check(&home, 500_000);
 }
@@ -338,9 +340,11 @@ fn git_with_a_history() {
     Work::new(git, &arguments).check(&home, 1000);
 }
 
+/// Under the load of its own benchmark, too.
 #[test]
 fn redis_with_half_a_million_keys() {
     let home = Home::new();
+    let benchmark = need("redis-benchmark", "redis-tools");
     let server = need("redis-server", "redis-server");
     let client = need("redis-cli", "redis-tools");
     let serve = |before: &[&str]| {
@@ -367,16 +371,22 @@ fn redis_with_half_a_million_keys() {
         assert_eq!(ask(&["debug", "populate", "500000", "key", "100"]), "OK");
         assert_eq!(ask(&["dbsize"]), "500000");
         assert_eq!(ask(&["get", "key:7"]).len(), 100);
+        let load = ["-q", "-n", "50000", "-c", "20", "-t", "set,get,lpush,lrange_100,mset"];
+        let done = Command::new(&benchmark).args(["-s", &socket]).args(load).output().unwrap();
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let about = ask(&["info", "server"]);
+        let pid = about.lines().find_map(|line| line.strip_prefix("process_id:")).expect(&about);
+        let face = others::face_without_clients(pid.trim());
         ask(&["shutdown", "nosave"]);
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
-        text(&output.stderr)
+        (face, text(&output.stderr))
     };
-    serve(&[]);
-    serve(&RECORD);
+    let plain = serve(&[]);
+    assert_eq!(serve(&RECORD), plain, "descriptors, signals and words");
     let report = home.report();
     let heaptrack = need("heaptrack", "heaptrack");
-    let said = serve(&[heaptrack.to_str().unwrap(), "-o", "heaptrack"]);
+    let (_, said) = serve(&[heaptrack.to_str().unwrap(), "-o", "heaptrack"]);
     let by_heaptrack = heaptracks_count(&said);
     assert_counts(&report, 500_000, by_heaptrack);
     assert!(report["totals"]["peak_bytes"].as_u64().unwrap() > 500_000 * 100);

@@ -137,6 +137,15 @@ fn face(pid: &str) -> (Vec<String>, Vec<String>) {
     (open, signals.filter(|line| !line.starts_with("SigQ")).collect())
 }
 
+/// That of a server with one socket to listen at, once it has noticed that its clients left.
+pub fn face_without_clients(pid: &str) -> (Vec<String>, Vec<String>) {
+    end_to_end::wait_for("the server has noticed that its clients left", || {
+        let face = face(pid);
+        let is_socket = |one: &&String| one.starts_with("socket");
+        (face.0.iter().filter(is_socket).count() == 1).then_some(face)
+    })
+}
+
 #[test]
 fn nginx_under_load() {
     let home = Home::new();
@@ -158,11 +167,7 @@ fn nginx_under_load() {
             UnixStream::connect(&socket).ok().map(|_| pid.trim().to_owned())
         });
         load(&socket);
-        let face = end_to_end::wait_for("nginx has noticed that its clients left", || {
-            let face = face(&pid);
-            let is_socket = |one: &&String| one.starts_with("socket");
-            (face.0.iter().filter(is_socket).count() == 1).then_some(face)
-        });
+        let face = face_without_clients(&pid);
         signal(pid.parse().unwrap(), libc::SIGQUIT);
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
