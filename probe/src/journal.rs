@@ -84,7 +84,7 @@ fn of(slot: &'static Slot) -> Option<&'static Journal> {
 #[inline(never)]
 fn make(slot: &'static Slot) -> Option<&'static Journal> {
     let memory = process::memory()?;
-    let offset = memory.take_piece(size_of::<Journal>() as u64)?;
+    let offset = memory.take_piece(process::session(), size_of::<Journal>() as u64)?;
     // SAFETY: a journal is made of atomics alone.
     let journal = unsafe { memory.get::<Journal>(offset) }?;
     journal.tid.store(slot.owner.load(Relaxed), Relaxed);

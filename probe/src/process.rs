@@ -233,13 +233,10 @@ fn first_memory(origin: &Origin) -> Option<Memory> {
 /// Takes a place in the memory: session and shared slot in one piece, and a table entry.
 fn place(memory: &Memory) -> Option<&'static Session> {
     let bytes = size_of::<Session>() + size_of::<Slot>();
-    let offset = memory.take_piece(bytes as u64)?;
-    let index = memory.header().sessions.fetch_add(1, AcqRel) as usize;
-    let table_entry = memory.table_entry(index)?;
-    let session = memory.session(offset)?;
+    let (offset, session) = memory.take_first_piece(bytes as u64)?;
     session.slots[0].store(offset + size_of::<Session>() as u64, Release);
     session.slots_used.store(1, Relaxed);
-    table_entry.store(offset, Release);
+    memory.enter(session, offset)?;
     Some(session)
 }
 
@@ -363,7 +360,7 @@ impl Account for Charge {
         let Some(memory) = memory() else { return false };
         let header = memory.header();
         let is_over = |private: u64| {
-            let shared = header.next_piece.load(Relaxed);
+            let shared = header.shared_bytes.load(Relaxed);
             private.saturating_add(shared) > header.limit.load(Relaxed)
         };
         // Asked beforehand too: many ask once the limit is met.

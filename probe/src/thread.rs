@@ -137,7 +137,7 @@ fn make() -> Option<(usize, &'static Slot)> {
     if session.slot_count() >= SLOTS {
         return None;
     }
-    let offset = memory.take_piece(size_of::<Slot>() as u64)?;
+    let offset = memory.take_piece(session, size_of::<Slot>() as u64)?;
     let index = session.slots_used.fetch_add(1, AcqRel) as usize;
     let slot = memory.slot(offset)?;
     slot.owner.store(thread_id(), Relaxed);

@@ -10,7 +10,7 @@ use std::{mem::offset_of, slice};
 
 use exercise::{SIZE, Scribble, Scribbled, filled, scribbles};
 use memtop_probe::session::{
-    layout::{CELL_TABLE, PIECES, SLOTS, Session as Layout, Slot, TABLE},
+    layout::{CELL_TABLE, PIECES, REGION, SLOTS, Session as Layout, Slot, TABLE},
     stacks::{CHUNKS, StackTable},
 };
 use proptest::prelude::*;
@@ -21,7 +21,8 @@ fn honest() -> Vec<u64> {
     let session = Session::with_feed();
     output(session.command(program("fork_tree")).arg("many"));
     let header = session.reader().header();
-    let used = header.next_piece.load(std::sync::atomic::Ordering::Relaxed) as usize;
+    let regions = header.next_region.load(std::sync::atomic::Ordering::Relaxed);
+    let used = (PIECES + u64::from(regions) * REGION) as usize;
     assert!(used > PIECES as usize && used < SIZE as usize, "{used} bytes are used");
     assert!(session.readings().len() > 40);
     // SAFETY: the header begins the mapping, which is longer than what is used of it, and

@@ -82,9 +82,10 @@ fn collect(session: &Session, stop: &AtomicBool) -> Collected {
     let mut events = BTreeMap::new();
     loop {
         let is_last = stop.load(Relaxed);
-        reader.attend_journals();
         for index in 0..reader.session_count() {
             for number in 0..reader.journal_count(index) {
+                // Whoever writes waits as long as somebody reads, and this may take a while.
+                reader.attend_journals();
                 let place = events.entry((index, number)).or_default();
                 reader.drain_journal((index, number), is_last, place);
             }
@@ -92,6 +93,7 @@ fn collect(session: &Session, stop: &AtomicBool) -> Collected {
         if is_last {
             return Collected { events };
         }
+        reader.attend_journals();
         reader.await_journals(1_000_000);
     }
 }

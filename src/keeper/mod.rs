@@ -29,6 +29,7 @@ mod queue;
 pub mod record;
 pub mod recording;
 pub mod rendezvous;
+mod returning;
 pub(crate) mod scrollback;
 pub mod server;
 mod terminal;

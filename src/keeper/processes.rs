@@ -168,20 +168,17 @@ impl Processes {
             };
             let former = self.replace(pid, started_ns, reader, changes);
             self.last.insert(pid, index);
-            self.images.push(Image {
-                index,
-                pid,
-                generation: former.map_or(0, |generation| generation.saturating_add(1)),
-                started_ns,
-                handle: Handle::open(pid, started_ns.min(now_ns)),
-                incarnation: process::incarnation(pid),
-                names: BTreeMap::new(),
-                history: History::default(),
-                sampled_tick: watched_from,
-                is_sure: false,
-                sampled: None,
-                end: None,
-            });
+            let image = match reader.is_gone(index) {
+                true => Image::gone(index, pid),
+                false => Image {
+                    handle: Handle::open(pid, started_ns.min(now_ns)),
+                    incarnation: process::incarnation(pid),
+                    sampled_tick: watched_from,
+                    ..Image::new(index, pid, started_ns)
+                },
+            };
+            let generation = former.map_or(0, |generation| generation.saturating_add(1));
+            self.images.push(Image { generation, ..image });
         }
     }
 
@@ -313,6 +310,29 @@ impl Processes {
 }
 
 impl Image {
+    fn new(index: usize, pid: u32, started_ns: u64) -> Self {
+        Self {
+            index,
+            pid,
+            generation: 0,
+            started_ns,
+            handle: Handle::Gone,
+            incarnation: None,
+            names: BTreeMap::new(),
+            history: History::default(),
+            sampled_tick: 0,
+            is_sure: false,
+            sampled: None,
+            end: None,
+        }
+    }
+
+    /// One that ended, and whose memory was given back, before anyone looked here.
+    fn gone(index: usize, pid: u32) -> Self {
+        let end = End { at_ns: 0, exit: None, reading: None };
+        Self { end: Some(end), ..Self::new(index, pid, 0) }
+    }
+
     /// Its end, if it has ended.
     pub fn end(&self) -> Option<&End> {
         self.end.as_ref()

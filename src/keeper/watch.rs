@@ -7,6 +7,7 @@ use super::{
     events::{Collector, TickTimes},
     launch::{LaunchError, Options, Prepared},
     processes::{Changes, Processes},
+    returning::Ended,
 };
 use crate::{
     model::{Exit, TreeState, UntracedProcess},
@@ -30,6 +31,7 @@ pub struct Watch {
     ticker: Ticker,
     processes: Processes,
     children: Children,
+    ended: Ended,
     command: Vec<Vec<u8>>,
     launched_at: Duration,
     root: u32,
@@ -52,6 +54,7 @@ impl Watch {
             ticker: Ticker::new(options.tick, clock::monotonic_ns()),
             processes: Processes::default(),
             children: Children::default(),
+            ended: Ended::default(),
             command: options.command_bytes(),
             launched_at: clock::wall(),
             root: 0,
@@ -146,7 +149,7 @@ impl Watch {
             let tick = control::tick_at(header, now).max(control::current_tick(header) + 1);
             self.ticks.begin(tick, now);
             control::advance_to(header, tick);
-            let changes = self.processes.observe(&self.prepared.reader, now);
+            let changes = self.observe(now);
             if let Some(first) = self.processes.image(0) {
                 self.schedule.began(first.started_ns());
             }
@@ -177,7 +180,18 @@ impl Watch {
 
     /// A look between two ticks, as at the end.
     pub fn look(&mut self) -> Changes {
-        self.processes.observe(&self.prepared.reader, clock::monotonic_ns())
+        self.observe(clock::monotonic_ns())
+    }
+
+    fn observe(&mut self, now_ns: u64) -> Changes {
+        let reader = &self.prepared.reader;
+        // Those that ended before: of the others this look tells.
+        if !self.events {
+            self.ended.give_back(reader, now_ns);
+        }
+        let changes = self.processes.observe(reader, now_ns);
+        self.ended.note(reader, &changes.ended, now_ns);
+        changes
     }
 
     /// Reads the names of threads.

@@ -45,12 +45,10 @@ fn helper_embedded() {
         frames: 0,
     };
     let (memory, _kept) = memory::Memory::create(&settings).unwrap();
-    let offset = memory.take_piece(size_of::<layout::Session>() as u64).unwrap();
-    let session = memory.session(offset).unwrap();
+    let (offset, session) = memory.take_first_piece(size_of::<layout::Session>() as u64).unwrap();
     session.pid.store(std::process::id(), Relaxed);
     session.entry.store(layout::entry::EMBEDDED, Relaxed);
-    memory.table_entry(0).unwrap().store(offset, Relaxed);
-    memory.header().sessions.store(1, Relaxed);
+    memory.enter(session, offset).unwrap();
     fs::write(ready, "").unwrap();
     std::thread::sleep(Duration::from_secs(60));
 }

@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use memtop::sys::pty::Size;
+use memtop::{recording::File, sys::pty::Size};
 
 use crate::{
     drained,
@@ -278,6 +278,27 @@ fn a_preloaded_library_finds_the_session_memory_in_every_descendant() {
     assert!(status.unwrap().success());
     let line = format!("1 1 1 {}\n", library.display());
     assert_eq!(fs::read_to_string(folder.path("report")).unwrap(), line.repeat(3));
+}
+
+/// Of 8 MiB the tracer needs more than half for fifty of these: each has a page of everything.
+#[test]
+fn memory_of_processes_that_ended_is_for_those_that_come() {
+    let folder = Folder::new();
+    let (path, number) = (folder.path("many"), 240);
+    let script =
+        format!("i=0; while [ $i -lt {number} ]; do /bin/true; sleep 0.03; i=$((i+1)); done");
+    let mut memtop = record(&path);
+    memtop.args(["--max-tracer-memory", "8M", "--", "/bin/sh", "-c", &script]);
+    let output = memtop.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.starts_with(&format!("memtop: recorded {} process images", 2 * number + 1)),
+        "{said}"
+    );
+    assert!(!said.contains("not traced"), "{said}");
+    let file = File::open(&path).unwrap();
+    let ended = file.images().iter().filter(|image| image.identity.ended.is_some());
+    assert_eq!(ended.count(), file.images().len());
 }
 
 #[test]

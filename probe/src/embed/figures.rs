@@ -150,8 +150,8 @@ pub fn untracked_frees() -> Option<UntrackedFrees> {
 /// no other figure.
 pub fn tracer_memory() -> u64 {
     let Some(books) = Books::open() else { return 0 };
-    let slots = books.slots().count() * size_of::<Slot>();
-    (size_of::<Session>() + slots) as u64 + books.session.private_bytes.load(Relaxed)
+    let session = books.session;
+    session.shared_bytes.load(Relaxed) + session.private_bytes.load(Relaxed)
 }
 
 /// Everything at once, size classes and threads included; `None` as for [`traced_memory`].

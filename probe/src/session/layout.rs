@@ -20,11 +20,16 @@ use super::size_class;
 /// First word of session memory.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"memtop\0S");
 /// Version of this layout.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 /// Pieces are handed out in multiples of this.
 pub const PAGE: u64 = 4096;
 /// How many sessions one memory can hold.
 pub const SESSIONS: usize = 65_536;
+/// Pieces are cut from regions of this size, each of which belongs to one session, so that what
+/// an ended one had can be given to another.
+pub const REGION: u64 = 128 * 1024;
+/// How many regions one memory can hold.
+pub const REGIONS: usize = 8192;
 /// How many threads of a process can have a slot of their own; later ones share slot 0.
 pub const SLOTS: usize = 1024;
 /// How many stretches of tracing are remembered; later ones extend the last.
@@ -71,11 +76,11 @@ pub struct Header {
     /// Ticks, clears and flags; see above.
     pub pulse: AtomicU64,
     _pulse: [u64; 7],
-    /// Offset of the next piece to hand out.
-    pub next_piece: AtomicU64,
+    /// Bytes of the pieces that were handed out and not given back.
+    pub shared_bytes: AtomicU64,
     /// Tracer memory (shared and private) that may be used, in bytes.
     pub limit: AtomicU64,
-    /// Bytes of private tracer memory in all processes of the tree.
+    /// Bytes of private tracer memory in all processes of the tree that live.
     pub private_bytes: AtomicU64,
     /// How many sessions were claimed; may exceed [`SESSIONS`].
     pub sessions: AtomicU32,
@@ -92,7 +97,8 @@ pub struct Header {
     pub journal_reader_ns: AtomicU64,
     /// How many stretches began in which nobody kept the time; may exceed [`UNWATCHED`].
     pub unwatched_begun: AtomicU32,
-    _pieces: u32,
+    /// Where to look for a free region first.
+    pub next_region: AtomicU32,
     /// Stretches of tracing.
     pub intervals: [Interval; INTERVALS],
     /// Stretches in which nobody kept the time, `first tick << 32 | first tick that was kept
@@ -162,7 +168,10 @@ pub struct Session {
     pub stack_table: AtomicU64,
     /// The processor's cycle counter at `started_ns`.
     pub started_counter: AtomicU64,
-    _flow: [u64; 2],
+    /// Offset behind the last piece that was cut from the session's newest region; 0 = none.
+    pub next_piece: AtomicU64,
+    /// Bytes of its pieces.
+    pub shared_bytes: AtomicU64,
 
     /// Highest live bytes seen at a flush.
     pub peak_bytes: AtomicI64,
@@ -174,7 +183,8 @@ pub struct Session {
     pub max_blocks: AtomicI64,
     /// 1 while live is at its highest, seen from the flushes.
     pub at_peak: AtomicU32,
-    _at_peak: AtomicU32,
+    /// What its regions are marked with: its place in the session table, plus one.
+    pub mark: AtomicU32,
     _peak: [u64; 3],
 
     /// Rises with the first free after each new peak; see [`Cell`].
@@ -424,8 +434,16 @@ pub struct ClearedCell {
 
 /// Offset of the session table.
 pub const TABLE: u64 = size_of::<Header>() as u64;
-/// Offset of the first piece.
-pub const PIECES: u64 = TABLE + (SESSIONS * 8) as u64;
+/// Offset of the table that says which session each region belongs to: [`Session::mark`]; 0 =
+/// none.
+pub const OWNERS: u64 = TABLE + (SESSIONS * 8) as u64;
+/// Offset of the first region.
+pub const PIECES: u64 = OWNERS + (REGIONS * 4) as u64;
+/// Mark of a region whose session has no place in the table yet.
+pub const UNPLACED: u32 = u32::MAX;
+/// Lowest bit of an entry of the session table whose session is gone: its process id stands in
+/// the high half, and its memory belongs to others.
+pub const GONE: u64 = 1;
 
 const _: () = {
     use core::mem::{offset_of, size_of};
@@ -434,7 +452,9 @@ const _: () = {
     assert!(offset_of!(Journal, tail) == 64 && offset_of!(Journal, events) == 128);
     assert!(size_of::<Header>() == 4096);
     assert!(offset_of!(Header, pulse) == 64);
-    assert!(offset_of!(Header, next_piece) == 128);
+    assert!(offset_of!(Header, shared_bytes) == 128);
+    assert!(PIECES.is_multiple_of(PAGE) && REGION.is_multiple_of(PAGE));
+    assert!(size_of::<Session>() + size_of::<Slot>() <= REGION as usize);
     assert!(offset_of!(Header, intervals) == 192);
     assert!(offset_of!(Header, unwatched) == 192 + 16 * INTERVALS);
     assert!(offset_of!(Session, live_bytes) == 64);

@@ -5,14 +5,13 @@
 
 use core::{ffi::CStr, mem::align_of, ptr::NonNull, sync::atomic::Ordering::Relaxed};
 
-use super::layout::{
-    Header, MAGIC, MAX_FRAMES, PAGE, PIECES, SESSIONS, Session, Slot, TABLE, VERSION,
-};
+use super::layout::{Header, MAGIC, MAX_FRAMES, SESSIONS, Session, Slot, TABLE, VERSION};
 
 /// Name of the memfd; `/proc/PID/fd` shows it as `/memfd:memtop-session (deleted)`.
 pub const NAME: &CStr = c"memtop-session";
 
-/// Sparse size of the memory of a launch: room for some 17,000 processes, or 40,000 threads.
+/// Sparse size of the memory of a launch: room for some 8,000 processes, or 30,000 threads, at
+/// once.
 ///
 /// Every process maps all of it, so a program that limits its own address space (`ulimit -v`)
 /// must find room beside it.
@@ -112,7 +111,6 @@ impl Memory {
         header.nonce.store(settings.nonce, Relaxed);
         header.created_ns.store(settings.now_ns, Relaxed);
         header.tick_ns.store(settings.tick_ns, Relaxed);
-        header.next_piece.store(PIECES, Relaxed);
         header.limit.store(settings.limit, Relaxed);
         header.frames.store(settings.frames.min(MAX_FRAMES), Relaxed);
         header.magic.store(MAGIC, Relaxed);
@@ -227,24 +225,5 @@ impl Memory {
         }
         // SAFETY: offset + size lies within the mapping.
         Some(unsafe { self.base.add(offset as usize) }.cast())
-    }
-
-    /// Hands out a piece, whole pages, zero-filled. `None` when the limit or the end is met.
-    pub fn take_piece(&self, bytes: u64) -> Option<u64> {
-        let header = self.header();
-        let bytes = bytes.next_multiple_of(PAGE);
-        let private = header.private_bytes.load(Relaxed);
-        let mut offset = header.next_piece.load(Relaxed);
-        loop {
-            let end = offset.checked_add(bytes)?;
-            let used = end.saturating_sub(PIECES).saturating_add(private);
-            if offset < PIECES || end > self.length || used > header.limit.load(Relaxed) {
-                return None;
-            }
-            match header.next_piece.compare_exchange_weak(offset, end, Relaxed, Relaxed) {
-                Ok(_) => return Some(offset),
-                Err(now) => offset = now,
-            }
-        }
     }
 }

@@ -22,6 +22,7 @@ pub mod layout;
 pub mod memory;
 #[cfg(feature = "std")]
 pub mod reader;
+mod regions;
 pub mod size_class;
 pub mod stacks;
 #[cfg(all(test, not(miri)))]

@@ -7,6 +7,7 @@
 
 mod cost;
 mod journals;
+mod returned;
 mod rings;
 mod stacks;
 mod sums;
@@ -226,8 +227,12 @@ impl Reader {
         (self.memory.header().sessions.load(Acquire) as usize).min(SESSIONS)
     }
 
-    /// Process id and start of session `index`; `None` while it is being claimed.
+    /// Process id and start of session `index`, `CLOCK_MONOTONIC` nanoseconds; `None` while it is
+    /// being claimed. Of one whose memory was given back the start is 0: not known.
     pub fn identity(&self, index: usize) -> Option<(u32, u64)> {
+        if let Some(pid) = self.gone_process(index) {
+            return Some((pid, 0));
+        }
         let session = self.session(index)?;
         Some((session.pid.load(Relaxed), session.started_ns.load(Relaxed)))
     }

@@ -71,7 +71,7 @@ fn make_page(slot: &Slot, entry: &AtomicU64) -> Option<()> {
         return Some(());
     }
     let memory = process::memory()?;
-    let page = memory.address_of(memory.take_piece(PAGE)?);
+    let page = memory.address_of(memory.take_piece(process::session(), PAGE)?);
     let distance = page.wrapping_sub(core::ptr::from_ref(slot).addr()) as u64;
     // Whoever loses this race leaves a page unused; that is all.
     let _ = entry.compare_exchange(0, distance, AcqRel, Acquire);

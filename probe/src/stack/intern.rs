@@ -200,7 +200,9 @@ impl Book {
             LOOKUP.store(null_mut(), Release);
             CHUNKS_OF_NODES.iter().for_each(|chunk| chunk.store(null_mut(), Release));
         }
-        let Some(offset) = memory.take_piece(size_of::<StackTable>() as u64) else { return false };
+        let Some(offset) = memory.take_piece(session, size_of::<StackTable>() as u64) else {
+            return false;
+        };
         // SAFETY: a stack table is made of atomics alone.
         let Some(table) = (unsafe { memory.get::<StackTable>(offset) }) else { return false };
         let place = Place { memory, session, table };
@@ -322,7 +324,7 @@ impl Place {
         let place = chunks.get(chunk)?;
         if place.load(Relaxed) == 0 {
             let length = u64::from(chunk_length(chunk, first)) * u64::from(bytes);
-            place.store(self.memory.take_piece(length)?, Release);
+            place.store(self.memory.take_piece(self.session, length)?, Release);
         }
         Some(())
     }
@@ -379,7 +381,7 @@ impl Place {
         let bytes = (size_of::<ModuleRecord>() + length).next_multiple_of(64) as u64;
         let [next, end] = &self.table.module_room;
         if next.load(Relaxed) + bytes > end.load(Relaxed) {
-            let page = self.memory.take_piece(PAGE)?;
+            let page = self.memory.take_piece(self.session, PAGE)?;
             next.store(page, Relaxed);
             end.store(page + PAGE, Relaxed);
         }

@@ -12,7 +12,10 @@ use memtop_probe::session::{
 };
 
 use super::*;
-use crate::sys::{clock, descriptor};
+use crate::{
+    keeper::returning::Ended,
+    sys::{clock, descriptor},
+};
 
 struct Launch {
     memory: Memory,
@@ -39,9 +42,8 @@ impl Launch {
 
     /// What the probe does when it starts in a process: claims a session, and a slot.
     fn claim(&self, pid: u32, parent: u32) -> &'static Slot {
-        let offset = self.memory.take_piece(size_of::<Session>() as u64).unwrap();
-        let session = self.memory.session(offset).unwrap();
-        let place = self.memory.take_piece(size_of::<Slot>() as u64).unwrap();
+        let (offset, session) = self.memory.take_first_piece(size_of::<Session>() as u64).unwrap();
+        let place = self.memory.take_piece(session, size_of::<Slot>() as u64).unwrap();
         let slot = self.memory.slot(place).unwrap();
         session.pid.store(pid, Relaxed);
         session.parent.store(parent, Relaxed);
@@ -49,9 +51,7 @@ impl Launch {
         session.slots[0].store(place, Release);
         session.slots_used.store(1, Release);
         session.entry.store(entry::PRELOAD, Release);
-        let index = self.memory.header().sessions.fetch_add(1, Relaxed);
-        let entry = self.memory.table_entry(index as usize).unwrap();
-        entry.store(offset, Release);
+        self.memory.enter(session, offset).unwrap();
         slot
     }
 
@@ -193,5 +193,50 @@ fn who_exec_d_before_it_was_met_is_not_the_one_of_the_session() {
     let child = sleeper();
     launch.claim(child.id(), 1);
     assert_eq!(launch.observe().ended, [0]);
+    end(child);
+}
+
+#[test]
+fn what_an_ended_image_held_outlives_its_memory() {
+    let mut launch = Launch::new();
+    let (lives, ends) = (sleeper(), sleeper());
+    let slot = launch.claim(ends.id(), 1);
+    slot.classes[2].allocations.store(3, Relaxed);
+    launch.claim(lives.id(), 1);
+    let (ended_pid, before) = (ends.id(), launch.reader.shared_bytes());
+    end(ends);
+    assert_eq!(launch.observe().ended, [0]);
+    launch.reader.give_back(&[0]);
+    assert_eq!(launch.reader.shared_bytes(), before / 2);
+    assert!(launch.reader.is_gone(0) && launch.reader.read(0).is_none());
+    assert_eq!(slot.classes[2].allocations.load(Relaxed), 0, "it is empty for the next one");
+    assert_eq!(launch.observe().samples.len(), 1);
+    assert_eq!(launch.processes.states(&launch.reader)[0].totals.allocations, 3);
+
+    // Whoever looks for the first time knows that there was one.
+    let mut late = Processes { presence: Presence(|_| Some(true)), ..Processes::default() };
+    late.observe(&launch.reader, clock::monotonic_ns());
+    let images: Vec<_> = late.images().iter().map(|one| (one.pid, one.end().is_some())).collect();
+    assert_eq!(images, [(ended_pid, true), (lives.id(), false)]);
+    assert_eq!(late.states(&launch.reader).len(), 1);
+    end(lives);
+}
+
+#[test]
+fn memory_that_was_given_back_goes_to_others() {
+    let mut launch = Launch::new();
+    let (mut ended, now) = (Ended::default(), clock::monotonic_ns());
+    let child = sleeper();
+    for image in 0..200 {
+        launch.claim(child.id(), 1);
+        let changes = launch.observe();
+        ended.note(&launch.reader, &changes.ended, now + image);
+        // Long after the last one ended, and only the last one lives.
+        ended.give_back(&launch.reader, now + 10_000_000_000);
+    }
+    assert_eq!(launch.reader.session_count(), 200);
+    assert!(launch.reader.read(199).is_some() && launch.reader.is_gone(0));
+    let region = launch.memory.session(launch.memory.table_entry(199).unwrap().load(Relaxed));
+    assert!(region.is_some(), "it has its place in four megabytes");
     end(child);
 }

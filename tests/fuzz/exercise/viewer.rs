@@ -17,7 +17,11 @@ use memtop::{
     source::{live::Live, past::Source, sites::Follower},
     sys::spawn::Place,
 };
-use memtop_probe::session::{control, reader::Reader};
+use memtop_probe::session::{
+    control,
+    layout::{PIECES, REGION},
+    reader::Reader,
+};
 use memtop_ui::{
     State, Theme,
     data::Output,
@@ -39,7 +43,8 @@ pub fn honest(script: &str) -> Vec<u64> {
         watch.advance();
     }
     let header = watch.reader().header();
-    let used = header.next_piece.load(std::sync::atomic::Ordering::Relaxed) as usize;
+    let regions = header.next_region.load(std::sync::atomic::Ordering::Relaxed);
+    let used = (PIECES + u64::from(regions) * REGION) as usize;
     // SAFETY: the header begins the mapping, which is longer than what is used of it, and nobody
     // writes any more.
     unsafe { std::slice::from_raw_parts(core::ptr::from_ref(header).cast::<u64>(), used / 8) }

@@ -13,7 +13,7 @@ use super::{ClassReading, Reader, SessionReading, ThreadReading, command};
 use crate::{
     peak,
     session::{
-        layout::{Cell, Journal, Session, Slot, flag},
+        layout::{Cell, Session, Slot, flag},
         size_class,
     },
 };
@@ -40,8 +40,6 @@ pub(super) struct Sums {
     inherited: [u64; 2],
     lost: u64,
     dropped: u64,
-    slots: u64,
-    journals: u64,
     peak: Option<(i64, i64, u64)>,
     most_blocks: i64,
     /// No thread has done anything since the last clear.
@@ -184,8 +182,6 @@ impl Sums {
         add(&mut self.inherited[1], slot.inherited_freed.load(Relaxed));
         add(&mut self.lost, slot.lost_records.load(Relaxed));
         add(&mut self.dropped, slot.ring.dropped.load(Relaxed));
-        add(&mut self.slots, 1);
-        add(&mut self.journals, u64::from(slot.ring.journal.load(Relaxed) != 0));
         self.cost.add(slot);
     }
 
@@ -231,8 +227,9 @@ impl Sums {
             dropped_events: self.dropped,
             cost: self.cost.reading(session),
             stacks_cut,
-            tracer_bytes: (size_of::<Session>() as u64 + self.slots * size_of::<Slot>() as u64)
-                .saturating_add(self.journals * size_of::<Journal>() as u64)
+            tracer_bytes: session
+                .shared_bytes
+                .load(Relaxed)
                 .saturating_add(session.private_bytes.load(Relaxed)),
             threads: self.threads,
         }
