@@ -44,6 +44,7 @@ mod fast;
 pub mod hook;
 mod journal;
 pub mod ledger;
+mod lineage;
 pub mod peak;
 pub mod process;
 pub mod ring;

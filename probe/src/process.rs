@@ -27,10 +27,10 @@ use core::{
 };
 
 use crate::{
-    ledger,
+    lineage,
     session::{
         control,
-        layout::{COMMAND, Header, Session, Slot, capture, entry, flag},
+        layout::{Header, Session, Slot, capture, entry, flag},
         memory::Memory,
     },
     shadow::{Account, Shadow},
@@ -79,17 +79,6 @@ unsafe impl Sync for Kept {}
 
 #[unsafe(link_section = ".data")]
 static KEPT: Kept = Kept(UnsafeCell::new(None));
-
-/// Live blocks and bytes at the fork that is under way, noted by the parent just before it.
-struct AtFork {
-    under_way: AtomicU32,
-    blocks: AtomicU64,
-    bytes: AtomicU64,
-}
-
-#[unsafe(link_section = ".data")]
-static AT_FORK: AtFork =
-    AtFork { under_way: AtomicU32::new(0), blocks: AtomicU64::new(0), bytes: AtomicU64::new(0) };
 
 /// How the first session of a process comes by its memory.
 #[derive(Debug, Clone, Copy)]
@@ -225,7 +214,9 @@ fn first_memory(origin: &Origin) -> Option<Memory> {
     // SAFETY: WIPED fills exactly one page of zero-initialised private memory.
     unsafe { libc::madvise(page, size_of::<Wiped>(), libc::MADV_WIPEONFORK) };
     // SAFETY: the handlers are functions of this library, which is never unloaded.
-    unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(in_child)) };
+    unsafe {
+        libc::pthread_atfork(Some(lineage::before_fork), Some(lineage::after_fork), Some(in_child))
+    };
     thread::prepare();
     Some(memory)
 }
@@ -241,13 +232,19 @@ fn place(memory: &Memory) -> Option<&'static Session> {
 }
 
 fn introduce(session: &Session, parent: Option<&Session>, origin: &Origin, memory: &Memory) {
-    let (pid, parent_pid) = numbers(parent);
+    let (pid, parent_pid) = numbers(parent.is_some());
     session.pid.store(pid, Relaxed);
     session.parent.store(parent_pid, Relaxed);
     session.started_ns.store(sys::monotonic_ns(), Relaxed);
     session.started_counter.store(sys::cycles(), Relaxed);
     let clears = memory.header().pulse.load(Relaxed) & flag::CLEARS;
-    let first_id = parent.map_or(1, inherit);
+    let first_id = match parent {
+        Some(_) => {
+            WIPED.inherited_from.store(lineage::window(), Relaxed);
+            lineage::next_id()
+        }
+        None => 1,
+    };
     session.id_base.store(clears << 16 | u64::from(first_id), Relaxed);
     session.first_id.store(first_id, Relaxed);
     session.next_id.store(first_id.saturating_add(1), Relaxed);
@@ -261,9 +258,10 @@ fn introduce(session: &Session, parent: Option<&Session>, origin: &Origin, memor
         window::set_window(shared, first_id);
     }
     match parent {
-        Some(parent) => describe_child(session, parent),
+        Some(parent) => lineage::describe_child(session, parent, memory),
         None => (origin.describe)(session),
     }
+    lineage::note_session(session);
     if parent.is_none() && origin.traced {
         control::set_tracing(memory.header(), true, sys::monotonic_ns());
     }
@@ -272,11 +270,11 @@ fn introduce(session: &Session, parent: Option<&Session>, origin: &Origin, memor
 }
 
 /// The process's number and its parent's, as whoever looks at the session knows them.
-fn numbers(parent: Option<&Session>) -> (u32, u32) {
+fn numbers(is_child: bool) -> (u32, u32) {
     /// The process is in a world of numbers of its own.
     #[unsafe(link_section = ".data")]
     static APART: AtomicBool = AtomicBool::new(false);
-    let above = parent.map_or(0, |parent| parent.pid.load(Relaxed));
+    let above = if is_child { lineage::pid() } else { 0 };
     if !sys::may_ask() {
         // fork has written the child's number there.
         return (tls::thread_id(), above);
@@ -284,60 +282,12 @@ fn numbers(parent: Option<&Session>) -> (u32, u32) {
     // SAFETY: these calls have no preconditions.
     let (own, inner_above) = unsafe { (libc::getpid() as u32, libc::getppid() as u32) };
     // The first process of a world has no parent in it.
-    if parent.is_some() && inner_above != 0 && !APART.load(Relaxed) {
+    if is_child && inner_above != 0 && !APART.load(Relaxed) {
         return (own, inner_above);
     }
     let outer = sys::outer_pid().unwrap_or(own);
     APART.store(outer != own, Relaxed);
-    (outer, if parent.is_some() { above } else { inner_above })
-}
-
-/// Where the ids of a child of `parent` start; what it inherits is noted on the way.
-fn inherit(parent: &Session) -> u32 {
-    let base = parent.id_base.load(Relaxed) as u32;
-    WIPED.inherited_from.store(base, Relaxed);
-    window::next_id(parent)
-}
-
-fn describe_child(session: &Session, parent: &Session) {
-    let (blocks, bytes) = match AT_FORK.under_way.swap(0, Relaxed) {
-        0 => ledger::live(&kept_memory(), parent),
-        _ => (AT_FORK.blocks.load(Relaxed), AT_FORK.bytes.load(Relaxed)),
-    };
-    session.inherited_blocks.store(blocks, Relaxed);
-    session.inherited_bytes.store(bytes, Relaxed);
-    for (to, from) in session.command.iter().zip(&parent.command) {
-        to.store(from.load(Relaxed), Relaxed);
-    }
-    session.command_length.store(parent.command_length.load(Relaxed), Release);
-}
-
-fn kept_memory() -> Option<Memory> {
-    // SAFETY: called by the claiming thread, which alone may touch KEPT now.
-    unsafe { (*KEPT.0.get()).map(|kept| kept.0) }
-}
-
-/// Writes NUL-separated arguments into a session.
-pub fn write_command(session: &Session, text: &[u8]) {
-    let text = &text[..text.len().min(COMMAND)];
-    for (to, from) in session.command.iter().zip(text) {
-        to.store(*from, Relaxed);
-    }
-    session.command_length.store(text.len() as u32, Release);
-}
-
-unsafe extern "C" fn before_fork() {
-    if header().is_null() {
-        return;
-    }
-    let (blocks, bytes) = ledger::live(&memory(), session());
-    AT_FORK.blocks.store(blocks, Relaxed);
-    AT_FORK.bytes.store(bytes, Relaxed);
-    AT_FORK.under_way.store(1, Relaxed);
-}
-
-unsafe extern "C" fn after_fork() {
-    AT_FORK.under_way.store(0, Relaxed);
+    (outer, if is_child { above } else { inner_above })
 }
 
 /// Does by hand what a kernel without `MADV_WIPEONFORK` left undone.

@@ -14,7 +14,7 @@ use core::sync::atomic::{
 use crate::{
     cost,
     counter::Mode,
-    ledger,
+    ledger, lineage,
     peak::{flush, flush_late, rebase},
     process,
     session::{
@@ -24,11 +24,6 @@ use crate::{
     },
     shadow, stack, tls,
 };
-
-/// First id that no block of the session has.
-pub fn next_id(session: &Session) -> u32 {
-    session.next_id.load(Relaxed).min(shadow::MAX_ID)
-}
 
 /// The pulse changed: time has passed, or something is asked of the hooks.
 #[cold]
@@ -79,6 +74,7 @@ fn begin_window(session: &Session, slot: &Slot, clears: u64) {
         let before = (session.live_bytes.load(Relaxed), session.live_blocks.load(Relaxed));
         let fresh = tag | u64::from(stack::reserve_window(session).min(shadow::MAX_ID));
         if session.id_base.compare_exchange(base, fresh, AcqRel, Acquire).is_ok() {
+            lineage::note_window(fresh as u32);
             start_over(session, before);
         }
     }

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::{io::Read, process::Stdio};
+
 use memtop_probe::session::{layout::entry, reader::SessionReading};
 use support::{Session, Totals, check_consistent, output, program};
 
@@ -51,6 +53,30 @@ fn a_forked_child_has_a_session_of_its_own() {
         assert_eq!(readings[1].threads.len(), 1, "{how}");
         assert_eq!(readings[1].threads[0].tid, readings[1].pid, "{how}");
     }
+}
+
+/// What the parent had of the session memory went to others before the child's first call.
+#[test]
+fn a_child_whose_parents_session_is_gone_is_counted_as_ever() {
+    let session = Session::traced();
+    let mut command = session.command(program("fork_tree"));
+    let command = command.arg("orphan").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut parent = command.spawn().unwrap();
+    assert!(parent.wait().unwrap().success());
+    let reader = session.reader();
+    let root = reader.read(0).unwrap();
+    reader.give_back(&[0]);
+    assert!(reader.is_gone(0));
+    drop(parent.stdin.take());
+    // Its end is that of its output.
+    parent.stdout.take().unwrap().read_to_end(&mut Vec::new()).unwrap();
+    let child = reader.read(1).unwrap();
+    check_consistent(&child);
+    assert_eq!((child.entry, pairs(&child)), (entry::FORK, (10, 3)));
+    assert_eq!((child.inherited_blocks, child.inherited_bytes), (100, 300_000));
+    assert_eq!((child.inherited_frees, child.inherited_freed), (40, 120_000));
+    assert_eq!(child.untracked_frees, 0);
+    assert_eq!(child.command, root.command);
 }
 
 #[test]

@@ -44,6 +44,15 @@ static void fork_once(void) {
     wait_for(child);
 }
 
+/* The parent ends at once; the child waits for the end of its input before it does anything. */
+static void fork_and_leave(void) {
+    char byte;
+    if (fork() != 0) _exit(0);
+    while (read(0, &byte, 1) > 0);
+    be_child();
+    _exit(0);
+}
+
 /* The child as ever; the grandchild frees 2 of the root's blocks and 4 of the child's. */
 static void fork_twice(void) {
     pid_t child = fork();
@@ -144,6 +153,7 @@ int main(int count, char **arguments) {
     }
     allocate(100, 3000);
     if (strcmp(how, "fork") == 0) fork_once();
+    else if (strcmp(how, "orphan") == 0) fork_and_leave();
     else if (strcmp(how, "grandchild") == 0) fork_twice();
     else if (strcmp(how, "raw_fork") == 0) fork_raw(0);
     else if (strcmp(how, "raw_clone") == 0) fork_raw(1);

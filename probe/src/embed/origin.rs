@@ -6,9 +6,10 @@ use core::ffi::CStr;
 
 use super::step_aside;
 use crate::{
-    process::{self, Origin},
+    lineage,
+    process::Origin,
     session::{
-        layout::{COMMAND, FRAMES, PAGE, Session, entry},
+        layout::{FRAMES, PAGE, entry},
         memory::{LEAST_SIZE, Memory, Settings, TREE_SIZE},
     },
     sys,
@@ -31,7 +32,13 @@ pub(super) static PAUSED_WITHOUT_STACKS: Origin = origin(false, make_memory_with
 pub(super) static TRACED_WITHOUT_STACKS: Origin = origin(true, make_memory_without_stacks);
 
 const fn origin(traced: bool, memory: fn() -> Option<Memory>) -> Origin {
-    Origin { is_ready: || true, memory, entry: entry::EMBEDDED, describe, traced }
+    Origin {
+        is_ready: || true,
+        memory,
+        entry: entry::EMBEDDED,
+        describe: lineage::describe,
+        traced,
+    }
 }
 
 fn make_memory() -> Option<Memory> {
@@ -113,28 +120,4 @@ fn nonce() -> u64 {
 fn complain(text: &CStr) {
     // SAFETY: the text is readable for its length.
     unsafe { libc::write(2, text.as_ptr().cast(), text.count_bytes()) };
-}
-
-/// Writes the program's arguments into its session.
-fn describe(session: &Session) {
-    let mut text = [0u8; COMMAND];
-    // SAFETY: the path is a C string.
-    let file =
-        unsafe { libc::open(c"/proc/self/cmdline".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
-    if file < 0 {
-        return;
-    }
-    let mut length = 0;
-    while length < COMMAND {
-        let room = &mut text[length..];
-        // SAFETY: `room` is writable for its length.
-        let got = unsafe { libc::read(file, room.as_mut_ptr().cast(), room.len()) };
-        if got <= 0 {
-            break;
-        }
-        length += got as usize;
-    }
-    // SAFETY: opened above.
-    unsafe { libc::close(file) };
-    process::write_command(session, &text[..length]);
 }

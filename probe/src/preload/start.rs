@@ -8,6 +8,7 @@ use core::{
 
 use super::{next, sandbox, unloading};
 use crate::{
+    lineage,
     process::{self, Origin},
     session::{
         layout::{COMMAND, Session, entry},
@@ -55,7 +56,7 @@ extern "C" fn start(count: c_int, arguments: *const *const c_char) {
         text[length..length + room].copy_from_slice(&argument[..room]);
         length += room;
     }
-    process::write_command(session, &text[..length]);
+    lineage::write_command(session, &text[..length]);
 }
 
 fn describe(_: &Session) {}

@@ -17,7 +17,7 @@ use core::sync::atomic::{
 };
 
 use super::{
-    layout::{OWNERS, PAGE, PIECES, REGION, REGIONS, SESSIONS, Session, UNPLACED},
+    layout::{GONE, OWNERS, PAGE, PIECES, REGION, REGIONS, SESSIONS, Session, UNPLACED},
     memory::Memory,
 };
 
@@ -59,6 +59,12 @@ impl Memory {
         self.owner(region_of(offset))?.store(index + 1, Relaxed);
         entry.store(offset, Release);
         Some(())
+    }
+
+    /// Whether the session with this mark is in the table still.
+    pub fn is_entered(&self, mark: u32) -> bool {
+        let entry = mark.checked_sub(1).and_then(|index| self.table_entry(index as usize));
+        entry.is_some_and(|entry| entry.load(Acquire) & GONE == 0)
     }
 
     /// Mark of the session that a region belongs to; 0 = none.

@@ -18,6 +18,7 @@ use super::{
     tables,
 };
 use crate::{
+    lineage,
     process::Charge,
     session::{
         layout::{PAGE, Session},
@@ -105,6 +106,7 @@ pub fn begin(memory: &Memory, session: &'static Session) -> bool {
 /// Takes an id for a new window, under which blocks without a stack go.
 pub fn reserve_window(session: &Session) -> u32 {
     let id = session.next_id.fetch_add(1, AcqRel);
+    lineage::note_id(id);
     BOOK.with(|book| {
         if let Some(place) = book.place {
             place.write_record(id, WRITTEN);
@@ -278,6 +280,7 @@ impl Book {
             at.session.next_id.fetch_sub(1, AcqRel);
             return None;
         }
+        lineage::note_id(id);
         at.table.cut.fetch_add(u64::from(cut), Relaxed);
         let cut = if cut { CUT } else { 0 };
         at.write_record(id, WRITTEN | cut | u64::from(node));
