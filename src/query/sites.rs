@@ -25,6 +25,7 @@ pub(super) fn sites(model: &Model, state: &State, session: &Session, room: usize
     Sites {
         known: known(model, session),
         rows,
+        since: super::overview::baseline(model, state).0,
         total: total(model, state),
         lower_bound: exactness.is_some_and(|exactness| exactness.unattributed_blocks != 0),
         unattributed_bytes: live.saturating_sub(sums.live_bytes),

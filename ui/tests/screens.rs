@@ -158,6 +158,14 @@ fn frame_of(mut data: Data, state: &mut State) -> String {
 }
 
 #[test]
+fn changes_of_sites_are_told_since_what_they_are_measured_from() {
+    let mut data = sample::session();
+    data.sites.since = Baseline::Start;
+    let frame = frame_of(data, &mut on_code(Screen::Sites, (120, 40)));
+    assert!(frame.contains(" Δ since the start "), "{frame}");
+}
+
+#[test]
 fn code_screens_at_every_size() {
     for (name, screen) in [
         ("sites", Screen::Sites),

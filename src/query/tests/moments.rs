@@ -28,6 +28,21 @@ fn growth_is_measured_from_a_mark() {
     let data = shown(&mut model, &sites);
     assert_eq!(data.sites.sums.delta_bytes, Some(-100));
     assert_eq!(data.sites.rows.rows[0].figures.delta_bytes, Some(100));
+    assert_eq!(data.sites.since, Baseline::Mark(1));
+}
+
+#[test]
+fn sites_say_since_when_their_changes_are() {
+    let mut model = small();
+    // A mark of another process, or one that is still to be read.
+    for grouping in [Grouping::Site, Grouping::Thread] {
+        let mut sites = by(grouping, Screen::Sites);
+        sites.baseline = Baseline::Mark(7);
+        let data = shown(&mut model, &sites);
+        assert_eq!(data.sites.since, Baseline::Start);
+        let sums = &data.sites.sums;
+        assert_eq!(sums.delta_bytes, i64::try_from(sums.live_bytes).ok());
+    }
 }
 
 #[test]

@@ -88,6 +88,7 @@ pub fn sites() -> Sites {
     let live_bytes = rows.iter().map(|row| row.figures.live_bytes).sum::<u64>() + (2 << 20);
     Sites {
         known: SitesKnown::Yes,
+        since: Baseline::Mark(1),
         sums: Figures { live_bytes, with_callees_bytes: live_bytes, ..Figures::default() },
         total: 214,
         rows: Listing { matching: 214, rows, first: 0, selected: 0 },

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Key, Name};
+use super::{Baseline, Key, Name};
 
 /// The table of sites, sorted and cut.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -11,6 +11,8 @@ pub struct Sites {
     pub known: SitesKnown,
     /// The part of the list that shows.
     pub rows: Listing<SiteRow>,
+    /// What changes are measured from: the start when the mark is not of this process.
+    pub since: Baseline,
     /// Sums over all sites, filtered or not: what shares are shares of.
     pub sums: Figures,
     /// How many groups there are without the filter.
