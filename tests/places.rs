@@ -293,6 +293,29 @@ fn a_fork_that_never_allocates_is_not_said_to_be_untraced() {
     assert_eq!((found.status, named), (3, Vec::new()), "{found:?}");
 }
 
+/// A session begins with the first allocation; who has none yet is not out of reach.
+#[test]
+fn who_is_long_in_its_constructors_is_traced_and_nothing_else() {
+    let home = Home::new();
+    let late = "#include <unistd.h>\n__attribute__((constructor)) static void late(void) \
+                { usleep(3500000); }\nint of_it;\n";
+    fs::write(home.path("late.c"), late).unwrap();
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-o", "liblate.so", "late.c"]).current_dir(home.path(""));
+    assert!(compiler.status().unwrap().success());
+    let source = "#include <stdlib.h>\nextern int of_it;\nvoid *volatile held;\n\
+                  int main(void) { held = malloc(123456); return of_it; }\n";
+    fs::write(home.path("slow.c"), source).unwrap();
+    let mut compiler = Command::new("cc");
+    compiler.args(["-o", "slow", "slow.c", "-L.", "-llate", "-Wl,-rpath,$ORIGIN"]);
+    assert!(compiler.current_dir(home.path("")).status().unwrap().success());
+    let (found, named) = named_untraced(&home, &["sh", "-c", "./slow; exit 5"]);
+    assert_eq!((found.status, named), (5, Vec::new()), "{found:?}");
+    let report = home.report();
+    let all = processes(&report);
+    assert!(all.iter().any(|one| number(one, &["totals", "peak_bytes"]) >= 123_456), "{all:?}");
+}
+
 #[test]
 fn who_executes_below_another_root_directory_is_named_with_the_reason() {
     if !is_root() {

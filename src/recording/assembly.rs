@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     Frame, MAX_HELD_BYTES, ReadError, Reader, Snapshot, Ticks, VERSION, site_age::SitesAge,
+    untraced::drop_traced,
 };
 use crate::model::{
     Function, Identity, Interval, Location, LocationId, Module, Names, Node, Point, ProcessState,
@@ -160,6 +161,8 @@ impl Assembly {
                 process.date_sites(partial.age.right_until());
             }
         }
+        let images = self.tree.processes.iter().map(|process| &process.identity);
+        drop_traced(&mut self.tree.untraced, images);
     }
 
     fn without_state(&self) -> Vec<usize> {

@@ -268,6 +268,7 @@ mod tail;
 mod thin;
 mod timeline;
 mod tracked;
+mod untraced;
 mod value;
 mod wire;
 mod writer;

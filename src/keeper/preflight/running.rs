@@ -25,13 +25,14 @@ pub enum Untraceable {
     Environment,
     /// The loader did not map the library: it lies outside of the process's root directory, say.
     Library,
-    /// It has the library and no session: another user, or one of a user namespace, may not look
-    /// at the keeper, and where `/proc` is another one, there is none.
+    /// It has the library, no session, and left the place it was launched in: another user, or one
+    /// of a user namespace, may not look at the keeper, and where `/proc` is another one, there is
+    /// none.
     Session,
     /// It belongs to somebody else, or cannot be looked at.
     Hidden,
     /// Nothing speaks against it, and nothing was heard of it yet: it has not allocated, or is in
-    /// its loader.
+    /// its loader, or a constructor.
     Quiet,
     /// Nobody said, or in words that this memtop does not know.
     Unknown,
@@ -53,6 +54,11 @@ impl Untraceable {
             Self::Quiet => "not heard of",
             Self::Unknown => "reason unknown",
         }
+    }
+
+    /// Whether it is told from what a process has not mapped, which it may still do.
+    pub fn is_inferred(self) -> bool {
+        matches!(self, Self::Library | Self::Session)
     }
 
     /// The reason with these words, as a recording has them.
@@ -99,11 +105,32 @@ pub fn by_environment(pid: u32) -> Untraceable {
 /// was heard of.
 pub fn by_mappings(pid: u32) -> Untraceable {
     match mappings::of_the_tracer(pid) {
-        Some(OfTheTracer { session: false, library: true }) => Untraceable::Session,
+        // A session begins with the first allocation, which may be long in coming.
+        Some(OfTheTracer { session: false, library: true }) if is_elsewhere(pid) => {
+            Untraceable::Session
+        }
         Some(OfTheTracer { session: false, library: false }) => Untraceable::Library,
         // With a session mapped it is a fork that has not allocated yet.
         _ => Untraceable::Quiet,
     }
+}
+
+/// Whether it is another user than this process, or lives in other namespaces or below another
+/// root directory: whatever can put a session out of reach.
+fn is_elsewhere(pid: u32) -> bool {
+    let differs = |one: &str| {
+        let link = |whose: &str| fs::read_link(format!("/proc/{whose}/{one}")).ok();
+        link(&pid.to_string()).is_some_and(|there| Some(there) != link("self"))
+    };
+    ["ns/user", "ns/pid", "ns/mnt", "root"].into_iter().any(differs)
+        || owners(&pid.to_string()).is_some_and(|there| Some(there) != owners("self"))
+}
+
+/// The user and group ids of a process, all four of each, as the kernel prints them.
+fn owners(pid: &str) -> Option<Vec<String>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let is_of_owners = |line: &&str| line.starts_with("Uid:") || line.starts_with("Gid:");
+    Some(text.lines().filter(is_of_owners).map(str::to_owned).collect())
 }
 
 fn of_reason(reason: &Reason) -> Untraceable {

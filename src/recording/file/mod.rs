@@ -17,6 +17,7 @@ use super::{
     index::{ANCHOR, Entry, Index},
     kind,
     reader::{check_header, decode},
+    untraced::drop_traced,
     value::nanos,
 };
 use crate::{
@@ -127,6 +128,7 @@ impl<B: Bytes> File<B> {
         for (place, index) in indices {
             file.add_segment(place, index)?;
         }
+        drop_traced(&mut file.untraced, file.images.iter().map(|image| &image.identity));
         Ok(file)
     }
 
