@@ -305,6 +305,16 @@ mod tests {
         assert!(prepare(&Options::new(vec!["memtop-no-such".into()])).is_err());
     }
 
+    /// Who has the privilege to raise a hard limit never meets it.
+    #[test]
+    fn a_hard_limit_on_files_is_told_with_what_to_do() {
+        let said = |errno| no_memory("size", io::Error::from_raw_os_error(errno)).to_string();
+        let words = "; raise the hard limit on the size of files (ulimit -Hf), or set it inside: ";
+        assert!(said(libc::EFBIG).contains(words), "{}", said(libc::EFBIG));
+        assert!(!said(libc::ENOMEM).contains(words), "{}", said(libc::ENOMEM));
+        assert!(said(libc::ENOMEM).contains("; raise the limits of memory, file size and"));
+    }
+
     #[test]
     fn exit_codes_tell_apart() {
         let code = |kind| {
