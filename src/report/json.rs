@@ -185,7 +185,8 @@ pub struct Totals {
     pub peak_bytes: Option<u64>,
     /// Blocks at the byte peak.
     pub peak_blocks: Option<u64>,
-    /// When; null before the first allocation.
+    /// When; null before the first allocation. With several threads as late as when a thread that
+    /// slept tells what it held, if that made the peak higher: the timeline says when it was reached.
     pub peak_at_s: Option<f64>,
     /// Highest number of blocks.
     pub max_blocks: Option<u64>,
