@@ -104,10 +104,10 @@ fn own_address_space() -> u64 {
 /// memtop needs so much address space for itself.
 const OWN: u64 = 128 << 20;
 
-/// A limit of this process, which a program inherits, that the tracer's memory counts
-/// against. It is said and never changed. (Locked memory is limited on every machine by
-/// default, and concerns only programs that lock all they map; to name it each time would
-/// only teach people not to read warnings.)
+/// A limit that a program is given, and that the tracer's memory counts against: it is said, and
+/// the program keeps it, although [`raise`] raises memtop's own. (Locked memory is limited on every
+/// machine by default, and concerns only programs that lock all they map; to name it each time
+/// would only teach people not to read warnings.)
 pub fn warning() -> Option<String> {
     address_space().map(|bytes| {
         let own = match own_address_space() < OWN {
