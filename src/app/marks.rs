@@ -22,7 +22,9 @@ impl App {
     /// Takes over the marks that are recorded of the shown image, and reads figures of those that
     /// are asked for.
     pub(super) fn adopt_marks(&mut self) {
-        adopt(&mut self.shown.state.marks, &self.source.past().marks);
+        let Shown { model, state, .. } = &mut self.shown;
+        let is_known = |number| model.marks.get(number).is_some();
+        adopt(&mut state.marks, &self.source.past().marks, is_known);
         self.recall_marks();
     }
 
@@ -54,9 +56,9 @@ fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
-/// Of recorded marks, those that `recorded` has are marks; one that was set here is not recorded
-/// again.
-fn adopt(marks: &mut Vec<Mark>, recorded: &[recording::Mark]) {
+/// Of recorded marks, those that `recorded` has are marks; one that was set here is a recorded one
+/// only when its figures are not known any more, because another process was shown in between.
+fn adopt(marks: &mut Vec<Mark>, recorded: &[recording::Mark], is_known: impl Fn(u32) -> bool) {
     let found = |mark: &recording::Mark| Mark {
         number: mark.number,
         t_s: mark.at.as_secs_f64(),
@@ -69,8 +71,12 @@ fn adopt(marks: &mut Vec<Mark>, recorded: &[recording::Mark]) {
     };
     marks.retain(|mark| !mark.recorded || recorded.iter().any(|one| is_same(mark, one)));
     for one in recorded {
-        if let Err(place) = marks.binary_search_by_key(&one.number, |mark| mark.number) {
-            marks.insert(place, found(one));
+        match marks.binary_search_by_key(&one.number, |mark| mark.number) {
+            Err(place) => marks.insert(place, found(one)),
+            Ok(place) if !marks[place].recorded && !is_known(one.number) => {
+                (marks[place].t_s, marks[place].recorded) = (one.at.as_secs_f64(), true);
+            }
+            Ok(_) => {}
         }
     }
 }
@@ -124,22 +130,45 @@ mod tests {
         let all =
             [recorded(1, 3, "before"), recorded(2, 8, "as the keeper has it"), recorded(4, 9, "")];
         for _ in 0..2 {
-            adopt(&mut marks, &all);
+            adopt(&mut marks, &all, |number| number == 2);
             let shown: Vec<_> = marks.iter().map(|mark| (mark.number, mark.t_s)).collect();
             assert_eq!(shown, [(1, 3.0), (2, 7.0), (4, 9.0)]);
         }
         assert_eq!(marks[0].name.as_deref(), Some("before"));
         assert!(marks[0].recorded && !marks[1].recorded && marks[2].name.is_none());
         // Another process has others.
-        adopt(&mut marks, &[recorded(1, 5, "")]);
+        adopt(&mut marks, &[recorded(1, 5, "")], |_| false);
         let shown: Vec<_> = marks.iter().map(|mark| (mark.number, mark.t_s)).collect();
         assert_eq!(shown, [(1, 5.0), (2, 7.0)]);
     }
 
     #[test]
+    fn an_own_mark_is_read_again_when_its_process_is_shown_again() {
+        let mut model = Model::default();
+        let mut state = State::new(Screen::Snapshots, (80, 24));
+        state.marks = vec![Mark { name: Some("own".into()), automatic: true, ..own(1) }];
+        model.mark(1);
+        let adopt = |model: &Model, state: &mut State, recorded: &[recording::Mark]| {
+            adopt(&mut state.marks, recorded, |number| model.marks.get(number).is_some());
+            missing(model, state).iter().map(|mark| (mark.number, mark.t_s)).collect::<Vec<_>>()
+        };
+        let kept = [recorded(1, 8, "")];
+        assert_eq!(adopt(&model, &mut state, &kept), []);
+        // Another process is shown: its figures are gone, and it is none of that process.
+        model.marks.clear();
+        assert_eq!(adopt(&model, &mut state, &[]), []);
+        for _ in 0..2 {
+            assert_eq!(adopt(&model, &mut state, &kept), [(1, 8.0)]);
+        }
+        let mark = &state.marks[0];
+        assert!(mark.automatic && mark.name.as_deref() == Some("own"), "{mark:?}");
+    }
+
+    #[test]
     fn figures_are_read_of_what_is_compared_first_and_of_all_where_all_show() {
         let (mut model, mut state) = (Model::default(), State::new(Screen::Overview, (80, 24)));
-        adopt(&mut state.marks, &[1, 2, 3].map(|number| recorded(number, u64::from(number), "")));
+        let marks = [1, 2, 3].map(|number| recorded(number, u64::from(number), ""));
+        adopt(&mut state.marks, &marks, |_| false);
         let wanted = |model: &Model, state: &State| {
             missing(model, state).iter().map(|mark| mark.number).collect::<Vec<_>>()
         };

@@ -29,6 +29,10 @@ impl App {
         self.foresee_marks();
         let reading = self.source.read(chosen);
         self.follow_the_present();
+        if self.shown.model.shows_another(&reading) {
+            // What was foreseen is of the process that was shown.
+            self.foreseen = 0.0;
+        }
         if chosen.is_none() {
             self.followed = reading.shown;
             self.shown.state.process = reading.shown;
@@ -80,16 +84,18 @@ impl App {
     /// Whether that was not known before.
     fn look_at_site(&mut self) -> bool {
         let Shown { model, state, .. } = &mut self.shown;
-        if state.frozen {
+        let opened = query::opened(model, state);
+        if state.frozen && !opened.as_ref().is_some_and(|site| is_to_be_read(site, model)) {
             return false;
         }
-        let opened = query::opened(model, state);
         // There may be too many stacks to look at ten times a second: then those that hold most.
         let told = |site: &OpenedSite| {
             let stacks = &site.stacks[..site.stacks.len().min(MOST_STACKS)];
             Some(SiteThreads { of: site.of, threads: self.source.threads_of(stacks)? })
         };
-        model.site_threads = opened.as_ref().and_then(told);
+        if !state.frozen {
+            model.site_threads = opened.as_ref().and_then(told);
+        }
         let history = opened.and_then(|site| self.source.history_of(&site));
         let is_new = history != model.site_history;
         model.site_history = history;
@@ -172,6 +178,12 @@ impl App {
     }
 }
 
+/// Whether the history of a site was not read to its end.
+fn is_to_be_read(site: &OpenedSite, model: &Model) -> bool {
+    let known = model.site_history.as_ref().filter(|known| known.of == site.of);
+    known.is_none_or(|known| known.read_to.is_some())
+}
+
 /// What of a reading a person would want to see at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Pulse {
@@ -192,5 +204,26 @@ impl Pulse {
             stands: (reading.tracing, reading.stopped, reading.connected, reading.exit),
             sites: (model.sites_revision(), model.names_found(), model.names_pending),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SiteHistory;
+
+    #[test]
+    fn a_history_is_read_to_its_end_and_once() {
+        let mut model = Model::default();
+        let site = OpenedSite { of: 7, stacks: Vec::new(), known: 0 };
+        let mut told = |history: Option<(u64, Option<Duration>)>| {
+            model.site_history =
+                history.map(|(of, read_to)| SiteHistory { of, points: Vec::new(), read_to });
+            is_to_be_read(&site, &model)
+        };
+        assert!(told(None));
+        assert!(told(Some((7, Some(Duration::ZERO)))));
+        assert!(!told(Some((7, None))));
+        assert!(told(Some((8, None))));
     }
 }

@@ -338,7 +338,8 @@ impl Model {
         self.sites_epoch += 1;
     }
 
-    fn shows_another(&self, reading: &Reading) -> bool {
+    /// Whether a reading is of another process image than the one that is shown.
+    pub fn shows_another(&self, reading: &Reading) -> bool {
         let name =
             |of: &Reading| of.images.get(of.shown).map(|image| (image.pid, image.generation));
         name(&self.reading).is_some() && name(&self.reading) != name(reading)

@@ -260,6 +260,7 @@ impl Live {
 impl Source for Live {
     fn read(&mut self, wanted: Option<usize>) -> Reading {
         let present = Self::read(self, wanted);
+        self.rewind.iter_mut().for_each(Rewind::look_for_marks);
         match self.rewound(&present) {
             Some(then) => {
                 self.look_back(&present, &then);

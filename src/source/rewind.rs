@@ -4,8 +4,9 @@
 //! is shown of a moment is what a replay of it shows; what goes on beside that (who runs, whether
 //! tracing is on) is the present's.
 
+use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{
     past::{Past, Recalled, Source},
@@ -28,7 +29,14 @@ pub struct Rewind {
     foreseen: Duration,
     /// So often it is opened anew because it does not reach as far.
     patience: u32,
+    /// How large it was when marks were looked for, and when they are looked for again.
+    looked: (u64, Option<Instant>),
 }
+
+/// Marks of other viewers are looked for so often at most.
+const EVERY: Duration = Duration::from_secs(1);
+/// To look takes at most this part of the time.
+const SHARE: u32 = 50;
 
 /// What is marked now is kept within half a second: so many looks.
 const PATIENCE: u32 = 10;
@@ -38,13 +46,18 @@ impl Rewind {
     pub fn of(connection: &Connection) -> Option<Self> {
         let hello = connection.hello();
         let path = format!("/proc/{}/fd/{}", hello.keeper, hello.past?);
-        Some(Self {
-            path: path.into(),
+        Some(Self::over(path.into()))
+    }
+
+    fn over(path: PathBuf) -> Self {
+        Self {
+            path,
             replay: None,
             at: None,
             foreseen: Duration::ZERO,
             patience: 0,
-        })
+            looked: (0, None),
+        }
     }
 
     /// Looks at a moment since the shown image's session began, or at none.
@@ -84,8 +97,24 @@ impl Rewind {
         self.at.and(self.replay.as_mut())?.history_of(site)
     }
 
-    /// Marks of an image that were made by now, by whichever viewer, and when since its session
-    /// began; with the highest number of any.
+    /// Looks now and then whether marks were noted, by whichever viewer, since it was opened; to
+    /// be called before the moment is read, as it may be opened anew.
+    pub fn look_for_marks(&mut self) {
+        let began = Instant::now();
+        let Some(replay) = self.replay.as_ref().filter(|_| self.looked.1 <= Some(began)) else {
+            return;
+        };
+        let length = fs::metadata(&self.path).map_or(self.looked.0, |facts| facts.len());
+        let found = (length != self.looked.0).then(|| File::open(&self.path).ok()).flatten();
+        if found.is_some_and(|found| found.marks() != replay.file().marks()) {
+            self.open();
+        }
+        let pause = began.elapsed().saturating_mul(SHARE).max(EVERY);
+        self.looked = (length, began.checked_add(pause));
+    }
+
+    /// Marks of an image that are known, by whichever viewer, and when since its session began;
+    /// with the highest number of any.
     pub fn marks(&mut self, image: &ImageName) -> (Vec<Mark>, u32) {
         if self.replay.is_none() {
             self.open();

@@ -52,6 +52,9 @@ fn a_session_that_lives_is_gone_through_as_a_file_is() {
     assert!(rows.iter().any(|row| row.contains(" main ") && row.contains("100,000")));
     assert!(!rows.iter().any(|row| row.contains("200,000")), "{}", rows.join("\n"));
     // So is the history of one, read out of what is kept.
+    // It is while tables are held still, too.
+    late.terminal.press("Z");
+    late.terminal.wait_for(" frozen ");
     late.terminal.press("\r");
     let rows = late.terminal.wait_until("the site's history", has_history);
     assert!(!rows.iter().any(|row| row.contains("replay")), "{}", rows.join("\n"));
@@ -111,6 +114,37 @@ fn marks_are_in_the_recording_that_is_being_written() {
     replay.wait_for("mark 1");
     replay.press("gs");
     replay.wait_for("mark 2");
+}
+
+#[test]
+fn a_mark_is_there_again_with_its_process_and_for_who_looks_on() {
+    let home = Home::new();
+    let mut terminal = Terminal::start(USUAL, run(&home, &[], &["sh", "-c", "sleep 60 & wait"]));
+    terminal.wait_for("tracing since");
+    let second = Terminal::start(USUAL, home.memtop([]));
+    second.choose("sh");
+    second.wait_for("read-only");
+    second.press("4");
+    second.wait_for(" Snapshots ");
+    std::thread::sleep(std::time::Duration::from_millis(1000));
+    terminal.press("s");
+    terminal.wait_for("Grew since mark 1");
+    // It was set after this viewer had opened the past.
+    second.wait_for(" mark 1 ");
+    for _ in 0..2 {
+        terminal.press(">");
+        terminal.wait_for("process 2 of ");
+        terminal.wait_without("Grew since mark 1");
+        terminal.press("<");
+        terminal.wait_for("process 1 of ");
+        terminal.wait_for("Grew since mark 1");
+    }
+    second.press("q");
+    terminal.press("q");
+    terminal.wait_for("still runs.");
+    terminal.press("e");
+    terminal.wait();
+    home.wait_until_empty();
 }
 
 /// Compares the first mark with the second, which `keys` choose.
