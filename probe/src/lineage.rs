@@ -18,6 +18,7 @@ use crate::{
         memory::Memory,
     },
     shadow::MAX_ID,
+    sys,
 };
 
 /// What a forked child wants to know of its parent, whose session may be gone by then.
@@ -115,7 +116,9 @@ pub fn describe_child(session: &Session, parent: &Session, memory: &Memory) {
     let is_there = memory.is_entered(LINEAGE.mark.load(Relaxed));
     match is_there {
         true => session.command_length.store(length, Release),
-        false => describe(session),
+        false if sys::may_ask() => describe(session),
+        // A question could be the end of the process.
+        false => {}
     }
     if is_there || was_seen {
         session.inherited_blocks.store(blocks, Relaxed);

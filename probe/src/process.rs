@@ -184,7 +184,8 @@ fn claim_session(origin: &Origin) -> Option<()> {
         None => (first_memory(origin)?, None),
     };
     thread::look_for_id();
-    let session = place(&memory).filter(|_| SHADOW.prepare())?;
+    // Before there is a session, which would stay half done.
+    let session = SHADOW.prepare().then(|| place(&memory))??;
     // SAFETY: a parent is a session in memory that is never unmapped.
     let parent = parent.map(|parent| unsafe { &*parent });
     introduce(session, parent, origin, &memory);

@@ -304,6 +304,14 @@ impl Processes {
         image.state(reader, &reader.clock(), self)
     }
 
+    /// Whether a process lives in a session of its own, or only reads them, as memtop does.
+    pub fn is_accounted_for(&self, pid: u32) -> bool {
+        let image = self.last.get(&pid).and_then(|index| self.images.get(*index));
+        image.is_some_and(|image| image.end.is_none())
+            || process::executable(pid)
+                .is_some_and(|file| Some(file) == process::executable(std::process::id()))
+    }
+
     fn contains(&self, pid: u32) -> bool {
         self.last.contains_key(&pid)
     }
@@ -372,7 +380,8 @@ impl Image {
 
     /// The last sample goes to whoever watches, like those before.
     fn finish(&mut self, reader: &Reader, at_ns: u64, exit: Option<Exit>, changes: &mut Changes) {
-        let reading = reader.read(self.index);
+        // Where its memory was given back since, what was seen last.
+        let reading = reader.read(self.index).or_else(|| self.sampled.take());
         if let Some(reading) = &reading {
             let highest = reader.highest_since(self.index, self.sampled_tick);
             let point = session::point(reading, at_ns, highest, None);

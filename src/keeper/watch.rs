@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{Exit, TreeState, UntracedProcess},
-    procfs::children::Children,
+    procfs::{children::Children, holders},
     recording::Look,
     sys::{
         clock,
@@ -187,10 +187,20 @@ impl Watch {
         let reader = &self.prepared.reader;
         // Those that ended before: of the others this look tells.
         if !self.events {
-            self.ended.give_back(reader, now_ns);
+            let (processes, inode) = (&self.processes, self.prepared.memory_inode());
+            let launched_ns = reader.clock().created_ns;
+            self.ended.give_back(reader, now_ns, |until_ns| {
+                let began = launched_ns..until_ns;
+                holders::may_be_held(inode, began, |pid| processes.is_accounted_for(pid))
+            });
         }
         let changes = self.processes.observe(reader, now_ns);
-        self.ended.note(reader, &changes.ended, now_ns);
+        // What the program itself held is wanted as long as anyone looks.
+        let root = self.root;
+        let is_other =
+            |index: &&usize| self.processes.image(**index).is_some_and(|image| image.pid != root);
+        let others: Vec<usize> = changes.ended.iter().filter(is_other).copied().collect();
+        self.ended.note(reader, &others, now_ns);
         changes
     }
 

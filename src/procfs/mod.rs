@@ -6,6 +6,7 @@
 
 pub mod children;
 pub mod group;
+pub mod holders;
 pub mod mappings;
 
 use std::time::Duration;

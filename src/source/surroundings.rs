@@ -98,7 +98,8 @@ fn rows(
 }
 
 fn is_final(row: &TreeRow, image: &Image) -> bool {
-    image.end().is_some() && row.ended.is_some() && row.pid == image.pid
+    let same = (row.pid, row.generation) == (image.pid, image.generation);
+    same && image.end().is_some() && row.ended.is_some()
 }
 
 fn traced(

@@ -123,7 +123,25 @@ fn start_time(pid: u32) -> Option<u64> {
     let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
     let state = fields.next()?;
     let start = fields.nth(18)?.parse().ok()?;
-    (state != "Z" && state != "X").then_some(start)
+    // Its first thread may have ended alone.
+    let is_over = state == "X" || state == "Z" && !has_threads(pid);
+    (!is_over).then_some(start)
+}
+
+/// Whether a process has more threads than its first.
+pub fn has_threads(pid: u32) -> bool {
+    fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|all| all.count() > 1)
+}
+
+/// Whether a process began by a time, `CLOCK_MONOTONIC` nanoseconds.
+///
+/// # Errors
+/// When it is gone, or cannot be looked at.
+pub fn began_by(pid: u32, monotonic_ns: u64) -> io::Result<bool> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let start = text.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(19));
+    let start = start.and_then(|start| start.parse().ok());
+    Ok(start.is_none_or(|start| !is_after(start, monotonic_ns)))
 }
 
 fn is_after(start_ticks: u64, monotonic_ns: u64) -> bool {

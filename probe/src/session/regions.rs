@@ -28,7 +28,9 @@ impl Memory {
         let bytes = bytes.checked_next_multiple_of(PAGE)?;
         let offset = self.charged(bytes, || {
             cut(session, bytes).or_else(|| {
-                let start = self.claim(bytes, session.mark.load(Relaxed))?;
+                // A session that was taken from under its process has no mark.
+                let mark = Some(session.mark.load(Relaxed)).filter(|mark| *mark != 0)?;
+                let start = self.claim(bytes, mark)?;
                 keep_rest(session, start + bytes);
                 Some(start)
             })
@@ -117,7 +119,9 @@ impl Memory {
     /// All of these regions, or none.
     fn mark_all(&self, from: usize, count: usize, mark: u32) -> bool {
         let marked = (from..from + count).take_while(|region| {
-            let free = |owner: &AtomicU32| owner.compare_exchange(0, mark, AcqRel, Relaxed).is_ok();
+            let free = |owner: &AtomicU32| {
+                owner.load(Relaxed) == 0 && owner.compare_exchange(0, mark, AcqRel, Relaxed).is_ok()
+            };
             self.owner(*region).is_some_and(free)
         });
         let marked = marked.count();

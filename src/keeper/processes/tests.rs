@@ -232,7 +232,7 @@ fn memory_that_was_given_back_goes_to_others() {
         let changes = launch.observe();
         ended.note(&launch.reader, &changes.ended, now + image);
         // Long after the last one ended, and only the last one lives.
-        ended.give_back(&launch.reader, now + 10_000_000_000);
+        ended.give_back(&launch.reader, now + 10_000_000_000 * (image + 1), |_| false);
     }
     assert_eq!(launch.reader.session_count(), 200);
     assert!(launch.reader.read(199).is_some() && launch.reader.is_gone(0));

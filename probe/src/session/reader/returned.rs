@@ -19,6 +19,12 @@ impl Reader {
         self.memory.header().shared_bytes.load(Relaxed)
     }
 
+    /// All that counts against the limit: those, and private tracer memory.
+    pub fn used_bytes(&self) -> u64 {
+        let private = self.memory.header().private_bytes.load(Relaxed);
+        self.shared_bytes().saturating_add(private)
+    }
+
     /// What part of the session memory belongs to some session, 0 to 1.
     pub fn filled(&self) -> f64 {
         let all = self.memory.regions();
