@@ -164,3 +164,28 @@ fn a_clear_starts_the_sites_over() {
     session.clear();
     assert_eq!(totals(&session.sites(0)), Totals::default());
 }
+
+/// A thread counts on in the cells of one that has ended: their sites are both's.
+#[test]
+fn who_takes_over_from_an_ended_thread_is_not_said_to_have_done_all() {
+    let session = Session::traced();
+    let text = output(&mut session.command(program("heirs")));
+    let [main, heir] = String::from_utf8(text).unwrap().split_whitespace().collect::<Vec<_>>()[..]
+        .try_into()
+        .map(|tids: [&str; 2]| tids.map(|tid| tid.parse::<u32>().unwrap()))
+        .unwrap();
+    let sites = session.sites(0);
+    let of_size = |bytes: u64| sites.iter().position(|one| one.allocated_bytes == bytes).unwrap();
+    let asked = session.reader().stacks_by_thread(0);
+    for (bytes, expected) in [(3000, [0, heir]), (9000, [0, heir]), (5000, [main, main])] {
+        let stack = of_size(bytes) as u32;
+        let askers = asked.iter().filter(|(_, stacks)| stacks.contains(&stack));
+        let mut askers: Vec<u32> = askers.map(|(tid, _)| *tid).collect();
+        askers.resize(2, askers[0]);
+        askers.sort_unstable();
+        assert_eq!(askers, expected, "{bytes}");
+        let threads = session.reader().site_threads(0, stack);
+        let told: Vec<_> = threads.iter().map(|one| (one.tid, one.figures.allocations)).collect();
+        assert_eq!(told, [(if expected[0] == main { main } else { 0 }, 1)], "{bytes}");
+    }
+}

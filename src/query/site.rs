@@ -96,11 +96,12 @@ fn threads(model: &Model, state: &State) -> Option<Vec<ThreadShare>> {
     threads.sort_by_key(|thread| (Reverse(thread.allocated_bytes), thread.tid));
     let share = |thread: &ThreadState| {
         let named = all.iter().find(|other| other.tid == thread.tid).unwrap_or(thread);
-        ThreadShare {
-            name: sites::thread_name(named).text,
-            net_bytes: thread.current_bytes,
-            allocations: thread.allocations,
-        }
+        // Who took over from an ended thread cannot be told from it.
+        let name = match named.tid {
+            0 => "(ended and later threads)".to_owned(),
+            _ => sites::thread_name(named).text,
+        };
+        ThreadShare { name, net_bytes: thread.current_bytes, allocations: thread.allocations }
     };
     Some(threads.into_iter().map(share).collect())
 }

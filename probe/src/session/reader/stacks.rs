@@ -9,7 +9,7 @@ use core::sync::atomic::{
 };
 use std::{ops::Range, vec::Vec};
 
-use super::Reader;
+use super::{Reader, sums::has_former};
 use crate::{
     session::{
         layout::{CELL_TABLE, CELLS, Cell, Session, Slot, flag},
@@ -101,7 +101,7 @@ pub struct CaptureReading {
 /// What one thread did under a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SiteThreadReading {
-    /// Kernel thread id; 0 for ended threads, and those that share their cells.
+    /// Kernel thread id; 0 for ended threads, and those that share their cells with them.
     pub tid: u32,
     /// What it did.
     pub figures: SiteReading,
@@ -200,14 +200,18 @@ impl Reader {
                 add_allocations(&mut figures, cell, 0, true);
             });
             if !figures.is_empty() {
-                threads.push(SiteThreadReading { tid: slot.owner.load(Relaxed), figures });
+                // Who took over from an ended thread counts on in its cells.
+                let is_mixed = has_former(slot, self.clears() != 0);
+                let tid = if is_mixed { 0 } else { slot.owner.load(Relaxed) };
+                threads.push(SiteThreadReading { tid, figures });
             }
         }
         threads
     }
 
     /// Positions of the stacks under which each thread of session `index` allocated, with its id:
-    /// 0 for ended threads, and those that share their cells. Costs what the session has.
+    /// 0 for ended threads. Who took over from one shares its cells: these stand under both.
+    /// Costs what the session has.
     pub fn stacks_by_thread(&self, index: usize) -> Vec<(u32, Vec<u32>)> {
         let Some((session, table)) = self.stack_table(index) else { return Vec::new() };
         let all = 0..self.stack_count(session, table);
@@ -219,10 +223,12 @@ impl Reader {
                     stacks.push(at as u32);
                 }
             });
-            if !stacks.is_empty() {
-                threads.push((slot.owner.load(Relaxed), stacks));
+            if has_former(slot, self.clears() != 0) {
+                threads.push((0, stacks.clone()));
             }
+            threads.push((slot.owner.load(Relaxed), stacks));
         }
+        threads.retain(|(_, stacks)| !stacks.is_empty());
         threads
     }
 

@@ -272,6 +272,16 @@ fn base_of(slot: &Slot, cleared: bool) -> ThreadReading {
     if cleared && before.allocations >= former.allocations { before } else { former }
 }
 
+/// Whether former owners of a slot have counted in it in this window, beside the one it has.
+pub(super) fn has_former(slot: &Slot, cleared: bool) -> bool {
+    let (base, mut before) = (base_of(slot, cleared), ThreadReading::default());
+    if cleared {
+        before = cleared_sums(slot);
+    }
+    slot.owner.load(Relaxed) != 0
+        && (base.allocations, base.current_bytes) != (before.allocations, before.current_bytes)
+}
+
 fn cleared_sums(slot: &Slot) -> ThreadReading {
     let mut sums = ThreadReading::default();
     for cell in &slot.cleared_classes {
