@@ -185,10 +185,13 @@ fn claim_session(origin: &Origin) -> Option<()> {
     };
     thread::look_for_id();
     // Before there is a session, which would stay half done.
-    let session = SHADOW.prepare().then(|| place(&memory))??;
+    let (offset, session) = SHADOW.prepare().then(|| place(&memory))??;
     // SAFETY: a parent is a session in memory that is never unmapped.
     let parent = parent.map(|parent| unsafe { &*parent });
     introduce(session, parent, origin, &memory);
+    // Complete before anyone hears of it: who waited for one that died here would wait for ever.
+    memory.enter(session, offset)?;
+    lineage::note_session(session);
     if memory.header().frames.load(Relaxed) != 0 {
         if parent.is_none() {
             stack::prepare();
@@ -222,14 +225,13 @@ fn first_memory(origin: &Origin) -> Option<Memory> {
     Some(memory)
 }
 
-/// Takes a place in the memory: session and shared slot in one piece, and a table entry.
-fn place(memory: &Memory) -> Option<&'static Session> {
+/// Takes a place in the memory: session and shared slot in one piece.
+fn place(memory: &Memory) -> Option<(u64, &'static Session)> {
     let bytes = size_of::<Session>() + size_of::<Slot>();
     let (offset, session) = memory.take_first_piece(bytes as u64)?;
     session.slots[0].store(offset + size_of::<Session>() as u64, Release);
     session.slots_used.store(1, Relaxed);
-    memory.enter(session, offset)?;
-    Some(session)
+    Some((offset, session))
 }
 
 fn introduce(session: &Session, parent: Option<&Session>, origin: &Origin, memory: &Memory) {
@@ -262,7 +264,6 @@ fn introduce(session: &Session, parent: Option<&Session>, origin: &Origin, memor
         Some(parent) => lineage::describe_child(session, parent, memory),
         None => (origin.describe)(session),
     }
-    lineage::note_session(session);
     if parent.is_none() && origin.traced {
         control::set_tracing(memory.header(), true, sys::monotonic_ns());
     }
