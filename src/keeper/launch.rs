@@ -194,9 +194,9 @@ pub fn prepare(options: &Options) -> Result<Prepared, LaunchError> {
 
 impl Prepared {
     /// What the session memory is called among the mappings of a process.
-    pub fn memory_inode(&self) -> u64 {
+    pub fn memory_inode(&self) -> Option<u64> {
         let path = format!("/proc/self/fd/{}", self.memory.as_raw_fd());
-        std::fs::metadata(path).map_or(0, |file| std::os::unix::fs::MetadataExt::ino(&file))
+        std::fs::metadata(path).ok().map(|file| std::os::unix::fs::MetadataExt::ino(&file))
     }
 
     /// Starts the program; returns its process id.

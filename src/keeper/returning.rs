@@ -33,20 +33,32 @@ pub struct Ended {
 
 impl Ended {
     /// Takes note of images that have ended by `now_ns`, and takes their private memory, which
-    /// went with them, off the account.
-    pub fn note(&mut self, reader: &Reader, ended: &[usize], now_ns: u64) {
+    /// went with them, off the account. Nothing is given back of those that `is_wanted`.
+    pub fn note(
+        &mut self,
+        reader: &Reader,
+        ended: &[usize],
+        now_ns: u64,
+        is_wanted: impl Fn(usize) -> bool,
+    ) {
         ended.iter().for_each(|index| reader.settle_private(*index));
-        self.waiting.extend(ended.iter().map(|index| (*index, now_ns)));
+        let others = ended.iter().filter(|index| !is_wanted(**index));
+        self.waiting.extend(others.map(|index| (*index, now_ns)));
     }
 
     /// Gives back what is needed, the oldest first. `may_be_held` tells whether anyone who began by
     /// a time may have the memory of those mapped that ended then.
     pub fn give_back(&mut self, reader: &Reader, now_ns: u64, may_be_held: impl Fn(u64) -> bool) {
-        let Some(grace) = grace_ns(reader).filter(|_| now_ns >= self.next_look_ns) else { return };
-        let until_ns = now_ns.saturating_sub(grace);
-        if self.waiting.front().is_none_or(|(_, at)| *at > until_ns) {
+        let is_old = |grace: u64| {
+            let oldest = self.waiting.front();
+            oldest.is_some_and(|(_, at)| at.saturating_add(grace) <= now_ns)
+        };
+        // What is cheap to ask is asked first: this is asked at every tick.
+        if now_ns < self.next_look_ns || !is_old(SHORT_GRACE_NS) {
             return;
         }
+        let Some(grace) = grace_ns(reader).filter(|grace| is_old(*grace)) else { return };
+        let until_ns = now_ns.saturating_sub(grace);
         self.next_look_ns = now_ns.saturating_add(LOOK_EVERY_NS);
         if !may_be_held(until_ns) {
             self.give_back_older(reader, until_ns);

@@ -187,20 +187,18 @@ impl Watch {
         let reader = &self.prepared.reader;
         // Those that ended before: of the others this look tells.
         if !self.events {
-            let (processes, inode) = (&self.processes, self.prepared.memory_inode());
-            let launched_ns = reader.clock().created_ns;
             self.ended.give_back(reader, now_ns, |until_ns| {
-                let began = launched_ns..until_ns;
-                holders::may_be_held(inode, began, |pid| processes.is_accounted_for(pid))
+                let Some(inode) = self.prepared.memory_inode() else { return true };
+                let began = reader.clock().created_ns..until_ns;
+                let is_known = |pid| self.processes.is_accounted_for(pid);
+                holders::may_be_held(inode, began, is_known)
             });
         }
         let changes = self.processes.observe(reader, now_ns);
         // What the program itself held is wanted as long as anyone looks.
-        let root = self.root;
-        let is_other =
-            |index: &&usize| self.processes.image(**index).is_some_and(|image| image.pid != root);
-        let others: Vec<usize> = changes.ended.iter().filter(is_other).copied().collect();
-        self.ended.note(reader, &others, now_ns);
+        let is_root =
+            |index| self.processes.image(index).is_some_and(|image| image.pid == self.root);
+        self.ended.note(reader, &changes.ended, now_ns, is_root);
         changes
     }
 

@@ -17,21 +17,21 @@ pub fn may_be_held(inode: u64, began: Range<u64>, is_known: impl Fn(u32) -> bool
         entry.map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()))
     })
     .any(|pid| match pid {
-        Ok(Some(pid)) => may_hold(pid, inode, &began) && !is_known(pid),
+        Ok(Some(pid)) => match began_in(pid, &began) {
+            Ok(is_in) => is_in && !is_known(pid) && may_hold(pid, inode),
+            Err(error) => !is_gone(&error),
+        },
         Ok(None) => false,
         Err(_) => true,
     })
 }
 
-fn may_hold(pid: u32, inode: u64, began: &Range<u64>) -> bool {
-    let is_before = process::began_by(pid, began.start.saturating_sub(SLACK_NS));
-    let is_in = is_before.and_then(|before| Ok(!before && process::began_by(pid, began.end)?));
-    match is_in {
-        Ok(false) => return false,
-        Err(error) if is_gone(&error) => return false,
-        Err(_) => return true,
-        Ok(true) => {}
-    }
+fn began_in(pid: u32, began: &Range<u64>) -> io::Result<bool> {
+    let is_before = process::began_by(pid, began.start.saturating_sub(SLACK_NS))?;
+    Ok(!is_before && process::began_by(pid, began.end)?)
+}
+
+fn may_hold(pid: u32, inode: u64) -> bool {
     // Who may not be looked at is another user's, and has come to that by an exec, which takes
     // all mappings away.
     if is_foreign(pid) {
@@ -85,11 +85,11 @@ mod tests {
         let inode = fs::metadata(format!("/proc/self/fd/{fd}")).unwrap().ino();
         drop(descriptor::adopt(fd));
         let (own, now) = (std::process::id(), clock::monotonic_ns());
-        assert!(may_hold(own, inode, &(0..now)));
+        assert!(may_hold(own, inode) && began_in(own, &(0..now)).unwrap());
         assert!(may_be_held(inode, 0..now, |_| false));
-        assert!(!may_hold(own, inode, &(0..1)), "begun later");
-        assert!(!may_hold(own, inode, &(now + 1_000_000_000..u64::MAX)), "begun before");
+        assert!(!began_in(own, &(0..1)).unwrap(), "begun later");
+        assert!(!began_in(own, &(now + 1_000_000_000..u64::MAX)).unwrap(), "begun before");
         memory.unmap();
-        assert!(!may_hold(own, inode, &(0..now)), "not mapped");
+        assert!(!may_hold(own, inode), "not mapped");
     }
 }

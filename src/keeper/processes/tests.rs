@@ -230,7 +230,7 @@ fn memory_that_was_given_back_goes_to_others() {
     for image in 0..200 {
         launch.claim(child.id(), 1);
         let changes = launch.observe();
-        ended.note(&launch.reader, &changes.ended, now + image);
+        ended.note(&launch.reader, &changes.ended, now + image, |_| false);
         // Long after the last one ended, and only the last one lives.
         ended.give_back(&launch.reader, now + 10_000_000_000 * (image + 1), |_| false);
     }
