@@ -1,0 +1,182 @@
+//! What the screens say, whatever they look like.
+
+mod drawing;
+
+use drawing::{frame_of, on_code, sample};
+use memtop_ui::data::{Baseline, Data, Grouping, Origin, Pair, RunState, TimeSource, When};
+use memtop_ui::filter::CodeFilter;
+use memtop_ui::{Screen, State};
+
+#[test]
+fn threads_say_what_is_known_of_them_and_what_filters_apply() {
+    let shown = |grouping, filter: &str, rows: usize| {
+        let mut data = sample::session();
+        data.sites.rows.rows.truncate(rows);
+        data.sites.total = 1;
+        let mut state = on_code(Screen::Sites, (120, 24));
+        state.code.grouping = grouping;
+        state.code.filter_text = filter.to_owned();
+        state.code.filter = CodeFilter::parse(filter).unwrap();
+        frame_of(data, &mut state)
+    };
+    assert!(shown(Grouping::Site, "thread:io", 0).contains("Nothing matches"));
+    assert!(shown(Grouping::Thread, "file:dict.c", 0).contains("do not apply to threads"));
+    assert!(shown(Grouping::Thread, "io", 0).contains("Nothing matches"));
+    let one = shown(Grouping::Site, "", 1);
+    assert!(one.contains("1 site ") && !one.contains("1 sites"), "{one}");
+    let blocks = |grouping| {
+        let frame = shown(grouping, "", 1);
+        let rows: Vec<&str> = frame.lines().collect();
+        let heading = rows.iter().position(|row| row.contains(" blocks ")).unwrap();
+        let before = rows[heading].rsplit_once(" blocks ").unwrap().0.chars().count();
+        rows[heading + 1].chars().nth(before + " blocks".len() - 1)
+    };
+    assert_eq!(blocks(Grouping::Thread), Some('–'));
+    assert_ne!(blocks(Grouping::Site), Some('–'));
+}
+
+#[test]
+fn a_replay_offers_what_it_can_do() {
+    let mut data = sample::session();
+    data.header.origin = Origin::Replay;
+    let overview = frame_of(data, &mut State::new(Screen::Overview, (200, 24)));
+    assert!(!overview.lines().last().unwrap().contains("p pause"), "{overview}");
+}
+
+#[test]
+fn only_what_lives_has_a_now() {
+    let words = |origin, state: RunState, at_s| {
+        let mut data = sample::session();
+        (data.header.origin, data.header.state) = (origin, state);
+        let mut state = on_code(Screen::Snapshots, (80, 24));
+        state.playback.at_s = at_s;
+        state.diff.pair = Pair { from: When::Mark(1), to: When::Now };
+        frame_of(data, &mut state)
+    };
+    let ended = || RunState::Ended { code: Some(0) };
+    for (origin, state, at_s, word) in [
+        (Origin::Launched, RunState::Running, None, "now"),
+        (Origin::Launched, RunState::Running, Some(99.0), "then"),
+        (Origin::Launched, ended(), None, "end"),
+        // A recording that was cut ends while its program runs.
+        (Origin::Replay, RunState::Running, None, "end"),
+        (Origin::Replay, ended(), Some(99.0), "then"),
+    ] {
+        let frame = words(origin, state.clone(), at_s);
+        assert!(frame.contains(&format!("mark 1 → {word} ")), "{frame}");
+        let is_row = |row: &str| row.contains(&format!("] to   {word} "));
+        assert!(frame.lines().any(is_row), "{frame}");
+        let mut data = sample::session();
+        (data.header.origin, data.header.state) = (origin, state);
+        for screen in [Screen::Overview, Screen::Site] {
+            let mut state = on_code(screen, (200, 50));
+            state.playback.at_s = at_s;
+            let frame =
+                frame_of(Data { header: data.header.clone(), ..sample::session() }, &mut state);
+            assert!(frame.contains(&format!("─ {word} ")), "{frame}");
+        }
+    }
+}
+
+#[test]
+fn stops_have_the_names_of_their_marks_and_the_axis_ends_at_the_moment() {
+    let mut data = sample::session();
+    data.timeline.marks[0].name = Some("before the import".to_owned());
+    let frame = frame_of(data, &mut State::new(Screen::Time, (120, 40)));
+    assert!(frame.contains("mark 1 · before the import"), "{frame}");
+    let axis = |now_s: f64| {
+        let mut data = sample::session();
+        data.timeline.now_s = now_s;
+        let frame = frame_of(data, &mut State::new(Screen::Overview, (80, 24)));
+        frame.lines().find(|row| row.contains("0 ┼")).unwrap().to_owned()
+    };
+    assert!(axis(192.0).contains("─2─"), "{}", axis(192.0));
+    let early = axis(139.0);
+    assert!(early.contains("─1─") && !early.contains('2'), "{early}");
+}
+
+/// Sites of the past are those of the last look at them.
+#[test]
+fn screens_say_of_when_their_sites_are() {
+    let shown = |screen, size| {
+        let mut data = sample::session();
+        data.growth = sample::code::growth();
+        data.sites_as_of_s = Some(191.44);
+        data.sites.unattributed_bytes = 4096;
+        data.snapshots.diff.as_of_s = [None, Some(191.44)];
+        let mut state = on_code(screen, size);
+        state.diff.pair = Pair { from: When::Mark(1), to: When::Now };
+        frame_of(data, &mut state)
+    };
+    for size in [(80, 24), (200, 50)] {
+        let wanted = [
+            (Screen::Overview, "Grew since mark 1 ", " as of 3:11.4 ╮"),
+            (Screen::Sites, " Sites ", " as of 3:11.4 ·"),
+            (Screen::Flame, " Flame ", " sites as of 3:11.4 ·"),
+            (Screen::Site, "as of 3:11.4   live ", "as of 3:11.4"),
+            (Screen::Snapshots, "now as of 3:11.4   +", "now as of 3:11.4"),
+        ];
+        for (screen, one, other) in wanted {
+            let frame = shown(screen, size);
+            let said = frame.lines().any(|row| row.contains(one) && row.contains(other));
+            assert!(said, "{screen:?} {size:?}\n{frame}");
+            // What is live now is not what sites of another moment come to.
+            assert!(!frame.contains("in no site"), "{frame}");
+        }
+    }
+    let plain = frame_of(sample::session(), &mut on_code(Screen::Sites, (80, 24)));
+    assert!(!plain.contains("as of"), "{plain}");
+}
+
+#[test]
+fn a_pair_is_offered_whole_or_not() {
+    for cols in 80..200 {
+        let frame = frame_of(sample::session(), &mut on_code(Screen::Snapshots, (cols, 24)));
+        let footer = frame.lines().last().unwrap();
+        assert_eq!(footer.contains("[ from"), footer.contains("] to"), "{footer}");
+    }
+}
+
+#[test]
+fn what_is_missing_of_a_moment_is_said_whole_at_any_width() {
+    for size in [(60, 20), (80, 24), (120, 40)] {
+        let mut data = sample::session();
+        let name = "the-recording-of-a-server-of-ours.memtop".to_owned();
+        (data.time.at_s, data.time.source) = (22.0, TimeSource::Recording(name));
+        let mut state = State::new(Screen::Time, size);
+        state.playback.at_s = Some(22.0);
+        let frame = frame_of(data, &mut state);
+        assert!(frame.contains("nothing was kept of this moment"), "{frame}");
+    }
+}
+
+#[test]
+fn what_is_not_kept_of_the_past_says_so() {
+    let past = |screen, mut data: Data<'static>| {
+        data.events.rows.clear();
+        let mut state = State::new(screen, (120, 40));
+        state.playback.at_s = Some(60.0);
+        frame_of(data, &mut state)
+    };
+    let frame = past(Screen::Processes, sample::session());
+    assert!(frame.contains(" Processes, as they are now "), "{frame}");
+    let frame = past(Screen::Events, sample::session());
+    assert!(frame.contains("No events are kept of this moment"), "{frame}");
+}
+
+#[test]
+fn changes_of_sites_are_told_since_what_they_are_measured_from() {
+    let mut data = sample::session();
+    data.sites.since = Baseline::Start;
+    let frame = frame_of(data, &mut on_code(Screen::Sites, (120, 40)));
+    assert!(frame.contains(" Δ since the start "), "{frame}");
+}
+
+#[test]
+fn how_frozen_tables_go_on_is_said() {
+    for screen in [Screen::Overview, Screen::Sites, Screen::Events] {
+        let mut state = State { frozen: true, ..State::new(screen, (80, 24)) };
+        let frame = frame_of(sample::session(), &mut state);
+        assert!(frame.contains("Space go on"), "{frame}");
+    }
+}
