@@ -1,7 +1,11 @@
 //! Marks that were found in what is recorded, by whomever they were set: they are marks like any
 //! other, but their figures are read when they are asked for.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    mem::take,
+    time::{Duration, Instant},
+};
 
 use memtop_ui::{
     Screen, State,
@@ -18,13 +22,45 @@ use crate::{
 /// Figures of marks are read for so long at a look, and those of one mark more at most.
 const SLICE: Duration = Duration::from_millis(20);
 
+/// Pid and generation of a process image.
+type Image = (u32, u32);
+
+/// Marks of the images that are not shown; a recording that is replayed does not have those that
+/// were set while it was.
+#[derive(Debug, Default)]
+pub(super) struct MarksAside {
+    shown: Option<Image>,
+    of: BTreeMap<Image, Vec<Mark>>,
+}
+
+impl MarksAside {
+    /// From now on `marks` are those of this image.
+    fn show(&mut self, image: Image, marks: &mut Vec<Mark>) {
+        let Some(former) = self.shown.replace(image).filter(|former| *former != image) else {
+            return;
+        };
+        self.of.insert(former, take(marks));
+        *marks = self.of.remove(&image).unwrap_or_default();
+    }
+
+    /// The highest number of any.
+    fn highest(&self) -> u32 {
+        self.of.values().flatten().map(|mark| mark.number).max().unwrap_or(0)
+    }
+}
+
 impl App {
     /// Takes over the marks that are recorded of the shown image, and reads figures of those that
     /// are asked for.
     pub(super) fn adopt_marks(&mut self) {
-        let Shown { model, state, .. } = &mut self.shown;
-        let is_known = |number| model.marks.get(number).is_some();
-        adopt(&mut state.marks, &self.source.past().marks, is_known);
+        let Shown { model, state, time, .. } = &mut self.shown;
+        if let Some(image) = model.reading.image() {
+            self.marks_aside.show(image, &mut state.marks);
+        }
+        let past = self.source.past();
+        let is_known = |number| model.marks.get(number).is_some_and(|mark| !mark.made_room);
+        adopt(&mut state.marks, &past.marks, is_known);
+        time.last_mark = past.last_mark.max(self.marks_aside.highest());
         self.recall_marks();
     }
 
@@ -57,7 +93,7 @@ fn seconds(seconds: f64) -> Duration {
 }
 
 /// Of recorded marks, those that `recorded` has are marks; one that was set here is a recorded one
-/// only when its figures are not known any more, because another process was shown in between.
+/// only when its figures are not known any more, because they had to make room.
 fn adopt(marks: &mut Vec<Mark>, recorded: &[recording::Mark], is_known: impl Fn(u32) -> bool) {
     let found = |mark: &recording::Mark| Mark {
         number: mark.number,
@@ -115,6 +151,7 @@ fn keep(model: &mut Model, mark: &Mark, recalled: Option<Recalled>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Snapshots;
 
     fn recorded(number: u32, at: u64, label: &str) -> recording::Mark {
         recording::Mark { at: Duration::from_secs(at), number, label: label.to_owned() }
@@ -143,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_own_mark_is_read_again_when_its_process_is_shown_again() {
+    fn an_own_mark_is_read_again_when_its_figures_are_not_known_any_more() {
         let mut model = Model::default();
         let mut state = State::new(Screen::Snapshots, (80, 24));
         state.marks = vec![Mark { name: Some("own".into()), automatic: true, ..own(1) }];
@@ -154,14 +191,29 @@ mod tests {
         };
         let kept = [recorded(1, 8, "")];
         assert_eq!(adopt(&model, &mut state, &kept), []);
-        // Another process is shown: its figures are gone, and it is none of that process.
-        model.marks.clear();
+        model.marks = Snapshots::default();
         assert_eq!(adopt(&model, &mut state, &[]), []);
         for _ in 0..2 {
             assert_eq!(adopt(&model, &mut state, &kept), [(1, 8.0)]);
         }
         let mark = &state.marks[0];
         assert!(mark.automatic && mark.name.as_deref() == Some("own"), "{mark:?}");
+    }
+
+    #[test]
+    fn marks_go_with_their_process_and_come_back_with_it() {
+        let (mut aside, mut marks) = (MarksAside::default(), vec![own(1)]);
+        let numbers = |marks: &[Mark]| marks.iter().map(|mark| mark.number).collect::<Vec<_>>();
+        // What was marked before a process was known is the first one's.
+        aside.show((7, 0), &mut marks);
+        assert_eq!((numbers(&marks), aside.highest()), (vec![1], 0));
+        aside.show((7, 1), &mut marks);
+        assert_eq!((numbers(&marks), aside.highest()), (vec![], 1));
+        marks.push(own(2));
+        aside.show((7, 0), &mut marks);
+        assert_eq!((numbers(&marks), aside.highest()), (vec![1], 2));
+        aside.show((7, 1), &mut marks);
+        assert_eq!((numbers(&marks), aside.highest()), (vec![2], 1));
     }
 
     #[test]

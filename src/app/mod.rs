@@ -46,6 +46,7 @@ use crate::{
     view::View,
 };
 use automatic::AutomaticMarks;
+use marks::MarksAside;
 use naming::Naming;
 use observing::Pulse;
 use pane::Pane;
@@ -106,6 +107,7 @@ struct App {
     /// What can be clicked in the last frame.
     targets: Targets,
     automatic: AutomaticMarks,
+    marks_aside: MarksAside,
     /// Up to when stacks are known, whatever moment is shown.
     foreseen: f64,
     /// The position that was shown without the person's choice.
@@ -157,6 +159,7 @@ impl App {
             visible: Vec::new(),
             targets: Targets::default(),
             automatic: AutomaticMarks::new(&view.mark_at),
+            marks_aside: MarksAside::default(),
             foreseen: 0.0,
             look,
             updates: opened.updates,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::never;
 use memtop_ui::{
-    data::{Mark, Notice, Origin},
+    data::{Mark, Notice, Origin, Time},
     state::Mode,
 };
 
@@ -53,7 +53,9 @@ impl App {
         }
         self.naming.tick(&mut self.shown.model, std::mem::take(&mut self.visible));
         let read = self.look_at_site() | self.look_at_askers();
-        self.shown.time = query::time(self.source.past(), &self.shown.state.marks);
+        let last_mark = self.shown.time.last_mark;
+        let time = query::time(self.source.past(), &self.shown.state.marks);
+        self.shown.time = Time { last_mark, ..time };
         let pulse = Pulse::of(&self.shown.model);
         let changed = self.pulse != Some(pulse);
         self.pulse = Some(pulse);

@@ -5,7 +5,8 @@
 //! which changes in one way only, [`Model::observe`]. Always holds:
 //!
 //! - the shown process is one of the images, or there is none yet;
-//! - rates, marks, sites and events belong to the shown process; choosing another starts them over;
+//! - rates, marks, sites and events belong to the shown process; choosing another starts them over,
+//!   but for its marks, which are there again when it is;
 //! - what a program did is never forgotten when it ends or the connection is lost.
 
 pub mod askers;
@@ -22,6 +23,7 @@ pub mod loaded;
 pub mod names;
 pub mod pattern;
 pub mod rates;
+pub mod reading;
 pub mod seen;
 pub mod sites;
 pub mod snapshots;
@@ -30,7 +32,7 @@ pub mod tables;
 pub mod tree;
 pub mod window;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 pub use askers::{Asked, Askers, Chosen, StackSet};
 pub use diff::{Change, Difference, Tally};
@@ -43,6 +45,7 @@ pub use loaded::Loaded;
 pub use names::{Function, Names};
 pub use pattern::{Filter, Purpose, Term};
 pub use rates::{Counters, PerSecond, Rates};
+pub use reading::{ImageName, Reading};
 pub use seen::SeenStacks;
 pub use sites::{
     Location, LocationId, Module, ModuleId, Node, NodeId, SiteFigures, Sites, SitesUpdate, Stack,
@@ -56,59 +59,6 @@ pub use state::{
 pub use tables::{Table, Tables, View};
 pub use tree::{Sums, Traced, TreeRow};
 pub use window::window_sentence;
-
-/// What a source says at a tick.
-#[derive(Debug, Default)]
-pub struct Reading {
-    /// Seconds since the shown process's session began; stands still once it has ended.
-    pub now_s: f64,
-    /// All process images, in order of their start.
-    pub images: Vec<ImageName>,
-    /// Position of the shown one in `images`.
-    pub shown: usize,
-    /// Its figures, without its timeline; `None` while it has no session.
-    pub state: Option<ProcessState>,
-    /// What is new about its sites; nothing while stacks are not captured.
-    pub sites: SitesUpdate,
-    /// Of when its sites are, where that is before this moment.
-    pub sites_as_of: Option<Duration>,
-    /// Its timeline.
-    pub timeline: Vec<Point>,
-    /// Its events since the last reading, oldest first.
-    pub events: Vec<Event>,
-    /// These are all that there is to know of events: those of earlier readings are of another
-    /// moment.
-    pub events_anew: bool,
-    /// What its resident memory consists of, when that was looked at.
-    pub gap: Option<Gap>,
-    /// All processes in order of their start, then those that are not traced.
-    pub tree: Arc<Vec<Arc<TreeRow>>>,
-    /// When the tree was looked at, since the launch.
-    pub tree_at: Duration,
-    /// The shown image has ended and its process runs on, as a program that cannot be traced.
-    pub goes_on_untraced: bool,
-    /// Whether new blocks are recorded now.
-    pub tracing: bool,
-    /// A signal has stopped the program.
-    pub stopped: bool,
-    /// How the program ended, once it has.
-    pub exit: Option<Exit>,
-    /// Traced processes that live although the program has ended.
-    pub left_behind: usize,
-    /// Whether whoever holds the program still answers.
-    pub connected: bool,
-}
-
-/// A process image in the list to choose from.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ImageName {
-    /// Process id.
-    pub pid: u32,
-    /// Which image of that pid.
-    pub generation: u32,
-    /// Arguments; empty until it has said.
-    pub command: Vec<Vec<u8>>,
-}
 
 /// Everything the dashboard knows.
 #[derive(Debug)]
@@ -195,9 +145,11 @@ impl Model {
             self.events.clear();
             self.seen.clear();
             self.rates.clear();
-            self.marks.clear();
             self.events_seen = 0;
             self.forget_sites();
+        }
+        if let Some(image) = reading.image() {
+            self.marks.show(image);
         }
         let sites = std::mem::take(&mut reading.sites);
         self.observe_events(reading.events_anew, std::mem::take(&mut reading.events));
@@ -340,9 +292,7 @@ impl Model {
 
     /// Whether a reading is of another process image than the one that is shown.
     pub fn shows_another(&self, reading: &Reading) -> bool {
-        let name =
-            |of: &Reading| of.images.get(of.shown).map(|image| (image.pid, image.generation));
-        name(&self.reading).is_some() && name(&self.reading) != name(reading)
+        self.reading.image().is_some() && self.reading.image() != reading.image()
     }
 
     /// Learns what a location is called.

@@ -4,6 +4,7 @@
 //! figures are kept in chunks, and a chunk that is the same as in the mark before is shared
 //! with it: many marks of a program with very many stacks stay affordable, and what they take
 //! is bounded by [`MOST_BYTES`]. Beyond it the oldest marks lose their sites, not their sums.
+//! Marks of a process that is not shown any more are kept aside until it is shown again.
 
 use std::{collections::BTreeMap, mem::size_of, sync::Arc, time::Duration};
 
@@ -78,13 +79,32 @@ impl Snapshot {
     }
 }
 
-/// All marks, by number.
+/// Pid and generation of a process image.
+type Image = (u32, u32);
+
+/// All marks of the image that is shown, by number.
 #[derive(Debug, Default)]
 pub struct Snapshots {
     marks: BTreeMap<u32, Snapshot>,
+    shown: Option<Image>,
+    /// Those of the images that were shown before.
+    aside: BTreeMap<Image, BTreeMap<u32, Snapshot>>,
 }
 
 impl Snapshots {
+    /// From now on marks are of this image, pid and generation: those that it had are there again.
+    /// What was marked before any image was known is the first one's.
+    pub fn show(&mut self, image: (u32, u32)) {
+        let Some(former) = self.shown.replace(image).filter(|former| *former != image) else {
+            return;
+        };
+        let had = self.aside.remove(&image).unwrap_or_default();
+        let former_marks = std::mem::replace(&mut self.marks, had);
+        if !former_marks.is_empty() {
+            self.aside.insert(former, former_marks);
+        }
+    }
+
     /// Keeps a moment under a number; `figures` are those of every stack. Returns the marks
     /// that lost their sites to make room.
     pub fn insert(&mut self, number: u32, snapshot: Snapshot, figures: &[SiteFigures]) -> Vec<u32> {
@@ -105,10 +125,10 @@ impl Snapshots {
     fn make_room(&mut self, newest: u32, most: usize) -> Vec<u32> {
         let mut lost = Vec::new();
         while self.bytes() > most {
-            let marks = self.marks.iter_mut();
-            let oldest =
-                marks.into_iter().find(|(at, mark)| **at != newest && mark.figures.is_some());
-            let Some((number, mark)) = oldest else {
+            let aside = self.aside.values_mut().flatten();
+            let shown = self.marks.iter_mut().filter(|(at, _)| **at != newest);
+            let Some((number, mark)) = aside.chain(shown).find(|(_, mark)| mark.figures.is_some())
+            else {
                 break;
             };
             mark.figures = None;
@@ -118,10 +138,11 @@ impl Snapshots {
         lost
     }
 
-    /// Memory that the figures of all marks take.
+    /// Memory that the figures of all marks take, whosever they are.
     pub fn bytes(&self) -> usize {
         let mut chunks: Vec<(*const SiteFigures, usize)> = Vec::new();
-        for figures in self.marks.values().filter_map(|mark| mark.figures.as_ref()) {
+        let marks = self.aside.values().chain([&self.marks]).flat_map(BTreeMap::values);
+        for figures in marks.filter_map(|mark| mark.figures.as_ref()) {
             chunks.extend(figures.chunks.iter().map(|chunk| (chunk.as_ptr(), chunk.len())));
         }
         chunks.sort_unstable();
@@ -144,11 +165,6 @@ impl Snapshots {
         if let Some(mark) = self.marks.get_mut(&number) {
             mark.name = name;
         }
-    }
-
-    /// Forgets all marks.
-    pub fn clear(&mut self) {
-        self.marks.clear();
     }
 }
 
@@ -195,5 +211,33 @@ mod tests {
         assert!(marks.get(3).is_some_and(|mark| mark.figures.is_some()));
         assert_eq!(marks.make_room(4, 0), [3]);
         assert!(marks.get(4).is_some_and(|mark| mark.figures.is_some()), "the newest stays");
+    }
+
+    #[test]
+    fn marks_of_a_process_are_there_again_when_it_is_and_count_meanwhile() {
+        let mut marks = Snapshots::default();
+        let insert = |marks: &mut Snapshots, number| {
+            let mut now = figures(CHUNK);
+            now[0].current_bytes = 100 + u64::from(number);
+            marks.insert(number, Snapshot::default(), &now);
+        };
+        insert(&mut marks, 1);
+        marks.show((7, 0));
+        assert!(marks.get(1).is_some(), "set before the process was known");
+        marks.show((7, 1));
+        assert!(marks.iter().next().is_none());
+        insert(&mut marks, 2);
+        assert_eq!(marks.bytes(), 2 * CHUNK * EACH);
+        marks.show((7, 0));
+        let numbers: Vec<u32> = marks.iter().map(|(number, _)| number).collect();
+        assert_eq!(
+            (numbers, marks.get(1).map(|mark| mark.tally(StackId(0)).bytes)),
+            (vec![1], Some(101))
+        );
+        // Those that are not shown make room first.
+        insert(&mut marks, 3);
+        assert_eq!(marks.make_room(3, 2 * CHUNK * EACH), [2]);
+        marks.show((7, 1));
+        assert!(marks.get(2).is_some_and(|mark| mark.made_room));
     }
 }

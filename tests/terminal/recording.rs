@@ -155,3 +155,36 @@ fn what_is_recorded_after_the_end_is_said_to_begin_with_it_all() {
     let path = files.find(is_recording).expect("a recording");
     assert!(!File::open(&path).expect("it can be read").is_cut());
 }
+
+#[test]
+fn a_mark_that_is_set_in_a_replay_stays_whatever_is_looked_at() {
+    let home = Home::new();
+    let script = "sleep 0.5; head -c 3000000 /dev/zero | tail -c 1 | wc -c; sleep 1 & wait";
+    let output =
+        home.memtop(["record", "-o", "one.memtop", "--", "sh", "-c", script]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let terminal = Terminal::start(USUAL, home.memtop(["replay", "one.memtop"]));
+    terminal.wait_for("ended: exit 0");
+    terminal.press("s");
+    terminal.wait_for("Grew since mark 1");
+    // Another process has none, and numbers go on there.
+    terminal.press(">4");
+    terminal.wait_for("process 2 of ");
+    terminal.wait_for("mark 1 is of another process");
+    terminal.press("1s");
+    terminal.wait_for("Grew since mark 2");
+    terminal.press("<4");
+    terminal.wait_for("process 1 of ");
+    terminal.wait_for("mark 2 is of another process");
+    // At another moment it is there as well, with what it held, and is compared.
+    terminal.press("8g");
+    terminal.wait_for("   at 0:00");
+    terminal.press("s");
+    terminal.press("4");
+    let rows = terminal.wait_for("mark 1 → mark 3");
+    let row = rows.iter().find(|row| row.contains("[ from mark 1 ")).expect("the mark");
+    assert!(row.contains(" blocks"), "{row}");
+    terminal.wait_until("the difference between them", |rows| {
+        rows.iter().any(|row| row.contains("   new 1   grown "))
+    });
+}
