@@ -18,10 +18,14 @@ pub(super) fn rows(model: &Model, state: &State) -> Vec<SnapshotRow> {
         live_blocks: Some(0),
         ..SnapshotRow::default()
     };
-    let marks = model.marks.iter().map(|(number, mark)| marked(number, mark, state));
+    let marks = model.marks.iter().map(|(number, mark)| {
+        let row = marked(number, mark, state);
+        SnapshotRow { unknown: mark.state.is_none().then(|| nothing_of(mark, model)), ..row }
+    });
     let to_come = state.marks.iter().filter(|mark| model.marks_to_come.contains(&mark.number));
     let unread = |mark: &memtop_ui::data::Mark| {
-        marked(mark.number, &Snapshot { t_s: mark.t_s, ..Snapshot::default() }, state)
+        let row = marked(mark.number, &Snapshot { t_s: mark.t_s, ..Snapshot::default() }, state);
+        SnapshotRow { unknown: Some("being read"), ..row }
     };
     let marks = marks.chain(to_come.map(unread));
     let has_peak = model.state().is_some_and(ProcessState::has_peak);
@@ -59,6 +63,15 @@ fn marked(number: u32, mark: &Snapshot, state: &State) -> SnapshotRow {
     }
 }
 
+/// Why nothing is known of a mark.
+fn nothing_of(mark: &Snapshot, model: &Model) -> &'static str {
+    let first = model.reading.timeline.first();
+    match first.is_none_or(|first| mark.t_s < first.at.as_secs_f64()) {
+        true => "before the first reading",
+        false => "nothing is kept of it",
+    }
+}
+
 fn file(loaded: &Loaded) -> SnapshotRow {
     let totals = &loaded.process.totals;
     SnapshotRow {
@@ -68,7 +81,7 @@ fn file(loaded: &Loaded) -> SnapshotRow {
         live_bytes: Some(totals.current_bytes),
         live_blocks: Some(totals.current_blocks),
         file: Some(loaded.path.display().to_string()),
-        automatic: false,
+        ..SnapshotRow::default()
     }
 }
 
@@ -119,7 +132,7 @@ fn known_mark(model: &Model, number: u32) -> Result<&Snapshot, String> {
     })?;
     match &mark.figures {
         None if mark.state.is_none() => {
-            Err(format!("nothing is kept of the moment of mark {number}"))
+            Err(format!("there are no figures of mark {number}: {}", nothing_of(mark, model)))
         }
         Some(_) => Ok(mark),
         None if mark.made_room => {

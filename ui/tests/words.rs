@@ -3,7 +3,7 @@
 mod drawing;
 
 use drawing::{frame_of, on_code, sample};
-use memtop_ui::data::{Baseline, Data, Grouping, Origin, Pair, RunState, TimeSource, When};
+use memtop_ui::data::{Baseline, Data, Grouping, Header, Origin, Pair, RunState, TimeSource, When};
 use memtop_ui::filter::CodeFilter;
 use memtop_ui::{Screen, State};
 
@@ -129,11 +129,30 @@ fn screens_say_of_when_their_sites_are() {
 }
 
 #[test]
-fn a_pair_is_offered_whole_or_not() {
-    for cols in 80..200 {
+fn a_pair_is_offered_whole_and_wherever_80_columns_are() {
+    for cols in 60..200 {
         let frame = frame_of(sample::session(), &mut on_code(Screen::Snapshots, (cols, 24)));
         let footer = frame.lines().last().unwrap();
         assert_eq!(footer.contains("[ from"), footer.contains("] to"), "{footer}");
+        assert!(footer.contains("[ from") || cols < 80, "{footer}");
+        assert!(footer.ends_with("q quit") || cols < 80, "{footer}");
+    }
+}
+
+#[test]
+fn a_recording_is_offered_wherever_one_can_be_made() {
+    let offers = |change: &dyn Fn(&mut Header)| {
+        let mut data = sample::session();
+        change(&mut data.header);
+        let frame = frame_of(data, &mut State::new(Screen::Overview, (120, 40)));
+        frame.lines().last().is_some_and(|footer| footer.contains(" r record"))
+    };
+    assert!(offers(&|_| {}));
+    assert!(offers(&|header| header.state = RunState::Ended { code: Some(0) }));
+    assert!(!offers(&|header| header.state = RunState::Disconnected));
+    assert!(!offers(&|header| header.read_only = true));
+    for origin in [Origin::Replay, Origin::Embedded] {
+        assert!(!offers(&|header| header.origin = origin), "{origin:?}");
     }
 }
 

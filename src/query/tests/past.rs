@@ -110,9 +110,15 @@ fn marks_that_are_recorded_are_listed_before_their_figures_are_read() {
     assert_eq!(rows[1], (When::Mark(1), None));
     assert!(rows.contains(&(When::Mark(2), None)), "{rows:?}");
     assert_eq!(shown.snapshots.rows[1].name.as_deref(), Some("before"));
+    assert_eq!(shown.snapshots.rows[1].unknown, Some("being read"));
     assert_eq!(shown.snapshots.diff.problem.as_deref(), Some("mark 1 is being read"));
     model.marks_to_come.clear();
     model.marks.insert_without_sites(1, crate::model::Snapshot { t_s: 3.0, ..Default::default() });
-    let problem = replayed(&mut model, &state).snapshots.diff.problem;
-    assert_eq!(problem.as_deref(), Some("nothing is kept of the moment of mark 1"));
+    for (first, why) in [(4, "before the first reading"), (2, "nothing is kept of it")] {
+        model.reading.timeline = vec![Point { at: seconds(first), ..Point::default() }];
+        let snapshots = replayed(&mut model, &state).snapshots;
+        assert_eq!(snapshots.rows[1].unknown, Some(why));
+        let problem = format!("there are no figures of mark 1: {why}");
+        assert_eq!(snapshots.diff.problem, Some(problem));
+    }
 }

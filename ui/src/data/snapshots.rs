@@ -51,6 +51,8 @@ pub struct SnapshotRow {
     pub live_bytes: Option<u64>,
     /// Live blocks.
     pub live_blocks: Option<u64>,
+    /// Why its figures are unknown, in words, where they are.
+    pub unknown: Option<&'static str>,
     /// The file it was saved to or loaded from.
     pub file: Option<String>,
     /// memtop made it, not the person: at a threshold, at a new peak.

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::Cx;
 use crate::action::Action;
-use crate::data::{Notice, Origin, Output, Severity};
+use crate::data::{Notice, Origin, Output, RunState, Severity};
 use crate::keymap::{Binding, advertised};
 use crate::state::{Mode, Prompt, Purpose, Screen};
 use crate::theme::{Role, Theme};
@@ -58,7 +58,8 @@ fn purpose(purpose: Purpose) -> (String, &'static str) {
 
 /// As many keys as fit; help and quit always do.
 fn keys(cx: Cx, area: Rect) -> Line<'static> {
-    let room = usize::from(area.width);
+    // Nothing needs room behind the last word.
+    let room = usize::from(area.width) + GAP;
     let (last, mut first): (Vec<_>, Vec<_>) = advertised(cx.state)
         .filter(|b| works(b, cx))
         .partition(|b| matches!(b.action, Action::Help | Action::Quit));
@@ -85,6 +86,9 @@ fn keys(cx: Cx, area: Rect) -> Line<'static> {
     line
 }
 
+/// Columns between a word and the next key.
+const GAP: usize = 2;
+
 /// Columns that other keys need beside the way to the screens, before screens get words.
 const ROOM_FOR_OTHERS: usize = 60;
 
@@ -97,9 +101,10 @@ fn works(binding: &Binding, cx: Cx) -> bool {
             let possible = header.state.is_alive() && header.origin != Origin::Replay;
             possible && !header.read_only
         }
+        // What is kept of a program that has ended can still be recorded.
         Action::ToggleRecording => {
-            let possible = header.state.is_alive() && header.origin != Origin::Replay;
-            possible && !header.read_only
+            let possible = header.state != RunState::Disconnected && !header.read_only;
+            possible && matches!(header.origin, Origin::Launched | Origin::Joined)
         }
         Action::StartTyping => typeable && !header.read_only,
         Action::Mark => header.state.is_alive(),
@@ -114,7 +119,7 @@ fn width(binding: &Binding, cx: Cx, brief: bool) -> usize {
     let key = binding.keys[0].name().chars().count();
     match word(binding, cx, brief) {
         "" => key + 1,
-        word => key + word.chars().count() + 3,
+        word => key + 1 + word.chars().count() + GAP,
     }
 }
 

@@ -83,7 +83,7 @@ const MOMENTS: &[Column<SnapshotRow, MomentsCx>] = &[
     },
 ];
 
-/// What it is called, where it is kept, and who made it.
+/// Why it has no figures, what it is called, where it is kept, and who made it.
 fn remark(row: &SnapshotRow, width: usize) -> String {
     let saved = row.file.as_ref().filter(|file| row.name.as_ref() != Some(file));
     let name = row.name.clone().filter(|_| !matches!(row.when, When::File(_)));
@@ -92,7 +92,8 @@ fn remark(row: &SnapshotRow, width: usize) -> String {
         _ => saved.map(|file| format!("saved to {}", symbol::file_name(file))),
     };
     let automatic = row.automatic.then(|| "automatic".to_owned());
-    [name, file, automatic].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+    let unknown = row.unknown.map(str::to_owned);
+    [unknown, name, file, automatic].into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
 /// Draws the moments that fit.
@@ -153,5 +154,16 @@ mod tests {
         assert_eq!(shown(4), [2, 5, 8, 9].map(When::Mark));
         assert_eq!(shown(2), [2, 5].map(When::Mark));
         assert_eq!(shown(20).len(), 9);
+    }
+
+    #[test]
+    fn a_moment_without_figures_says_why_before_all_else() {
+        let row = SnapshotRow {
+            when: When::Mark(1),
+            name: Some("warm".to_owned()),
+            unknown: Some("being read"),
+            ..SnapshotRow::default()
+        };
+        assert_eq!(remark(&row, 40), "being read · warm");
     }
 }
