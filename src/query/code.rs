@@ -7,7 +7,7 @@
 
 use memtop_ui::{
     State,
-    data::{Figures, Grouping, Key, Name, Place},
+    data::{Figures, Grouping, Key, Name, Origin, Place},
     filter::{
         code::{Facts, Field, Number},
         pattern::Pattern,
@@ -73,14 +73,22 @@ pub(super) fn asked(model: &Model, state: &State) -> Chosen {
     Chosen { sets: state.code.filter.threads().map(set).collect() }
 }
 
-/// Whether the filter is about threads, and it is not known which of them asked where.
-pub(super) fn asks_in_vain(model: &Model, state: &State) -> bool {
-    model.askers == Asked::Unknown && state.code.filter.threads().next().is_some()
+/// Why the filter cannot be answered, in words: it is about threads, and it is not known which
+/// of them asked where.
+pub(super) fn asks_in_vain(model: &Model, state: &State, origin: Origin) -> Option<&'static str> {
+    let is_in_vain = state.chooses_by_thread() && model.askers == Asked::Unknown;
+    is_in_vain.then(|| match origin {
+        Origin::Replay => {
+            "A recording does not hold which thread asked where, so thread: finds \
+                           nothing in it. Esc takes the filter away."
+        }
+        _ if state.playback.at_s.is_some() => {
+            "Which thread asked where is known of now, and not of the past. Esc takes the filter \
+             away."
+        }
+        _ => "Which thread asked where is not known here. Esc takes the filter away.",
+    })
 }
-
-/// Why, in words.
-pub(super) const UNKNOWN_ASKERS: &str =
-    "Which thread asked where is not known here: m sums by thread.";
 
 /// What the typed filter asks of names. A stack is looked at as a whole where it is a row.
 pub(super) fn filter(state: &State, by: model::Grouping) -> Filter {

@@ -76,7 +76,7 @@ pub fn data<'a>(
     };
     data.sites_as_of_s = model.sites.as_of.map(|at| at.as_secs_f64());
     data.growth.by = overview::growth_by(model, state);
-    data.filter_problem = code::asks_in_vain(model, state).then_some(code::UNKNOWN_ASKERS);
+    data.filter_problem = code::asks_in_vain(model, state, session.origin);
     let room = capacity(&data, state);
     data.sizes = overview::sizes(model, room);
     data.growth = overview::growth(model, state, room);
@@ -91,7 +91,10 @@ pub fn data<'a>(
             let calls = &mut memory.calls.borrow_mut();
             data.flame = flame::flame(model, state, room.flame.0, calls);
         }
-        Screen::Snapshots => data.snapshots = snapshots::snapshots(model, state, room.diff, memory),
+        Screen::Snapshots => {
+            let problem = data.filter_problem;
+            data.snapshots = snapshots::snapshots(model, state, room.diff, memory, problem);
+        }
         _ => {}
     }
     data

@@ -93,7 +93,7 @@ pub(super) fn held(model: &Model, when: When) -> Result<impl Fn(StackId) -> Tall
     let mark = match when {
         When::Mark(number) => Some(known_mark(model, number)?),
         When::Now | When::Peak if !model.knows_sites() => {
-            return Err("the sites of this moment are unknown".to_owned());
+            return Err("The sites of this moment are unknown.".to_owned());
         }
         _ => None,
     };

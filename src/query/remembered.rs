@@ -138,13 +138,13 @@ fn question(model: &Model, view: &View, when: When, how: How) -> Question {
 }
 
 fn table<'a>(model: &'a Model, view: &View) -> Result<&'a Groups, String> {
-    Ok(model.tables.get(view).ok_or("there are no sites yet")?.groups())
+    Ok(model.tables.get(view).ok_or("There are no sites yet.")?.groups())
 }
 
 fn labelled(model: &Model, view: &View, when: When) -> Result<BTreeMap<Frame, Tally>, String> {
     if let When::File(number) = when {
         let loaded = model.loaded.iter().find(|loaded| loaded.number == number);
-        let loaded = loaded.ok_or("that file is not loaded any more")?;
+        let loaded = loaded.ok_or("That file is not loaded any more.")?;
         let process = &loaded.process;
         if !process.knows_sites() {
             return Err(format!("the sites of {} are unknown: it holds none", loaded.name));

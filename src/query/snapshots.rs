@@ -19,9 +19,18 @@ use super::{
 use crate::model::{Frame, Model, Tally, View};
 
 /// The moments, and the rows of the difference that show in `room` rows.
-pub(super) fn snapshots(model: &Model, state: &State, room: usize, memory: &Memory) -> Snapshots {
+///
+/// `problem` is why the filter cannot be answered.
+pub(super) fn snapshots(
+    model: &Model,
+    state: &State,
+    room: usize,
+    memory: &Memory,
+    problem: Option<&str>,
+) -> Snapshots {
     let rows = moments::rows(model, state);
-    let diff = match diff(model, state, room, memory) {
+    let found = problem.map_or_else(|| diff(model, state, room, memory), |why| Err(why.to_owned()));
+    let diff = match found {
         Ok(diff) => diff,
         Err(problem) => Diff { problem: Some(problem), ..Diff::default() },
     };
@@ -37,10 +46,7 @@ struct Item<T> {
 
 fn diff(model: &Model, state: &State, room: usize, memory: &Memory) -> Result<Diff, String> {
     if state.code.grouping == Grouping::Thread {
-        return Err("threads are not compared: m sums by something else".to_owned());
-    }
-    if code::asks_in_vain(model, state) {
-        return Err(code::UNKNOWN_ASKERS.to_owned());
+        return Err("Threads are not compared: m sums by something else.".to_owned());
     }
     let pair = state.diff.pair;
     let exactness = model.state().map(|state| &state.exactness);
@@ -56,7 +62,7 @@ fn diff(model: &Model, state: &State, room: usize, memory: &Memory) -> Result<Di
 /// Both moments are of the process shown: its groups are summed at both.
 fn within_run(model: &Model, state: &State, room: usize, memory: &Memory) -> Result<Diff, String> {
     let view = code::chosen(model, state);
-    let table = model.tables.get(&view).ok_or("there are no sites yet")?;
+    let table = model.tables.get(&view).ok_or("There are no sites yet.")?;
     let (groups, scope) = (table.groups(), view.scope(model.scope()));
     let sides = |view: &View| {
         let sums = |when| memory.groups(model, view, when, state.diff.with_callees);
@@ -90,7 +96,8 @@ fn between_runs(
     let view = code::chosen(model, state);
     if !view.filter.chosen.is_all() {
         return Err(
-            "a file does not know which thread asked where: thread: is of no use".to_owned()
+            "A file does not hold which thread asked where, so thread: finds nothing in it."
+                .to_owned(),
         );
     }
     let named = |view: &View, when| memory.labels(model, view, when);

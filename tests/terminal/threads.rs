@@ -62,7 +62,11 @@ fn a_filter_of_threads_chooses_where_they_asked() {
     terminal.wait_until("both sites", |rows| both(rows) == (true, true));
     terminal.press("/thread:reader\r");
     let rows = terminal.wait_until("the reader's", |rows| both(rows) == (true, false));
-    assert!(rows.iter().any(|row| row.contains("figures of all threads")), "{}", rows.join("\n"));
+    assert!(
+        rows.iter().any(|row| row.contains("the figures are those of all threads")),
+        "{}",
+        rows.join("\n")
+    );
     terminal.press("/thread:writer\r");
     terminal.wait_until("the writer's", |rows| both(rows) == (false, true));
     terminal.press("3");

@@ -119,10 +119,10 @@ pub fn capacity(data: &Data, state: &State) -> Capacity {
         sizes: rows_in(parts.sizes),
         growth: rows_in(parts.growth),
         events: screen::events::capacity(rows),
-        sites: screen::sites::capacity(rows),
+        sites: screen::sites::capacity(state),
         classes: screen::sizes::capacity(body),
         processes: screen::processes::capacity(body),
-        diff: screen::snapshots::capacity(body, data),
-        flame: screen::flame::capacity(body),
+        diff: screen::snapshots::capacity(body, data, state),
+        flame: screen::flame::capacity(body, state),
     }
 }

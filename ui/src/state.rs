@@ -7,7 +7,7 @@
 use crate::action::Answer;
 use crate::choice::{CodeChoice, DiffChoice, FlameChoice, Playback, SiteChoice, SitesChoice};
 use crate::cursor::Cursor;
-use crate::data::{Baseline, Data, Mark, Notice, When};
+use crate::data::{Baseline, Data, Grouping, Mark, Notice, When};
 use crate::filter::Filter;
 use crate::theme::Palette;
 use crate::widget::timeline::Extent;
@@ -239,6 +239,13 @@ impl State {
             notice: None,
             size,
         }
+    }
+
+    /// Whether the filter chooses code by the threads that asked for it, where threads are not
+    /// the rows themselves.
+    pub fn chooses_by_thread(&self) -> bool {
+        let by_thread = self.code.grouping == Grouping::Thread && self.screen != Screen::Flame;
+        !by_thread && self.code.filter.threads().next().is_some()
     }
 
     /// The number that the next mark has, where `recorded` is the highest of a recorded one.

@@ -77,3 +77,22 @@ fn what_is_not_known_of_threads_is_not_called_nothing() {
     let data = shown(&mut model, &filtered(Screen::Sites, "fn:parse"));
     assert_eq!((data.filter_problem, data.sites.rows.rows.len()), (None, 2));
 }
+
+#[test]
+fn a_recording_and_the_past_say_that_they_do_not_hold_who_asked() {
+    let mut model = model_with_threads();
+    model.askers = Asked::Unknown;
+    let why = |model: &mut Model, state: &State, origin| {
+        let session = Session { origin, ..Session::default() };
+        prepare(model, state);
+        let data = data(model, state, &session, &Memory::default(), Output::Elsewhere);
+        data.filter_problem.unwrap_or_default()
+    };
+    let mut state = filtered(Screen::Sites, "thread:io");
+    assert!(why(&mut model, &state, Origin::Replay).starts_with("A recording does not hold"));
+    state.playback.at_s = Some(1.0);
+    assert!(why(&mut model, &state, Origin::default()).contains("and not of the past"));
+    // Where threads are the rows, nobody needs to know.
+    state.code.grouping = Grouping::Thread;
+    assert_eq!(why(&mut model, &state, Origin::Replay), "");
+}

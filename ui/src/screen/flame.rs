@@ -7,10 +7,11 @@ use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
 use super::sites::why_no_sites;
-use super::{Cx, as_of, beside, narrowed, rule, tendency};
+use super::{Cx, as_of, asked, beside, narrowed, rule, tendency};
 use crate::action::Action;
 use crate::data::{CodeOrigin, Flame, FlameNode, Measure};
 use crate::format;
+use crate::state::State;
 use crate::symbol;
 use crate::theme::Role;
 use crate::update::flame_cursor;
@@ -18,8 +19,9 @@ use crate::widget::flame::layout;
 use crate::widget::{airy, empty_words, panel};
 
 /// Columns and rows of boxes in a body like this.
-pub(crate) fn capacity(body: Rect) -> (usize, usize) {
-    (usize::from(body.width.saturating_sub(2)), usize::from(body.height.saturating_sub(3)))
+pub(crate) fn capacity(body: Rect, state: &State) -> (usize, usize) {
+    let others = 3 + asked::rows(state);
+    (usize::from(body.width.saturating_sub(2)), usize::from(body.height.saturating_sub(others)))
 }
 
 /// Draws the tree, and words about the frame under the cursor below it.
@@ -31,6 +33,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     if flame.nodes.first().is_none_or(|root| root.value == 0) {
         return empty_words(frame, inner, cx.theme, &why_empty(cx));
     }
+    let inner = asked::draw(frame, inner, cx);
     let boxes = Rect { height: inner.height.saturating_sub(1), ..inner };
     let selected = flame_cursor(cx.state, flame);
     let deepest = draw_boxes(frame.buffer_mut(), boxes, cx, selected);
@@ -124,7 +127,6 @@ fn sums(cx: Cx) -> Vec<(String, Role)> {
         let text = format!("{} match: {}, {share}", flame.matches, format::bytes(matching));
         words.push((text, Role::Key));
     }
-    words.extend(super::sites::of_all_threads(cx));
     words
 }
 

@@ -1,5 +1,6 @@
 //! One file a screen, and the two bars around all of them.
 
+pub(crate) mod asked;
 pub mod chooser;
 pub mod dialog;
 pub mod events;

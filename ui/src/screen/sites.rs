@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Cx, as_of, baseline, beside, fate, narrowed, rule, tendency};
+use super::{Cx, as_of, asked, baseline, beside, fate, narrowed, rule, tendency};
 use crate::action::Action;
 use crate::choice::CodeChoice;
 use crate::data::{Figures, Grouping, SiteRow, SitesKnown, SortKey};
@@ -163,9 +163,10 @@ fn temporary(figures: &Figures) -> String {
     }
 }
 
-/// How many rows fit in a terminal of this many rows.
-pub(crate) fn capacity(rows: u16) -> usize {
-    usize::from(rows.saturating_sub(super::HEADER + 1 + 2 + 1))
+/// How many rows fit in the terminal.
+pub(crate) fn capacity(state: &State) -> usize {
+    let others = super::HEADER + 1 + 2 + 1 + asked::rows(state);
+    usize::from(state.size.1.saturating_sub(others))
 }
 
 /// Draws the table.
@@ -177,6 +178,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     if sites.rows.rows.is_empty() {
         return empty_words(frame, inner, cx.theme, &why_empty(cx));
     }
+    let inner = asked::draw(frame, inner, cx);
     let State { sites: choice, code, .. } = cx.state;
     let columns: Vec<_> = shown(code.grouping, choice.sort.by)
         .map(|SiteColumn { column, sort }| Shown {
@@ -237,21 +239,23 @@ fn counts(cx: Cx) -> Vec<(String, Role)> {
     let total = format::count(sites.total as u64);
     let text = match cx.state.code.filter.is_empty() {
         true => format!("{total} {plural}"),
-        false => format!("{} of {total} {plural}", format::count(sites.rows.matching as u64)),
+        false => format!("{} of {total} {plural}", matching(cx)),
     };
     counts.extend(as_of(cx.data).map(|words| (words, Role::Key)));
     counts.push((text, Role::Label));
-    counts.extend(of_all_threads(cx));
     counts
+}
+
+/// How many rows the filter left, where that can be said.
+fn matching(cx: Cx) -> String {
+    let count = || format::count(cx.data.sites.rows.matching as u64);
+    cx.data.filter_problem.map_or_else(count, |_| format::UNKNOWN.to_owned())
 }
 
 fn why_empty(cx: Cx) -> String {
     match cx.data.sites.total {
         0 => why_no_sites(cx),
-        _ if cx.data.filter_problem.is_some() && cx.state.code.grouping != Grouping::Thread => {
-            cx.data.filter_problem.unwrap_or_default().to_owned()
-        }
-        _ => why_nothing_matches(&cx.state.code).to_owned(),
+        _ => cx.data.filter_problem.unwrap_or(why_nothing_matches(&cx.state.code)).to_owned(),
     }
 }
 
@@ -263,14 +267,6 @@ fn why_nothing_matches(code: &CodeChoice) -> &'static str {
         true if by_thread => "fn:, file: and module: do not apply to threads: m sums by code.",
         _ => "Nothing matches the filter: / changes it, Esc takes it away.",
     }
-}
-
-/// That threads are chosen, and their part of the figures is not known: others may have freed
-/// what they allocated.
-pub(crate) fn of_all_threads(cx: Cx) -> Option<(String, Role)> {
-    let code = &cx.state.code;
-    let chooses = code.grouping != Grouping::Thread && code.filter.threads().next().is_some();
-    chooses.then(|| ("figures of all threads".to_owned(), Role::Muted))
 }
 
 /// Why nothing is known about any code.

@@ -59,7 +59,7 @@ pub fn layout(nodes: &[FlameNode], width: usize) -> Vec<Cell> {
 pub(crate) fn rows(state: &State) -> usize {
     let (cols, rows) = state.size;
     let [_, body, _] = crate::screen::split(Rect::new(0, 0, cols, rows), Screen::Flame);
-    crate::screen::flame::capacity(body).1
+    crate::screen::flame::capacity(body, state).1
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{moment, pair};
 use crate::action::Action;
 use crate::data::{Change, DiffRow, DiffSort, DiffTotals};
 use crate::format::{self, BYTES_WIDTH, SIGNED_BYTES_WIDTH};
-use crate::screen::{Cx, narrowed, present, rule, sites::of_all_threads, tendency};
+use crate::screen::{Cx, asked, narrowed, present, rule, tendency};
 use crate::state::State;
 use crate::symbol;
 use crate::theme::Role;
@@ -160,6 +160,7 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     if diff.rows.rows.is_empty() {
         return empty_words(frame, rest, cx.theme, why_empty(cx));
     }
+    let rest = asked::draw(frame, rest, cx);
     let pair = cx.state.diff.pair;
     let present = present(cx);
     let (from, to) = (moment(pair.from, present), moment(pair.to, present));
@@ -208,11 +209,7 @@ fn matching(cx: Cx) -> Vec<Span<'static>> {
         return Vec::new();
     }
     let text = format!(" {} match ", format::count(diff.rows.matching as u64));
-    let mut words = vec![Span::styled(text, cx.theme.style(Role::Label))];
-    if let Some((text, role)) = of_all_threads(cx) {
-        words.push(Span::styled(format!("· {text} "), cx.theme.style(role)));
-    }
-    words
+    vec![Span::styled(text, cx.theme.style(Role::Label))]
 }
 
 /// Which of the moments have older sites.

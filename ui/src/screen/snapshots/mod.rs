@@ -6,8 +6,9 @@ mod moments;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use super::{Cx, present};
+use super::{Cx, asked, present};
 use crate::data::{Data, Pair, When};
+use crate::state::State;
 
 /// From this width on, moments stand beside the diff.
 const WIDE: u16 = 170;
@@ -31,9 +32,9 @@ fn parts(body: Rect, moments: usize) -> [Rect; 2] {
 }
 
 /// How many rows of the diff fit in a body like this.
-pub(crate) fn capacity(body: Rect, data: &Data) -> usize {
+pub(crate) fn capacity(body: Rect, data: &Data, state: &State) -> usize {
     let [_, diff] = parts(body, data.snapshots.rows.len());
-    usize::from(diff.height.saturating_sub(4))
+    usize::from(diff.height.saturating_sub(4 + asked::rows(state)))
 }
 
 /// Rows a page motion moves.
