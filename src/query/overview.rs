@@ -99,7 +99,7 @@ fn size_row(class: &SizeClass) -> SizeRow {
 /// By site where there are stacks and the person did not choose otherwise, else by size.
 pub(super) fn growth(model: &Model, state: &State, room: Capacity) -> Growth {
     let (since, then) = baseline(model, state);
-    let (rows, more) = match by_site(model, state) {
+    let (rows, shrank, more) = match by_site(model, state) {
         Some(table) => grown_sites(model, table, room.growth),
         None => {
             let then = then.and_then(|marked| marked.state.as_ref());
@@ -108,7 +108,8 @@ pub(super) fn growth(model: &Model, state: &State, room: Capacity) -> Growth {
         }
     };
     let by = growth_by(model, state);
-    Growth { since, age_s: then.map(|marked| model.reading.now_s - marked.t_s), by, rows, more }
+    let age_s = then.map(|marked| model.reading.now_s - marked.t_s);
+    Growth { since, age_s, by, shrank, rows, more }
 }
 
 /// What growth can be told by.
@@ -121,14 +122,15 @@ fn by_site<'a>(model: &'a Model, state: &State) -> Option<&'a Table> {
     table.filter(|_| state.code.growth == GrowthBy::Site)
 }
 
-fn grown_sizes(model: &Model, then: &[SizeClass], room: usize) -> (Vec<GrowthRow>, usize) {
-    let rows = classes(model).iter().map(|class| growth_row(class, then));
-    let rows: Vec<GrowthRow> =
-        rows.filter(|row| row.delta_bytes != 0 || row.delta_blocks != 0).collect();
-    most_grown(rows, room, |row| (row.delta_bytes, row.delta_blocks))
+/// Rows, whether they are of what shrank, and how many are left out.
+type Changed<T> = (Vec<T>, bool, usize);
+
+fn grown_sizes(model: &Model, then: &[SizeClass], room: usize) -> Changed<GrowthRow> {
+    let rows = classes(model).iter().map(|class| growth_row(class, then)).collect();
+    most_changed(rows, room, |row| (row.delta_bytes, row.delta_blocks))
 }
 
-fn grown_sites(model: &Model, table: &Table, room: usize) -> (Vec<GrowthRow>, usize) {
+fn grown_sites(model: &Model, table: &Table, room: usize) -> Changed<GrowthRow> {
     let groups = table.groups();
     let delta = |group| {
         let own = groups.own(group);
@@ -136,7 +138,8 @@ fn grown_sites(model: &Model, table: &Table, room: usize) -> (Vec<GrowthRow>, us
         (!delta.is_empty()).then_some((group, delta))
     };
     let grown = groups.ids().filter_map(delta).collect();
-    let (grown, more) = most_grown(grown, room, |(_, delta)| (delta.bytes, delta.blocks));
+    let by = |(_, delta): &(GroupId, Tally)| (delta.bytes, delta.blocks);
+    let (grown, shrank, more) = most_changed(grown, room, by);
     let row = |(group, delta): (GroupId, Tally)| GrowthRow {
         what: Grown::Site {
             key: code::key(groups, group),
@@ -146,11 +149,25 @@ fn grown_sites(model: &Model, table: &Table, room: usize) -> (Vec<GrowthRow>, us
         delta_blocks: delta.blocks,
         live_bytes: groups.own(group).current_bytes,
     };
-    (grown.into_iter().map(row).collect(), more)
+    (grown.into_iter().map(row).collect(), shrank, more)
 }
 
-/// The `room` rows of most growth, in order, and how many are left out.
-fn most_grown<T, K: Ord>(mut rows: Vec<T>, room: usize, by: impl Fn(&T) -> K) -> (Vec<T>, usize) {
+/// The `room` rows that grew most; where none did, those that shrank most.
+fn most_changed<T>(rows: Vec<T>, room: usize, by: impl Fn(&T) -> (i64, i64)) -> Changed<T> {
+    let (mut changed, others): (Vec<T>, Vec<T>) =
+        rows.into_iter().partition(|row| by(row) > (0, 0));
+    let shrank = changed.is_empty();
+    if shrank {
+        changed = others.into_iter().filter(|row| by(row) < (0, 0)).collect();
+    }
+    let shrank = shrank && !changed.is_empty();
+    let loss = |(bytes, blocks): (i64, i64)| (bytes.saturating_neg(), blocks.saturating_neg());
+    let (rows, more) = most(changed, room, |row| if shrank { loss(by(row)) } else { by(row) });
+    (rows, shrank, more)
+}
+
+/// The `room` rows of most, in order, and how many are left out.
+fn most<T, K: Ord>(mut rows: Vec<T>, room: usize, by: impl Fn(&T) -> K) -> (Vec<T>, usize) {
     let more = rows.len().saturating_sub(room);
     if more > 0 && room > 0 {
         rows.select_nth_unstable_by_key(room - 1, |row| Reverse(by(row)));

@@ -97,10 +97,7 @@ fn threads(model: &Model, state: &State) -> Option<Vec<ThreadShare>> {
     let share = |thread: &ThreadState| {
         let named = all.iter().find(|other| other.tid == thread.tid).unwrap_or(thread);
         // Who took over from an ended thread cannot be told from it.
-        let name = match named.tid {
-            0 => "(ended and later threads)".to_owned(),
-            _ => sites::thread_name(named).text,
-        };
+        let name = (named.tid != 0).then(|| sites::thread_name(named).text);
         ThreadShare { name, net_bytes: thread.current_bytes, allocations: thread.allocations }
     };
     Some(threads.into_iter().map(share).collect())

@@ -199,3 +199,12 @@ fn how_frozen_tables_go_on_is_said() {
         assert!(frame.contains("Space go on"), "{frame}");
     }
 }
+
+#[test]
+fn what_shrank_is_not_said_to_have_grown() {
+    let mut data = sample::session();
+    data.growth.shrank = true;
+    data.growth.rows.iter_mut().for_each(|row| row.delta_bytes *= -1);
+    let frame = frame_of(data, &mut State::new(Screen::Overview, (120, 40)));
+    assert!(frame.contains(" Shrank since mark 1") && !frame.contains("Grew"), "{frame}");
+}

@@ -21,14 +21,34 @@ fn growth_is_measured_from_a_mark() {
         (name.text.clone(), row.delta_bytes, row.delta_blocks, row.live_bytes)
     };
     assert_eq!(row(0), ("parse".to_owned(), 100, 1, 760));
-    assert_eq!(row(1), ("store".to_owned(), -200, -2, 100));
-    assert_eq!(growth.rows.len(), 2);
+    assert_eq!((growth.rows.len(), growth.shrank), (1, false), "store shrank");
     let mut sites = by(Grouping::Site, Screen::Sites);
     sites.baseline = Baseline::Mark(1);
     let data = shown(&mut model, &sites);
     assert_eq!(data.sites.sums.delta_bytes, Some(-100));
     assert_eq!(data.sites.rows.rows[0].figures.delta_bytes, Some(100));
     assert_eq!(data.sites.since, Baseline::Mark(1));
+}
+
+#[test]
+fn what_shrank_shows_where_nothing_grew_the_largest_loss_first() {
+    let mut model = small();
+    assert!(model.mark(1).is_empty());
+    let shrunk = SitesUpdate {
+        changed: vec![(StackId(0), figures(500, 5)), (StackId(1), figures(40, 1))],
+        ..Default::default()
+    };
+    observe(&mut model, shrunk, 1.0);
+    let mut state = state(Screen::Overview);
+    state.baseline = Baseline::Mark(1);
+    let growth = shown(&mut model, &state).growth;
+    let deltas: Vec<i64> = growth.rows.iter().map(|row| row.delta_bytes).collect();
+    assert_eq!((deltas, growth.shrank), (vec![-260, -100], true));
+    // Nothing changed is neither.
+    assert!(model.mark(2).is_empty());
+    state.baseline = Baseline::Mark(2);
+    let growth = shown(&mut model, &state).growth;
+    assert_eq!((growth.rows.len(), growth.shrank), (0, false));
 }
 
 #[test]

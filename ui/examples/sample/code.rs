@@ -107,9 +107,15 @@ pub fn growth() -> Growth {
         live_bytes: row.4 << 10,
     };
     let mut rows: Vec<GrowthRow> = ROWS.iter().enumerate().map(row).collect();
-    rows.retain(|row| row.delta_bytes != 0);
+    rows.retain(|row| row.delta_bytes > 0);
     rows.sort_by_key(|row| std::cmp::Reverse(row.delta_bytes));
-    Growth { since: Baseline::Mark(1), age_s: Some(52.0), by: GrowthBy::Site, rows, more: 0 }
+    Growth {
+        since: Baseline::Mark(1),
+        age_s: Some(52.0),
+        by: GrowthBy::Site,
+        rows,
+        ..Growth::default()
+    }
 }
 
 fn frame(text: &str, file: &str, line: u32) -> StackEntry {
@@ -175,7 +181,7 @@ pub fn site() -> Site {
         (0..192).map(|t| Moment { t_s: f64::from(t), live_bytes: held(t), max_bytes: held(t) });
     let size = |min, max, allocations, bytes| SizeShare { min, max, allocations, bytes };
     let thread = |name: &str, net_bytes, allocations| ThreadShare {
-        name: name.to_owned(),
+        name: Some(name.to_owned()),
         net_bytes,
         allocations,
     };

@@ -195,10 +195,11 @@ fn growth() -> Growth {
         row(17, 32, 12_477_030, 31_022, 31_981_568),
         row(257, 320, 1_048_576, 4_001, 3_019_710),
         row(33, 64, 98_304, 1_530, 2_306_867),
-        row((4 << 20) + 1, 8 << 20, 0, 0, 7_969_177),
-        row(1, 16, -14_336, -112, 196_710),
+        row(65, 128, 14_336, 112, 312_012),
+        row(1, 16, 4_096, 257, 196_710),
     ];
-    Growth { since: Baseline::Mark(1), by: GrowthBy::Size, age_s: Some(52.0), rows, more: 0 }
+    let (since, age_s) = (Baseline::Mark(1), Some(52.0));
+    Growth { since, age_s, by: GrowthBy::Size, rows, ..Growth::default() }
 }
 
 fn totals() -> Totals {

@@ -1,8 +1,9 @@
-//! What grew since the baseline.
+//! What grew since the baseline, or what shrank where nothing did.
 
 use super::{Baseline, Key, Name};
 
-/// What grew since the baseline, largest growth first.
+/// What grew since the baseline, largest growth first; where nothing did what shrank, largest
+/// loss first.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Growth {
     /// Since when.
@@ -11,9 +12,11 @@ pub struct Growth {
     pub age_s: Option<f64>,
     /// What the rows are; sizes where there are no stacks, whatever was chosen.
     pub by: GrowthBy,
+    /// Nothing grew: the rows are what shrank.
+    pub shrank: bool,
     /// The rows that fit.
     pub rows: Vec<GrowthRow>,
-    /// How many rows were left out.
+    /// How many rows of their kind were left out.
     pub more: usize,
 }
 

@@ -122,11 +122,12 @@ pub struct Moment {
     pub max_bytes: u64,
 }
 
-/// What a thread asked for.
+/// What a thread asked for, or several together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ThreadShare {
-    /// Its name, or its number.
-    pub name: String,
+    /// Its name, or its number; `None` of ended threads and those that took over from them, which
+    /// cannot be told apart.
+    pub name: Option<String>,
     /// Allocated − freed by this thread: less than nothing for one that frees what others
     /// allocate.
     pub net_bytes: i64,

@@ -1,4 +1,4 @@
-//! What grew since the baseline: a part of the overview.
+//! What grew since the baseline, or else shrank: a part of the overview.
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
@@ -105,7 +105,8 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
 
 /// Since when; in fewer words where it must be said beside it of when that is.
 fn title(cx: Cx, width: u16, right: &Line) -> String {
-    let whole = format!(" Grew since {} ", since(cx.data));
+    let did = if cx.data.growth.shrank { "Shrank" } else { "Grew" };
+    let whole = format!(" {did} since {} ", since(cx.data));
     let room = usize::from(width).saturating_sub(4);
     if cx.data.growth.by == GrowthBy::Size || as_of(cx.data).is_none() {
         return format::shorten(&whole, room);
@@ -113,7 +114,9 @@ fn title(cx: Cx, width: u16, right: &Line) -> String {
     let room = room.saturating_sub(right.width() + 2);
     match whole.chars().count() <= room {
         true => whole,
-        false => format::shorten(&format!(" Grew since {} ", baseline(cx.data.growth.since)), room),
+        false => {
+            format::shorten(&format!(" {did} since {} ", baseline(cx.data.growth.since)), room)
+        }
     }
 }
 

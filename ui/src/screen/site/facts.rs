@@ -146,7 +146,7 @@ const THREADS: &[Column<ThreadShare, ()>] = &[
         width: Width::Fill(8),
         align: Alignment::Left,
         rank: 0,
-        cell: |row, (), _| (row.name.clone(), None),
+        cell: |row, (), width| (thread(row, width), None),
     },
     Column {
         title: "alloc−freed",
@@ -188,13 +188,38 @@ const LIFETIMES: &[Column<Lifetime, u64>] = &[
     },
 ];
 
+/// Who asked. What is not of one thread is never cut to what could be the name of one.
+fn thread(row: &ThreadShare, width: usize) -> String {
+    let together = ["(ended and later threads)", "(ended, later)", "ended, later"];
+    let fits = |words: &&str| words.len() <= width;
+    let words = || together.into_iter().find(fits).unwrap_or("(ended)").to_owned();
+    row.name.clone().unwrap_or_else(words)
+}
+
 fn up_to(seconds: f64) -> String {
     if seconds.is_finite() { format::span(seconds) } else { "longer".to_owned() }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::heights;
+    use super::{ThreadShare, heights, thread};
+
+    #[test]
+    fn ended_and_later_threads_are_named_in_any_width() {
+        let row = ThreadShare { name: None, net_bytes: 0, allocations: 1 };
+        for (width, name) in [
+            (25, "(ended and later threads)"),
+            (24, "(ended, later)"),
+            (14, "(ended, later)"),
+            (13, "ended, later"),
+            (11, "(ended)"),
+            (8, "(ended)"),
+        ] {
+            assert_eq!(thread(&row, width), name);
+        }
+        let row = ThreadShare { name: Some("io 7".to_owned()), ..row };
+        assert_eq!(thread(&row, 25), "io 7");
+    }
 
     #[test]
     fn lists_share_the_room_and_what_has_no_row_goes() {
