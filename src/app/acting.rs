@@ -44,6 +44,9 @@ impl App {
     }
 
     fn act(&mut self, action: Action) -> Result<Option<Outcome>, Error> {
+        if action == Action::Quit {
+            self.catch_up();
+        }
         let mut state = self.shown.state.clone();
         let effect = update(&mut state, action, &self.shown.data());
         let palette_changed = state.palette != self.shown.state.palette;

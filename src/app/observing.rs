@@ -163,6 +163,15 @@ impl App {
         }
     }
 
+    /// Takes in what the keeper has said by now and looks anew, whenever the next tick is: of a
+    /// program that has just ended it is not asked whether it should.
+    pub(super) fn catch_up(&mut self) {
+        while let Ok(update) = self.updates.try_recv() {
+            self.on_update(Some(update));
+        }
+        self.observe();
+    }
+
     /// The keyboard of a program that was stopped comes back, as to a shell.
     fn stopped(&mut self) {
         let state = &mut self.shown.state;

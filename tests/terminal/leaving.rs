@@ -1,6 +1,10 @@
 //! How the program ends, and how the person leaves: asked, by signals, by force.
 
-use std::{fs, os::unix::process::ExitStatusExt, time::Duration};
+use std::{
+    fs,
+    os::unix::process::ExitStatusExt,
+    time::{Duration, Instant},
+};
 
 use crate::{
     Late, SMALL, USUAL,
@@ -9,7 +13,7 @@ use crate::{
         figures::{Timeline, figure, try_figure},
         is_alive, is_long, monotonic_ns,
         pty::Terminal,
-        random, state, wait_until,
+        random, state, wait_for, wait_until,
     },
     run_shell, wait_for_time,
 };
@@ -47,6 +51,33 @@ fn quitting_asks_and_detaching_leaves_the_program_running() {
     late.terminal.wait_until_whole();
     late.goes_on();
     late.home.wait_until_empty();
+}
+
+#[test]
+fn of_a_program_that_has_just_ended_nothing_is_asked() {
+    let home = Home::new();
+    // The dashboard looks once a minute.
+    let script = "echo $$ > pid; while [ ! -e stop ]; do sleep 0.05; done; exit 4";
+    let mut run = run_shell(&home, script);
+    run.env("MEMTOP_TICK", "1m");
+    let mut terminal = Terminal::start(SMALL, run);
+    terminal.wait_for(" Memory ");
+    let pid = wait_for("the program", || home.read("pid")?.trim().parse().ok());
+    terminal.press("q");
+    terminal.wait_for("still runs.");
+    terminal.press("s");
+    terminal.wait_without("still runs.");
+    fs::write(home.path("stop"), "").unwrap();
+    wait_until("the program has ended", || !is_alive(pid));
+    // The keeper's word of that may be on its way still; the next look is not.
+    let ended = Instant::now();
+    wait_until("memtop leaves", || {
+        terminal.press("sq");
+        state(terminal.pid()) == Some('Z')
+    });
+    assert!(ended.elapsed() < Duration::from_secs(20), "it waited for the next look");
+    assert_eq!(terminal.wait().code(), Some(4));
+    home.wait_until_empty();
 }
 
 #[test]

@@ -36,20 +36,16 @@ fn scaled(bytes: u64, unit: usize) -> f64 {
     bytes as f64 / 1024f64.powi(unit as i32)
 }
 
-fn in_unit(bytes: u64, unit: usize) -> String {
-    if unit == 0 {
-        return format!("{bytes} B");
-    }
-    format!("{:.1} {}", scaled(bytes, unit), UNITS[unit])
-}
-
 /// `48.2 MiB`, `512 B`: at most [`BYTES_WIDTH`] columns.
 ///
 /// ```
 /// assert_eq!(memtop_ui::format::bytes(50_541_363), "48.2 MiB");
 /// ```
 pub fn bytes(bytes: u64) -> String {
-    in_unit(bytes, unit_of(bytes))
+    match unit_of(bytes) {
+        0 => format!("{bytes} B"),
+        unit => format!("{:.1} {}", scaled(bytes, unit), UNITS[unit]),
+    }
 }
 
 /// `60 MiB`, `0.4 MiB`: a multiple of a round `step`, without decimals unless the step has some.
@@ -62,18 +58,6 @@ pub(crate) fn multiple(bytes: u64, step: u64) -> String {
     let unit = (0..UNITS.len()).rev().find(is_told).unwrap_or(0);
     let whole = (scaled(step, unit) - scaled(step, unit).round()).abs() < 0.01;
     format!("{:.*} {}", usize::from(!whole), scaled(bytes, unit), UNITS[unit])
-}
-
-/// Like [`bytes`], in the unit of `reference` as long as that still tells something.
-///
-/// A value that moves around a unit's border keeps its unit as long as its reference (its peak,
-/// say) stays.
-pub fn bytes_beside(value: u64, reference: u64) -> String {
-    let unit = unit_of(reference);
-    if scaled(value, unit) < 0.25 || scaled(value, unit) >= limit(unit) {
-        return bytes(value);
-    }
-    in_unit(value, unit)
 }
 
 /// `35.8` in the unit that [`bytes`] gives to `reference`, which is said once for many; two decimals
@@ -342,11 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_keeps_the_unit_of_its_reference() {
-        assert_eq!(bytes_beside(900 << 10, 3 << 20), "0.9 MiB");
-        assert_eq!(bytes_beside(4 << 10, 3 << 20), "4.0 KiB");
-        assert_eq!(bytes_beside(0, 3 << 20), "0 B");
-        assert_eq!(bytes_beside(5 << 30, 3 << 20), "5.0 GiB");
+    fn parts_stand_in_the_unit_of_their_whole() {
         let parts = [(900 << 10, "0.9"), (100 << 10, "0.1"), (4 << 10, "<0.1"), (0, "0.0")];
         for (part, text) in parts {
             assert_eq!(bytes_in_unit_of(part, 3 << 20), text);

@@ -135,7 +135,7 @@ impl Question {
             ],
             Self::Clear => &[
                 (Answer::Stay, "s", "keep everything"),
-                (Answer::Clear, "c", "clear: blocks so far become untracked"),
+                (Answer::Clear, "c", "clear: they become untracked"),
             ],
         }
     }

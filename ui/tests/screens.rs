@@ -375,6 +375,7 @@ fn a_program_that_ends_while_it_is_asked_about_is_not_said_to_run() {
     data.header.state = RunState::Ended { code: Some(0) };
     let frame = in_mode(data, Screen::Overview, asking, (80, 24));
     assert!(frame.contains("has ended.") && !frame.contains("still runs"), "{frame}");
+    assert!(frame.contains("d  leave") && !frame.contains("goes on"), "{frame}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod sample;
 
 use memtop_ui::data::{Data, DiffTotals};
+use memtop_ui::state::{Dialog, Mode, Question};
 use memtop_ui::theme::{ColorDepth, Glyphs, Palette};
 use memtop_ui::{Screen, State, Theme, capacity, draw};
 use ratatui::Terminal;
@@ -16,9 +17,14 @@ fn rows(mut data: Data, screen: Screen, size: (u16, u16)) -> Vec<String> {
     data.sites.rows.rows.truncate(room.sites);
     data.snapshots.diff.rows.rows.truncate(room.diff);
     state.observe_scale(&data);
+    drawn(&data, &state)
+}
+
+fn drawn(data: &Data, state: &State) -> Vec<String> {
+    let size = state.size;
     let theme = Theme::new(Palette::Dark, ColorDepth::True, Glyphs::Braille);
     let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
-    terminal.draw(|frame| draw(frame, &data, &state, &theme)).unwrap();
+    terminal.draw(|frame| draw(frame, data, state, &theme)).unwrap();
     let cells = &terminal.backend().buffer().content;
     let row =
         |cells: &[ratatui::buffer::Cell]| cells.iter().map(|c| c.symbol()).collect::<String>();
@@ -64,4 +70,34 @@ fn a_diff_counts_what_there_is() {
     assert!(shows(&small, "Δ blocks"), "{}", small.join("\n"));
     let wide = rows(data(), Screen::Snapshots, (100, 24));
     assert!(shows(&wide, "new 0   grown 2   shrunk 0   gone 0   same 32"), "{}", wide.join("\n"));
+}
+
+#[test]
+fn a_box_leaves_no_edge_of_what_lies_below() {
+    for question in [Question::Quit, Question::LeftBehind, Question::Clear] {
+        let mut data = sample::session();
+        data.header.left_behind = 2;
+        let mut state = State::new(Screen::Overview, (40, 10));
+        state.mode = Mode::Asking(Dialog { question, selected: 0 });
+        let rows = drawn(&data, &state);
+        let corners: String = rows.concat();
+        let count = |corner: char| corners.chars().filter(|c: &char| *c == corner).count();
+        assert_eq!(['╭', '╮', '╰', '╯'].map(count), [1; 4], "{}", rows.join("\n"));
+        for (_, _, words) in question.answers() {
+            assert!(shows(&rows, words), "{words}:\n{}", rows.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn no_figure_of_the_header_is_cut_in_two() {
+    for width in 40..120 {
+        let mut data = sample::session();
+        data.header.exactness.peak_error_bytes = 12 << 10;
+        let rows = rows(data, Screen::Overview, (width, 24));
+        let words = &rows[1];
+        assert!(words.contains("live 48.6 MiB") || words.contains("live  48.6 MiB"), "{words}");
+        assert!(words.contains("±12.0 KiB"), "{width}: {words}");
+        assert!(!words.contains(" at ") || words.contains(" at 2:10"), "{width}: {words}");
+    }
 }

@@ -5,43 +5,63 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::Cx;
-use crate::action::Action;
+use crate::action::{Action, Answer};
 use crate::format;
-use crate::state::{Dialog, Question};
+use crate::state::{Choice, Dialog, Question};
 use crate::theme::Role;
-use crate::widget::popup::popup;
+use crate::widget::{popup::popup, wrap};
 
 /// Draws what `asked` asks, in the middle of `area`.
 pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx, asked: Dialog) {
-    let (title, question) = match asked.question {
-        Question::Quit => {
-            let header = &cx.data.header;
-            let program = format::command(&header.title, 24);
-            // It may end while it is asked.
-            match header.runs() {
-                true => ("Quit", format!("{program} still runs.")),
-                false => ("Quit", format!("{program} has ended.")),
-            }
-        }
-        Question::LeftBehind => ("Quit", left_behind(cx.data.header.left_behind as u64)),
-        Question::Clear => ("Clear", "Forget what was traced so far?".to_owned()),
-    };
-    let mut lines = vec![Line::raw(question), Line::raw("")];
-    let widest = asked.question.answers().iter().map(|(.., words)| words.chars().count()).max();
-    for (i, (_, key, words)) in asked.question.answers().iter().enumerate() {
-        let words = format::left(words, widest.unwrap_or(0));
-        lines.push(match i == asked.selected {
+    let (title, question) = question(asked.question, cx);
+    let answers = asked.question.answers();
+    let words = |answer: &Choice| words(answer, asked.question, cx);
+    let mut lines: Vec<Line> = wrap(&question, usize::from(area.width.saturating_sub(4)))
+        .into_iter()
+        .map(Line::raw)
+        .collect();
+    if lines.len() + 1 + answers.len() + 2 <= usize::from(area.height) {
+        lines.push(Line::raw(""));
+    }
+    let above = lines.len() as u16;
+    let widest = answers.iter().map(|answer| words(answer).chars().count()).max();
+    lines.extend(answers.iter().enumerate().map(|(i, answer)| {
+        let (key, words) = (answer.1, format::left(words(answer), widest.unwrap_or(0)));
+        match i == asked.selected {
             true => Line::styled(format!("▸ {key}  {words} "), cx.theme.style(Role::Selected)),
             false => Line::from(vec![
                 Span::styled(format!("  {key}"), cx.theme.style(Role::Key)),
                 Span::raw(format!("  {words} ")),
             ]),
-        });
-    }
+        }
+    }));
     let at = popup(frame, area, cx.theme, title, &lines);
-    let answers = asked.question.answers().iter().zip(at.top() + 2..at.bottom());
-    for ((answer, ..), y) in answers {
+    for ((answer, ..), y) in answers.iter().zip(at.top() + above..at.bottom()) {
         cx.targets.add(Rect { y, height: 1, ..at }, Action::Answer(*answer));
+    }
+}
+
+/// A title, and what is asked.
+fn question(question: Question, cx: Cx) -> (&'static str, String) {
+    let header = &cx.data.header;
+    let program = format::command(&header.title, 24);
+    match question {
+        // It may end while it is asked.
+        Question::Quit if header.runs() => ("Quit", format!("{program} still runs.")),
+        Question::Quit => ("Quit", format!("{program} has ended.")),
+        Question::LeftBehind => ("Quit", left_behind(header.left_behind as u64)),
+        Question::Clear => ("Clear", "Forget the blocks traced so far?".to_owned()),
+    }
+}
+
+/// What an answer means: of a program that has ended meanwhile there is nothing to end.
+fn words(answer: &Choice, question: Question, cx: Cx) -> &'static str {
+    match answer.0 {
+        Answer::Detach if question == Question::Quit && !cx.data.header.runs() => "leave",
+        Answer::EndProgram if question == Question::Quit && !cx.data.header.runs() => {
+            "leave: there is nothing to end"
+        }
+        _ => answer.2,
     }
 }
 

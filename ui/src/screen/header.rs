@@ -41,7 +41,8 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     }
     let width = usize::from(area.width);
     frame.render_widget(first_line(&cx.data.header, cx, width), row(0));
-    let figures = fitting(figures(&cx.data.header), width.saturating_sub(2));
+    let room = width.saturating_sub(2);
+    let figures = shortened(fitting(figures(&cx.data.header), room), room);
     frame.render_widget(join(&figures, cx.theme, " "), row(1));
 }
 
@@ -191,12 +192,10 @@ fn bound(header: &Header) -> &'static str {
     if header.exactness.lower_bound { "≥" } else { "" }
 }
 
-/// Live bytes, in the unit of the peak, so that the unit does not flicker.
+/// Live bytes.
 fn live(header: &Header) -> Item {
-    let text = format::or_unknown(header.live, |bytes| {
-        let reference = header.peak.map_or(bytes, |peak| peak.bytes);
-        format!("{}{}", bound(header), format::bytes_beside(bytes, reference))
-    });
+    let text =
+        format::or_unknown(header.live, |live| format!("{}{}", bound(header), format::bytes(live)));
     let width = BYTES_WIDTH + usize::from(header.exactness.lower_bound);
     figure(0, "live", &text, width, Role::Live)
 }
@@ -261,6 +260,22 @@ fn fitting(mut items: Vec<Item>, room: usize) -> Vec<Item> {
             break;
         };
         items.retain(|item| item.rank != rank);
+    }
+    items
+}
+
+/// Figures where there is too little room for what always stays, and nothing may be cut in two:
+/// first the peak's moment goes, then what keeps figures in place, then the peak's error.
+fn shortened(mut items: Vec<Item>, room: usize) -> Vec<Item> {
+    let closed_up = |item: &mut Item| {
+        item.spans.iter_mut().skip(1).take(1).for_each(|(text, _)| *text = text.trim().to_owned());
+    };
+    let steps: [&dyn Fn(&mut Item); 3] =
+        [&|item| item.spans.truncate(3), &closed_up, &|item| item.spans.truncate(2)];
+    for step in steps {
+        if total(&items) > room {
+            items.iter_mut().for_each(step);
+        }
     }
     items
 }

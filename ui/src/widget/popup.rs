@@ -8,8 +8,11 @@ use ratatui::widgets::{Block, BorderType, Clear};
 
 use crate::theme::{Role, Theme};
 
+/// Columns and rows that what lies below must keep around a box, to be told from it.
+const AROUND: u16 = 4;
+
 /// Draws `lines` in a titled box in the middle of `area`, as large as they need, and returns
-/// where they stand.
+/// where they stand. What would look out by no more than an edge is blank.
 pub fn popup(
     frame: &mut Frame,
     area: Rect,
@@ -33,7 +36,8 @@ pub fn popup(
         .title_style(Style::new().fg(Color::Reset))
         .title(title);
     let inner = block.inner(at);
-    frame.render_widget(Clear, at);
+    let is_tight = area.width - width < 2 * AROUND || area.height - height < AROUND;
+    frame.render_widget(Clear, if is_tight { area } else { at });
     frame.render_widget(block, at);
     for (line, y) in lines.iter().zip(inner.top()..inner.bottom()) {
         let row = Rect { x: inner.x + 1, y, width: inner.width.saturating_sub(2), height: 1 };
