@@ -1,7 +1,11 @@
 //! The contract of the command line: exit codes and messages, programs that behave as without
 //! memtop, and every process of a tree in the report.
 
+#[path = "../end_to_end/mod.rs"]
 mod end_to_end;
+
+mod programs;
+mod refused;
 
 use std::{
     collections::BTreeSet,
@@ -29,8 +33,6 @@ fn said(command: Command) -> (Option<i32>, String) {
     let output = run(command);
     (output.status.code(), text(&output.stderr))
 }
-
-// ---- wrong usage ----
 
 #[test]
 fn what_is_not_built_names_itself() {
@@ -103,91 +105,6 @@ fn conditions_are_checked() {
     assert!(message.contains("--by"), "{message}");
 }
 
-// ---- programs that cannot be run ----
-
-/// Programs that are refused, with status and the word that must be in the message.
-fn refused(home: &Home) -> Vec<(String, i32, &'static str)> {
-    let make = |name: &str, content: &[u8], mode: u32| {
-        let path = home.path(name);
-        fs::write(&path, content).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
-    let own = fs::read("/bin/true").unwrap();
-    // The machine is named in two bytes at 18: 183 is 64-bit ARM.
-    let mut foreign = own.clone();
-    foreign[18] = 183;
-    fs::write(home.path("static.c"), "int main(void) { return 0; }").unwrap();
-    let mut compiler = Command::new("cc");
-    compiler.args(["-static", "-o", "static", "static.c"]).current_dir(home.path(""));
-    assert!(compiler.status().unwrap().success());
-    let mut all = vec![
-        ("memtop-no-such-program".to_owned(), 127, "not found"),
-        (home.path("absent").to_str().unwrap().to_owned(), 127, "not found"),
-        ("/etc".to_owned(), 126, "directory"),
-        (make("plain", b"#!/bin/sh\n", 0o644), 126, "chmod +x"),
-        (make("orphan", b"#!/no/such/interpreter\n", 0o755), 126, "/no/such/interpreter"),
-        (make("foreign", &foreign, 0o755), 126, "aarch64"),
-        (make("cut", &own[..100], 0o755), 126, "damaged"),
-        (make("noise", &[0, 1, 2, 3], 0o755), 126, "neither"),
-        (home.path("static").to_str().unwrap().to_owned(), 126, "statically linked"),
-    ];
-    // Only root can give a file away.
-    let changed = make("set-user-id", &own, 0o755);
-    if chown(&changed, Some(65534), Some(65534)).is_ok() {
-        fs::set_permissions(&changed, fs::Permissions::from_mode(0o4755)).unwrap();
-        all.push((changed, 126, "is set-user-ID"));
-    }
-    all
-}
-
-#[test]
-fn programs_that_cannot_be_traced_are_refused_with_the_reason() {
-    let home = Home::new();
-    for (program, expected, word) in refused(&home) {
-        let command = home.memtop(["record", "-o", "out", "--", &program]);
-        let (status, message) = said(command);
-        assert_eq!(status, Some(expected), "{program}: {message}");
-        let name = Path::new(&program).file_name().unwrap().to_str().unwrap();
-        assert!(message.contains(name), "{message}");
-        assert!(message.to_lowercase().contains(&word.to_lowercase()), "{word}: {message}");
-        assert!(!home.path("out").exists(), "{program}");
-
-        // With a dashboard the same, before the terminal is taken over.
-        let mut terminal = Terminal::start((120, 24), home.memtop(["run", "--", &program]));
-        assert_eq!(terminal.wait().code(), Some(expected), "{program}");
-        let first = message.split(' ').take(3).collect::<Vec<_>>().join(" ");
-        terminal.wait_for(&first);
-        assert!(terminal.has_its_settings());
-        assert!(!terminal.bytes().windows(6).any(|bytes| bytes == b"\x1b[?104"), "{program}");
-    }
-    home.wait_until_empty();
-}
-
-#[test]
-fn a_recording_that_cannot_be_written_is_said_before_the_program_runs() {
-    let home = Home::new();
-    for file in ["no/such/folder/out", "."] {
-        let command = home.memtop(["record", "-o", file, "--", "sh", "-c", "echo > ran"]);
-        let (status, message) = said(command);
-        assert_eq!(status, Some(125), "{file}: {message}");
-        assert!(message.contains(file), "{message}");
-        assert!(!home.path("ran").exists());
-    }
-}
-
-#[test]
-fn a_full_disk_does_not_change_the_programs_status() {
-    let home = Home::new();
-    let script = "echo out; exit 7";
-    let output =
-        run(home.memtop(["record", "--force", "-o", "/dev/full", "--", "sh", "-c", script]));
-    assert_eq!(output.status.code(), Some(7));
-    assert_eq!(text(&output.stdout), "out\n");
-    let message = text(&output.stderr);
-    assert!(message.contains("cannot write the recording /dev/full"), "{message}");
-}
-
 #[test]
 fn figures_that_suffer_from_a_cap_bear_its_sign() {
     let home = Home::new();
@@ -208,16 +125,6 @@ fn figures_that_suffer_from_a_cap_bear_its_sign() {
     assert!(report.contains("(--max-tracer-memory)"), "{report}");
 }
 
-#[test]
-fn a_recording_that_nobody_can_start_says_so() {
-    let home = Home::new();
-    let (status, message) = said(home.memtop("record --start paused -o out true".split(' ')));
-    assert_eq!(status, Some(0));
-    assert!(message.contains("--start after:") && message.contains("press p"), "{message}");
-    let quiet = "record --start paused --quiet --force -o out true".split(' ');
-    assert_eq!(said(home.memtop(quiet)).1, "");
-}
-
 /// A moment before the first reading is named with the first that is known.
 #[test]
 fn a_moment_that_came_too_early_is_told() {
@@ -234,134 +141,6 @@ fn a_moment_that_came_too_early_is_told() {
         let report = run(home.memtop(["report", "out", "--at", first]));
         assert!(report.status.success(), "{first}: {}", text(&report.stderr));
     }
-}
-
-#[test]
-fn a_hard_limit_on_files_is_told_before_the_program_runs() {
-    let home = Home::new();
-    let memtop = env!("CARGO_BIN_EXE_memtop");
-    let script = format!("ulimit -f 1; exec {memtop} record -o out -- sh -c 'echo > ran'");
-    let mut command = home.command("sh");
-    command.args(["-c", &script]);
-    let (status, message) = said(command);
-    // Who has the privilege raises a hard limit as well.
-    let raised = status == Some(0);
-    assert!(raised || status == Some(125), "{message}");
-    assert!(raised || message.contains("; raise the hard limit on the size of files"), "{message}");
-    assert_eq!(home.path("ran").exists(), raised);
-}
-
-// ---- programs that run ----
-
-const PROGRAMS: [&[&str]; 9] = [
-    &["true"],
-    &["false"],
-    &["sh", "-c", "exit 7"],
-    &["sh", "-c", "kill -9 $$"],
-    &["sh", "-c", "kill -SEGV $$"],
-    &["printf", "%s words\\n", "two"],
-    &["sh", "-c", "echo out; echo err >&2; echo out again; (exit 3)"],
-    &["sh", "-c", "read line; echo \"<$line>\"; cat | wc -c"],
-    &["sh", "-c", "ls /proc/self/fd | wc -l; umask; pwd; env | grep -c ."],
-];
-
-const WORDS: &str = "a line\nand more\n";
-
-/// What differs under a tracer by design: two variables more in the environment.
-fn expected(home: &Home, program: &[&str]) -> Behaviour {
-    let mut plain = home.command(program[0]);
-    plain.args(&program[1..]);
-    if program[program.len() - 1].contains("env |") {
-        plain.env("LD_PRELOAD", "").env("MEMTOP_SESSION", "x");
-    }
-    behaviour(plain, WORDS)
-}
-
-#[test]
-fn recorded_programs_behave_as_untraced() {
-    let home = Home::new();
-    for program in PROGRAMS {
-        let mut recorded = home.memtop(["record", "--quiet", "--force", "-o", "out", "--"]);
-        recorded.args(program);
-        assert_eq!(behaviour(recorded, WORDS), expected(&home, program), "{program:?}");
-        assert!(home.path("out").exists());
-    }
-}
-
-#[test]
-fn programs_under_the_dashboard_behave_as_untraced() {
-    let home = Home::new();
-    for program in PROGRAMS {
-        let expected = expected(&home, program);
-        fs::write(home.path("in"), WORDS).unwrap();
-        let command = home.memtop(["run", "--"].into_iter().chain(program.iter().copied()));
-        let mut terminal = Terminal::start_with((80, 24), command, |command| {
-            command.stdin(fs::File::open(home.path("in")).unwrap());
-            command.stdout(redirected(&home.path("stdout")));
-            command.stderr(redirected(&home.path("stderr")));
-        });
-        terminal.wait_for("to leave");
-        terminal.press("q");
-        let found = Behaviour {
-            status: terminal.wait().code().unwrap(),
-            stdout: home.read("stdout").unwrap(),
-            stderr: home.read("stderr").unwrap(),
-        };
-        assert_eq!(found, expected, "{program:?}");
-        terminal.wait_until_whole();
-    }
-    home.wait_until_empty();
-}
-
-// ---- trees of processes ----
-
-fn command_of(process: &Value) -> String {
-    let words = process["target"]["command"].as_array().unwrap().iter();
-    words.map(|word| word.as_str().unwrap()).collect::<Vec<_>>().join(" ")
-}
-
-#[test]
-fn every_process_of_the_tree_is_in_the_report() {
-    let home = Home::new();
-    let script = "/bin/echo one; /bin/echo two | /bin/cat; (/bin/true; exec /bin/echo three)";
-    let output = home.record(|command| _ = command.args(["/bin/sh", "-c", script]));
-    assert_eq!(text(&output.stdout), "one\ntwo\nthree\n");
-    let report = home.report();
-    let processes = report["processes"].as_array().unwrap();
-    let found: BTreeSet<String> = processes.iter().map(command_of).collect();
-    for wanted in ["/bin/echo one", "/bin/echo two", "/bin/cat", "/bin/true", "/bin/echo three"] {
-        assert!(found.contains(wanted), "{wanted}: {found:?}");
-    }
-    let root = report["target"]["pid"].as_u64().unwrap();
-    assert_eq!(command_of(&report), format!("/bin/sh -c {script}"));
-    for process in processes.iter().filter(|process| process["pid"] != root) {
-        assert!(!process["parent"].is_null(), "{}", command_of(process));
-        assert_eq!(process["target"]["exit"]["code"].as_i64().unwrap_or(0), 0);
-    }
-}
-
-#[test]
-fn a_thousand_short_processes_are_a_thousand_sessions() {
-    let home = Home::new();
-    let script = "i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i+1)); done";
-    let began = Instant::now();
-    let output = home.record(|command| _ = command.args(["/bin/sh", "-c", script]));
-    let took = began.elapsed();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let report = home.report();
-    let processes = report["processes"].as_array().unwrap();
-    let ours: Vec<_> = processes.iter().filter(|one| command_of(one) == "/bin/true").collect();
-    assert_eq!(ours.len(), 1000);
-    let pids: BTreeSet<_> = ours.iter().map(|one| one["pid"].as_u64().unwrap()).collect();
-    assert_eq!(pids.len(), 1000);
-    let allocations = |one: &Value| one["totals"]["allocations"].as_u64().unwrap();
-    let each = allocations(ours[0]);
-    assert!(ours.iter().all(|one| allocations(one) == each), "all do the same");
-    assert!(ours.iter().all(|one| one["window"]["started_after_s"] == 0.0));
-    let lived = |one: &Value| one["ended_s"].as_f64() > one["started_s"].as_f64();
-    assert!(ours.iter().all(|one| lived(one)));
-    assert!(ours.iter().all(|one| one["exactness"]["lost_records"] == 0));
-    assert!(took < Duration::from_secs(60), "{took:?}");
 }
 
 #[test]
@@ -394,8 +173,6 @@ fn the_demo_without_a_terminal_prints_its_report() {
     assert!(!report.contains('\x1b'), "no colours into a pipe");
     home.wait_until_empty();
 }
-
-// ---- doctor, configuration, completions ----
 
 #[test]
 fn the_doctor_tries_tracing_and_says_what_to_do() {

@@ -1,0 +1,54 @@
+//! What the report says to people.
+
+use super::*;
+
+fn text(choice: &Choice) -> String {
+    text_of(launch(), choice)
+}
+
+#[test]
+fn the_text() {
+    insta::assert_snapshot!(text(&Choice::default()));
+}
+
+#[test]
+fn the_text_at_the_peak() {
+    let choice = Choice { at_peak: true, by: Some(GroupBy::Size), ..Choice::default() };
+    insta::assert_snapshot!(text(&choice));
+}
+
+#[test]
+fn the_text_of_a_sum() {
+    let choice = Choice { process: Some(ProcessChoice::Sum), top: Some(2), ..Choice::default() };
+    insta::assert_snapshot!(text(&choice));
+}
+
+#[test]
+fn the_text_says_where_it_comes_from() {
+    let tree = || code::alone(code::early());
+    insta::assert_snapshot!(text_of(tree(), &Choice::default()));
+    let by = |by| Choice { by: Some(by), top: Some(3), ..Choice::default() };
+    insta::assert_snapshot!(text_of(tree(), &by(GroupBy::File)));
+    let filter =
+        Filter::new(vec![(Purpose::Include, Term::parse("fn:sds*").expect("a term"))], false);
+    let choice = Choice { filter: filter.expect("one term"), ..by(GroupBy::Stack) };
+    insta::assert_snapshot!(text_of(tree(), &choice));
+}
+
+#[test]
+fn colour_only_adds_escapes() {
+    let recording = Recording::from(launch());
+    let choice = Choice::default();
+    let report = report::build(&recording, &choice).expect("a report");
+    let coloured = report::text(&report, &choice, Look::Coloured);
+    let mut plain = String::new();
+    for part in coloured.split('\x1b') {
+        plain.push_str(part.split_once('m').map_or(part, |(code, rest)| match code {
+            code if code.starts_with('[') => rest,
+            _ => part,
+        }));
+    }
+    assert!(coloured.contains("\x1b[1m"));
+    let tight = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(tight(&plain), tight(&text(&choice)));
+}
