@@ -1,6 +1,8 @@
 //! Going back in time: in a session that lives, and to the marks that were set in it.
 
-use memtop::recording::File;
+use std::time::Duration;
+
+use memtop::recording::{self, File};
 
 use crate::{
     Late, USUAL,
@@ -12,6 +14,25 @@ use crate::{
     },
     run,
 };
+
+/// Waits until a second more shows on the timeline, or at the last of the moments to compare: what
+/// was seen before is kept by then.
+fn wait_for_a_second(terminal: &Terminal) {
+    let clock = |rows: &[String]| {
+        let shown = rows.iter().find_map(|row| row.split_once(" shown "));
+        let now = || rows.iter().find_map(|row| row.split_once("] to   now "));
+        let words = shown.map(|(before, _)| before.split_whitespace().next_back());
+        let word = words.or_else(|| now().map(|(_, behind)| behind.split_whitespace().next()));
+        word.flatten().map(str::to_owned)
+    };
+    // The second that runs is not a whole one.
+    for _ in 0..2 {
+        let before = clock(&terminal.rows());
+        terminal.wait_until("another second", |rows| {
+            clock(rows).is_some_and(|now| before.as_ref() != Some(&now))
+        });
+    }
+}
 
 /// Goes back from stop to stop until the overview shows what was at the mark.
 fn back_to_the_mark(terminal: &Terminal) -> Vec<String> {
@@ -36,7 +57,7 @@ fn a_session_that_lives_is_gone_through_as_a_file_is() {
     let mut late = Late::built(USUAL, &["100000", "100", "0"]);
     late.terminal.wait_for_blocks("100,000");
     // What is marked is of a tick that the keeper has kept.
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    wait_for_a_second(&late.terminal);
     late.terminal.press("s");
     late.terminal.wait_for("Grew since mark 1");
     late.steps.go();
@@ -84,7 +105,7 @@ fn marks_are_in_the_recording_that_is_being_written() {
     let mut terminal =
         Terminal::start(USUAL, run(&home, &["--output", "out.memtop"], &["sh", "-c", script]));
     terminal.wait_for("  rec ");
-    std::thread::sleep(std::time::Duration::from_millis(1000));
+    terminal.wait_for(" up 0:01");
     terminal.press("s");
     terminal.wait_for("Grew since mark 1");
     terminal.press("4n");
@@ -126,7 +147,7 @@ fn a_mark_is_there_again_with_its_process_and_for_who_looks_on() {
     second.wait_for("read-only");
     second.press("4");
     second.wait_for(" Snapshots ");
-    std::thread::sleep(std::time::Duration::from_millis(1000));
+    wait_for_a_second(&second);
     terminal.press("s");
     terminal.wait_for("Grew since mark 1");
     // It was set after this viewer had opened the past.
@@ -174,22 +195,31 @@ fn recorded_marks_are_marks_for_who_joins_and_in_a_replay() {
     let late = Late::start(USUAL, &["--output", "out.memtop"], "late.c", &["100000", "100", "0"]);
     late.terminal.wait_for("tracing since");
     late.steps.wait_for("begun");
+    let path = late.home.path("out.memtop");
     // The mark is of a tick that is recorded.
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    wait_until("a tick to be recorded", || {
+        File::open(&path).is_ok_and(|file| file.end() > Duration::ZERO)
+    });
     late.terminal.press("s");
     late.terminal.wait_for("Grew since mark 1");
     // The peak is in the tick of neither mark.
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    wait_until("a tick after the mark to be recorded", || {
+        let is_later = |file: File| file.marks().iter().any(|(_, mark)| mark.at < file.end());
+        File::open(&path).is_ok_and(is_later)
+    });
     late.steps.go();
     late.terminal.wait_for_blocks("100,000");
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    wait_until("the blocks to be recorded", || {
+        let blocks = |recording: recording::Recording| {
+            recording.tree.processes.iter().any(|one| one.totals.current_blocks == 100_000)
+        };
+        recording::open(&path).is_ok_and(blocks)
+    });
     late.terminal.press("s");
     late.terminal.wait_for("Grew since mark 2");
     wait_until("the marks to be recorded", || {
-        File::open(&late.home.path("out.memtop")).is_ok_and(|file| file.marks().len() == 2)
+        File::open(&path).is_ok_and(|file| file.marks().len() == 2)
     });
-    // The past of the session has them within half a second.
-    std::thread::sleep(std::time::Duration::from_millis(1000));
     late.terminal.press("q");
     late.terminal.wait_for("still runs.");
     late.terminal.press("d");
@@ -204,8 +234,11 @@ fn recorded_marks_are_marks_for_who_joins_and_in_a_replay() {
     joined.wait_for("Grew since mark 3");
     late.goes_on();
     joined.wait_for("ended: exit 0");
-    // The process was seen to end; of the program the keeper has to say so.
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    // The process was seen to end; when the keeper has said so of the program, too, nobody can
+    // type any more.
+    joined.press("7");
+    joined.wait_for(" 7 output ");
+    joined.wait_without(" i type ");
     joined.press("q");
     joined.wait();
     late.home.wait_until_empty();
