@@ -143,6 +143,7 @@ fn a_pair_is_offered_whole_and_wherever_80_columns_are() {
 fn a_recording_is_offered_wherever_one_can_be_made() {
     let offers = |change: &dyn Fn(&mut Header)| {
         let mut data = sample::session();
+        data.header.recording = None;
         change(&mut data.header);
         let frame = frame_of(data, &mut State::new(Screen::Overview, (120, 40)));
         frame.lines().last().is_some_and(|footer| footer.contains(" r record"))
