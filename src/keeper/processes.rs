@@ -4,59 +4,24 @@
 //! Always holds: an image is ended once and stays so; of the images of one pid at most the
 //! last is alive; what an ended image held is read once, after its end.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use memtop_probe::session::reader::{ClockReading, Reader, SessionReading};
+use memtop_probe::session::reader::Reader;
 
-use super::history::History;
 use crate::{
     model::{Exit, Point, ProcessState, Sites},
     procfs::mappings,
     recording::Look,
-    source::{
-        session::{self, Facts},
-        sites::Follower,
-    },
-    sys::process::{self, Handle, Incarnation},
+    source::sites::Follower,
+    sys::process::{self, Handle},
 };
+
+mod image;
+
+pub use image::{End, Image};
 
 /// Incarnations are compared so often.
 const EXECS_EVERY_NS: u64 = 1_000_000_000;
-
-/// One process image.
-#[derive(Debug)]
-pub struct Image {
-    /// Number of its session in the session memory.
-    pub index: usize,
-    /// Process id.
-    pub pid: u32,
-    /// 0 for the first image of this pid.
-    pub generation: u32,
-    started_ns: u64,
-    /// Gone once it has ended and its process has, or has become another image.
-    handle: Handle,
-    /// What it was when it was met; another one is another program.
-    incarnation: Option<Incarnation>,
-    names: BTreeMap<u32, String>,
-    history: History,
-    sampled_tick: u64,
-    /// That its incarnation is the one of the session was looked at.
-    is_sure: bool,
-    /// What the last sample was taken from.
-    sampled: Option<SessionReading>,
-    end: Option<End>,
-}
-
-/// How an image ended.
-#[derive(Debug)]
-pub struct End {
-    /// `CLOCK_MONOTONIC`, nanoseconds; when it was noticed.
-    pub at_ns: u64,
-    /// Known of the launched program only; an image that made way for another has none.
-    pub exit: Option<Exit>,
-    /// Its figures then.
-    reading: Option<SessionReading>,
-}
 
 /// What one look at the processes found.
 #[derive(Debug, Default, PartialEq)]
@@ -314,137 +279,6 @@ impl Processes {
 
     fn contains(&self, pid: u32) -> bool {
         self.last.contains_key(&pid)
-    }
-}
-
-impl Image {
-    fn new(index: usize, pid: u32, started_ns: u64) -> Self {
-        Self {
-            index,
-            pid,
-            generation: 0,
-            started_ns,
-            handle: Handle::Gone,
-            incarnation: None,
-            names: BTreeMap::new(),
-            history: History::default(),
-            sampled_tick: 0,
-            is_sure: false,
-            sampled: None,
-            end: None,
-        }
-    }
-
-    /// One that ended, and whose memory was given back, before anyone looked here.
-    fn gone(index: usize, pid: u32) -> Self {
-        let end = End { at_ns: 0, exit: None, reading: None };
-        Self { end: Some(end), ..Self::new(index, pid, 0) }
-    }
-
-    /// Its end, if it has ended.
-    pub fn end(&self) -> Option<&End> {
-        self.end.as_ref()
-    }
-
-    /// Its history, oldest first.
-    pub fn timeline(&self) -> &[Point] {
-        self.history.points()
-    }
-
-    /// Whether its process lives, though it has ended, as a program that cannot be traced.
-    pub fn goes_on_untraced(&self) -> bool {
-        self.end.is_some() && !self.handle.has_ended()
-    }
-
-    /// When its session began, `CLOCK_MONOTONIC` nanoseconds.
-    pub fn started_ns(&self) -> u64 {
-        self.started_ns
-    }
-
-    /// How long it has lived by `now_ns`; an ended one lives no longer.
-    pub fn lived_ns(&self, now_ns: u64) -> u64 {
-        let until = self.end.as_ref().map_or(now_ns, |end| end.at_ns);
-        until.saturating_sub(self.started_ns)
-    }
-
-    fn sample(&mut self, reader: &Reader, now_ns: u64, tick: u64) -> Option<Point> {
-        let reading = reader.read(self.index)?;
-        let highest = reader.highest_since(self.index, self.sampled_tick);
-        let resident = process::resident_bytes(self.pid);
-        let point = session::point(&reading, now_ns, highest, resident);
-        self.sampled_tick = tick;
-        self.sampled = Some(reading);
-        self.history.push(point);
-        Some(point)
-    }
-
-    /// The last sample goes to whoever watches, like those before.
-    fn finish(&mut self, reader: &Reader, at_ns: u64, exit: Option<Exit>, changes: &mut Changes) {
-        // Where its memory was given back since, what was seen last.
-        let reading = reader.read(self.index).or_else(|| self.sampled.take());
-        if let Some(reading) = &reading {
-            let highest = reader.highest_since(self.index, self.sampled_tick);
-            let point = session::point(reading, at_ns, highest, None);
-            self.history.push(point);
-            changes.samples.push((self.index, point));
-        }
-        // One that lived for less than the look that found it has ended after its start too.
-        let at_ns = at_ns.max(self.started_ns.saturating_add(1));
-        self.end = Some(End { at_ns, exit, reading });
-        if self.handle.has_ended() {
-            self.handle = Handle::Gone;
-        }
-    }
-
-    /// Process id of its parent when its session began; 0 where that is not known.
-    fn parent(&self, reader: &Reader) -> u32 {
-        let kept = self.end.as_ref().and_then(|end| end.reading.as_ref());
-        kept.map(|reading| reading.parent)
-            .or_else(|| Some(reader.read(self.index)?.parent))
-            .unwrap_or(0)
-    }
-
-    fn name_threads(&mut self, reading: &SessionReading) {
-        for thread in reading.threads.iter().filter(|thread| thread.tid != 0) {
-            if let Some(name) = process::thread_name(self.pid, thread.tid) {
-                self.names.insert(thread.tid, name);
-            }
-        }
-    }
-
-    fn state(
-        &self,
-        reader: &Reader,
-        clock: &ClockReading,
-        all: &Processes,
-    ) -> Option<ProcessState> {
-        let kept = self.end.as_ref().and_then(|end| end.reading.clone());
-        Some(self.state_of(&kept.or_else(|| reader.read(self.index))?, clock, all))
-    }
-
-    /// What its last sample shows.
-    fn look(&self, point: Point, clock: &ClockReading, all: &Processes) -> Option<Look> {
-        let at_end = self.end.as_ref().and_then(|end| end.reading.as_ref());
-        let reading = at_end.or(self.sampled.as_ref())?;
-        let state = self.state_of(reading, clock, all);
-        Some(Look { image: self.index, state, point, ..Look::default() })
-    }
-
-    fn state_of(
-        &self,
-        reading: &SessionReading,
-        clock: &ClockReading,
-        all: &Processes,
-    ) -> ProcessState {
-        let facts = Facts {
-            generation: self.generation,
-            parent_in_tree: all.contains(reading.parent),
-            ended_ns: self.end.as_ref().map(|end| end.at_ns),
-            exit: self.end.as_ref().and_then(|end| end.exit),
-            thread_names: self.names.clone(),
-            timeline: Vec::new(),
-        };
-        session::process_state(reading, clock, facts)
     }
 }
 
