@@ -1,13 +1,13 @@
 //! The report's figures: totals, and how exact they are.
 
 use memtop_ui::format::{
-    bytes, clock, left, or_unknown, percent, plural, right, signed_bytes, thousands,
+    bytes, clock, counted, left, or_unknown, percent, plural, right, signed_bytes, thousands,
 };
 
 use super::{
     Choice, Report,
-    json::{Census, Exactness, Inherited, Totals, Untracked},
-    paint::{Page, Role},
+    json::{Census, Exactness, FileMissing, Inherited, Totals, Untracked},
+    paint::{Page, Role, printable},
     text::after,
 };
 
@@ -140,7 +140,12 @@ fn inherited_row(page: &mut Page, inherited: &Inherited) {
 }
 
 /// `last_s`: of when the figures are, since the image began.
-pub(super) fn exactness(page: &mut Page, exactness: &Exactness, last_s: Option<f64>) {
+pub(super) fn exactness(
+    page: &mut Page,
+    exactness: &Exactness,
+    missing: &[FileMissing],
+    last_s: Option<f64>,
+) {
     page.title("Exactness", "");
     let limits = limits(exactness, last_s);
     if limits.is_empty() {
@@ -159,12 +164,32 @@ pub(super) fn exactness(page: &mut Page, exactness: &Exactness, last_s: Option<f
     for note in about_stacks(exactness) {
         page.line(&format!("  {note}"));
     }
+    files_missing(page, missing);
+    page.painted(Role::Muted, &tracer(exactness));
+}
+
+/// Files that are named: most of those that are missing will be missing together.
+const NAMED: usize = 3;
+
+/// Why places have no name that would have one where their files were.
+fn files_missing(page: &mut Page, missing: &[FileMissing]) {
+    for FileMissing { module, why } in missing.iter().take(NAMED) {
+        page.line(&format!("  No names were recorded for {}, and {why}.", printable(module)));
+    }
+    match missing.len().saturating_sub(NAMED) as u64 {
+        0 => {}
+        more => page.line(&format!("  Nor are there names for {} more.", counted(more, "file"))),
+    }
+}
+
+/// What the tracer took of the program.
+fn tracer(exactness: &Exactness) -> String {
     let error = exactness.ns_per_event_error.map(|error| format!(" ± {:.0}", error.ceil()));
     let error = error.unwrap_or_default();
     let cost = exactness.ns_per_event.map(|ns| format!(" and took about {ns:.0}{error} ns a call"));
     let held = bytes(exactness.tracer_bytes);
     let cost = cost.unwrap_or_default();
-    page.painted(Role::Muted, &format!("  The tracer held {held} in the program{cost}."));
+    format!("  The tracer held {held} in the program{cost}.")
 }
 
 /// What is not known about sites, in words.

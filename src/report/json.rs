@@ -9,6 +9,7 @@
 use serde::Serialize;
 
 pub use super::sites::Sites;
+use crate::symbols::Trouble;
 
 /// The number of this contract.
 pub const SCHEMA: u32 = 1;
@@ -48,6 +49,24 @@ pub struct Source {
     /// Its end, where a later moment was asked for. For people: the JSON has the end anyway.
     #[serde(skip)]
     pub ended_before_s: Option<f64>,
+    /// Files of which places have no name: it was not recorded, and they are not here.
+    pub files_missing: Vec<FileMissing>,
+}
+
+/// A file that would have names.
+#[derive(Debug, Clone, Serialize)]
+pub struct FileMissing {
+    /// Its path.
+    pub module: String,
+    /// Why it names nothing, in words.
+    pub why: String,
+}
+
+impl From<Trouble> for FileMissing {
+    fn from(trouble: Trouble) -> Self {
+        let module = String::from_utf8_lossy(&trouble.module).into_owned();
+        Self { module, why: trouble.why }
+    }
 }
 
 /// One process image.

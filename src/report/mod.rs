@@ -36,7 +36,7 @@ use crate::{
 };
 use code::CodeGroup;
 use filter::filter;
-use json::{Group, Process, Sections, SizeClass, Source, Thread};
+use json::{FileMissing, Group, Process, Sections, SizeClass, Source, Thread};
 
 /// What of a recording to show.
 #[derive(Debug, Clone, Default)]
@@ -88,7 +88,9 @@ pub fn run(options: &ReportOptions) -> Result<(), Error> {
     let choice = choice(options)?;
     let condition = options.fail_if.as_deref().map(parse_condition).transpose()?;
     let recording = open(&options.file, options.at)?;
-    let report = build(&recording, &choice).map_err(|missing| error(missing, &options.file))?;
+    let mut report = build(&recording, &choice).map_err(|missing| error(missing, &options.file))?;
+    let missing = Resolver::default().without_files(&recording.tree);
+    report.recording.files_missing = missing.into_iter().map(FileMissing::from).collect();
     check_stacks(&report, options.by)?;
     let expression = options.fail_if.as_deref().unwrap_or_default();
     let check = |condition| check(&condition, (expression, options.by), &report);
@@ -236,6 +238,7 @@ pub fn build<'a>(recording: &'a Recording, choice: &Choice) -> Result<Report<'a>
             complete: !recording.cut,
             launched_at_s: tree.launched_at.as_secs_f64(),
             ended_before_s: recording.ended_before.map(|end| end.as_secs_f64()),
+            files_missing: Vec::new(),
         },
         groups: choice.by.and_then(|by| groups(&sections, by, choice)),
         sections,

@@ -20,7 +20,7 @@ pub fn render(report: &Report<'_>, choice: &Choice, look: Look) -> String {
     tables::breakdown(&mut page, report, choice);
     if let Some(exactness) = &report.sections.exactness {
         let last_s = report.sections.timeline.last().map(|point| point.t_s);
-        figures::exactness(&mut page, exactness, last_s);
+        figures::exactness(&mut page, exactness, &report.recording.files_missing, last_s);
     }
     if report.processes.len() > 1 {
         tables::processes(&mut page, report);

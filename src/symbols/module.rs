@@ -32,6 +32,13 @@ pub struct Trouble {
     pub why: String,
 }
 
+impl Trouble {
+    /// Whether the module was a file, and not code that the kernel or the program made.
+    pub fn is_of_a_file(&self) -> bool {
+        self.module.starts_with(b"/")
+    }
+}
+
 /// A module's files, opened.
 #[derive(Debug)]
 pub(super) struct ModuleNames {

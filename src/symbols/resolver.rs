@@ -1,6 +1,6 @@
 //! Names, waited for: for reports, recordings and exports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crossbeam_channel::bounded;
 
@@ -46,6 +46,20 @@ impl Resolver {
         }
     }
 
+    /// The modules of which places have no name because their files cannot be used, and why. A
+    /// recording may say of places that no name was found for them: they are not looked up again.
+    pub fn without_files(&mut self, tree: &TreeState) -> Vec<Trouble> {
+        for process in &tree.processes {
+            for id in nameless(&process.sites, &process.names) {
+                let module = process.sites.modules.get(id.0 as usize);
+                module.into_iter().for_each(|module| _ = self.modules.open(module));
+            }
+        }
+        let mut troubles: Vec<Trouble> = self.troubles().filter(Trouble::is_of_a_file).collect();
+        troubles.sort_by(|one, other| one.module.cmp(&other.module));
+        troubles
+    }
+
     /// Looks up what has no name yet of all that a process's stacks refer to.
     pub fn resolve_all(&mut self, sites: &Sites, names: &mut Names) {
         for (module, wanted) in without_names(sites, names) {
@@ -82,6 +96,16 @@ pub(super) fn call_of(address: u64) -> u64 {
 
 /// Locations by module.
 type Wanted = BTreeMap<Option<ModuleId>, Vec<(LocationId, u64)>>;
+
+/// The modules of places without a name.
+fn nameless(sites: &Sites, names: &Names) -> BTreeSet<ModuleId> {
+    let is_named = |id| {
+        let functions = names.get(id).unwrap_or_default();
+        functions.iter().any(|function| !function.name.is_empty())
+    };
+    let numbered = (0..).map(LocationId).zip(&sites.locations);
+    numbered.filter(|(id, _)| !is_named(*id)).filter_map(|(_, location)| location.module).collect()
+}
 
 fn without_names(sites: &Sites, names: &Names) -> Wanted {
     let mut wanted = Wanted::new();

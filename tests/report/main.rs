@@ -16,7 +16,8 @@ use std::{
 use memtop::{
     cli::{GroupBy, ProcessChoice},
     model::{
-        Filter, Identity, ProcessState, Purpose, SiteFigures, Term, TreeState, UntracedProcess,
+        Filter, Identity, Names, ProcessState, Purpose, SiteFigures, Term, TreeState,
+        UntracedProcess,
     },
     recording::Recording,
     report::{self, Choice, Look},

@@ -52,3 +52,16 @@ fn colour_only_adds_escapes() {
     let tight = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(tight(&plain), tight(&text(&choice)));
 }
+
+#[test]
+fn files_that_are_gone_and_had_the_names_are_told() {
+    let mut process = code::early();
+    process.names = Names::default();
+    process.sites.modules[0].path = b"/gone/server".to_vec();
+    let path = file("nameless.memtop", &recording(&code::alone(process)));
+    let said = out(&memtop(&["report"], &path));
+    let wanted = "  No names were recorded for /gone/server, and it cannot be read: ";
+    assert!(said.lines().any(|line| line.starts_with(wanted)), "{said}");
+    let json: Value = serde_json::from_str(&out(&memtop(&["report", "--json"], &path))).unwrap();
+    assert_eq!(json["recording"]["files_missing"][0]["module"], "/gone/server");
+}
