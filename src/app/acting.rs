@@ -87,7 +87,7 @@ impl App {
             Effect::LoadSnapshot(path) => self.shown.load(&path),
             Effect::Seek(at) => {
                 self.source.seek(at.map(|at| Duration::try_from_secs_f64(at).unwrap_or_default()));
-                self.observe();
+                self.observe_at_once();
             }
             Effect::Quit(leave) => return Ok(Some(self.leave(leave))),
         }

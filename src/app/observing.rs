@@ -19,11 +19,24 @@ use crate::{
 
 /// Stacks of a site of which threads are told.
 const MOST_STACKS: usize = 1000;
+/// A site's history is read for so long at a tick.
+const SLICE: Duration = Duration::from_millis(20);
 /// How often it is looked at which thread allocated where.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
 impl App {
+    /// A look at the source, as at every tick.
     pub(super) fn observe(&mut self) {
+        self.look(SLICE);
+    }
+
+    /// The same when the moment has moved: whoever pressed the key waits for it, and for nothing
+    /// that can be read a tick later.
+    pub(super) fn observe_at_once(&mut self) {
+        self.look(Duration::ZERO);
+    }
+
+    fn look(&mut self, slice: Duration) {
         let chosen =
             (self.shown.state.process != self.followed).then_some(self.shown.state.process);
         self.foresee_marks();
@@ -52,7 +65,7 @@ impl App {
             self.shown.model.learn(location, functions);
         }
         self.naming.tick(&mut self.shown.model, std::mem::take(&mut self.visible));
-        let read = self.look_at_site() | self.look_at_askers();
+        let read = self.look_at_site(slice) | self.look_at_askers();
         let last_mark = self.shown.time.last_mark;
         let time = query::time(self.source.past(), &self.shown.state.marks);
         self.shown.time = Time { last_mark, ..time };
@@ -82,9 +95,9 @@ impl App {
         }
     }
 
-    /// Asks who allocated at the site that is open, and what it held up to a moment of the past.
-    /// Whether that was not known before.
-    fn look_at_site(&mut self) -> bool {
+    /// Asks who allocated at the site that is open, and what it held up to a moment of the past,
+    /// which is read for a `slice`. Whether that was not known before.
+    fn look_at_site(&mut self, slice: Duration) -> bool {
         let Shown { model, state, .. } = &mut self.shown;
         let opened = query::opened(model, state);
         if state.frozen && !opened.as_ref().is_some_and(|site| is_to_be_read(site, model)) {
@@ -98,7 +111,7 @@ impl App {
         if !state.frozen {
             model.site_threads = opened.as_ref().and_then(told);
         }
-        let history = opened.and_then(|site| self.source.history_of(&site));
+        let history = opened.and_then(|site| self.source.history_of(&site, slice));
         let is_new = history != model.site_history;
         model.site_history = history;
         is_new

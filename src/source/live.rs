@@ -309,8 +309,8 @@ impl Source for Live {
         Some(threads.into_values().collect())
     }
 
-    fn history_of(&mut self, site: &OpenedSite) -> Option<SiteHistory> {
-        self.rewind.as_mut()?.history_of(site)
+    fn history_of(&mut self, site: &OpenedSite, slice: Duration) -> Option<SiteHistory> {
+        self.rewind.as_mut()?.history_of(site, slice)
     }
 
     fn askers(&self) -> Option<Askers> {

@@ -47,8 +47,8 @@ pub trait Source {
 
     /// What a site of the shown image held up to the moment of the past that is shown, as far as
     /// that was read; `None` where the present is shown. To be asked at each look, as it is read
-    /// bit by bit.
-    fn history_of(&mut self, _site: &OpenedSite) -> Option<SiteHistory> {
+    /// bit by bit: for so long as a `slice` at a time, and a millisecond more at most.
+    fn history_of(&mut self, _site: &OpenedSite, _slice: Duration) -> Option<SiteHistory> {
         None
     }
 

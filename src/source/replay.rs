@@ -289,9 +289,9 @@ impl Source for Replay {
         &self.past
     }
 
-    fn history_of(&mut self, site: &OpenedSite) -> Option<SiteHistory> {
+    fn history_of(&mut self, site: &OpenedSite, slice: Duration) -> Option<SiteHistory> {
         let until = self.past.at;
-        Some(self.history.read(&self.file, self.cursor.image(), site, until))
+        Some(self.history.read(&self.file, self.cursor.image(), site, until, slice))
     }
 
     fn recall(&mut self, at: Duration) -> Option<Recalled> {

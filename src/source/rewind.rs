@@ -93,8 +93,8 @@ impl Rewind {
     }
 
     /// What a site held up to the moment of the past that is looked at, if one is.
-    pub fn history_of(&mut self, site: &OpenedSite) -> Option<SiteHistory> {
-        self.at.and(self.replay.as_mut())?.history_of(site)
+    pub fn history_of(&mut self, site: &OpenedSite, slice: Duration) -> Option<SiteHistory> {
+        self.at.and(self.replay.as_mut())?.history_of(site, slice)
     }
 
     /// Looks now and then whether marks were noted, by whichever viewer, since it was opened; to

@@ -12,9 +12,6 @@ use crate::{
     recording::{Bytes, File, SiteStep, SiteWalk},
 };
 
-/// Reading takes so long at a look, and a frame more at most.
-const SLICE: Duration = Duration::from_millis(20);
-
 /// The site that is looked at.
 #[derive(Debug, Clone)]
 pub struct OpenedSite {
@@ -46,16 +43,17 @@ impl HistoryReader {
     }
 
     /// The history up to a moment of the image since its session began, as far as it was read
-    /// after another slice.
+    /// when `slice` is over; a frame of the recording more at most.
     pub(super) fn read<B: Bytes>(
         &mut self,
         file: &File<B>,
         image: usize,
         site: &OpenedSite,
         until: Duration,
+        slice: Duration,
     ) -> SiteHistory {
         let began = Instant::now();
-        self.read_while(file, image, site, until, || began.elapsed() < SLICE)
+        self.read_while(file, image, site, until, || began.elapsed() < slice)
     }
 
     fn read_while<B: Bytes>(
@@ -218,7 +216,8 @@ mod tests {
         let mut read = |seconds, until: u64| {
             let file = recording(seconds);
             reader.reopen();
-            held(&reader.read(&file, 0, &site(&[0, 1], 4), Duration::from_secs(until)))
+            let (until, slice) = (Duration::from_secs(until), Duration::from_secs(60));
+            held(&reader.read(&file, 0, &site(&[0, 1], 4), until, slice))
         };
         assert_eq!(read(100, 90), expected(&[0, 1], 90));
         assert_eq!(read(190, 170), expected(&[0, 1], 170));

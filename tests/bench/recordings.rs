@@ -29,7 +29,7 @@ use memtop::{
     },
     model::*,
     recording::{Look, Recorder},
-    source::{past::Source, replay::Replay},
+    source::{past::Source, replay::Replay, site_history::OpenedSite},
     sys::pty::{Pty, Size},
 };
 
@@ -51,6 +51,8 @@ const TICK: Duration = Duration::from_millis(100);
 const SITES: u32 = 1000;
 const HOURS: u32 = 24;
 const JUMPS: usize = 200;
+/// For so long the dashboard reads of a history at a tick.
+const SLICE: Duration = Duration::from_millis(20);
 
 fn main() {
     let arguments: Vec<String> = env::args().collect();
@@ -135,6 +137,7 @@ fn read(path: &Path) {
         })
         .collect();
     jumps.sort_unstable();
+    histories(&mut replay, first.sites.stacks.len());
     println!(
         "  first screen {:.0} ms, a jump {:.1} ms, the slowest of {JUMPS} {:.1} ms, {:.0} MB resident \
          at most",
@@ -143,6 +146,33 @@ fn read(path: &Path) {
         ms(jumps[JUMPS - 1]),
         highest_resident() as f64 / 1e6,
     );
+}
+
+/// The history of one stack, and of all, up to the end: slice by slice, as the dashboard reads it.
+fn histories(replay: &mut Replay, known: usize) {
+    replay.show_moment(0, Duration::MAX);
+    replay.read(Some(0));
+    for count in [1, known] {
+        let stacks = (0..count as u32).map(StackId).collect();
+        let site = OpenedSite { of: count as u64, stacks, known };
+        let (mut slices, mut longest, began) = (0_u32, Duration::ZERO, Instant::now());
+        loop {
+            let slice = Instant::now();
+            let history = replay.history_of(&site, SLICE).expect("a recording has it");
+            longest = longest.max(slice.elapsed());
+            slices += 1;
+            if history.read_to.is_none() {
+                println!(
+                    "  history of a site of {count} stacks: {slices} slices, {:.1} s, the longest \
+                     {:.1} ms, {} points",
+                    began.elapsed().as_secs_f64(),
+                    ms(longest),
+                    history.points.len(),
+                );
+                break;
+            }
+        }
+    }
 }
 
 /// The keeper of a program that is busy in a thousand places.
