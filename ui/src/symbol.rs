@@ -11,7 +11,8 @@ pub fn name(name: &Name, width: usize) -> String {
         return place(&name.place, width);
     }
     let Some(via) = &name.via else {
-        return function(&name.text, width);
+        let is_path = name.text.starts_with('/');
+        return if is_path { path(&name.text, width) } else { function(&name.text, width) };
     };
     let own = function(&name.text, width);
     let room = width.saturating_sub(own.width() + 3);
@@ -215,6 +216,14 @@ mod tests {
         assert_eq!(name(&short, 30), "zmalloc ‹ listCreate");
         assert_eq!(name(&short, 16), "zmalloc ‹ listC…");
         assert_eq!(name(&short, 12), "zmalloc");
+    }
+
+    #[test]
+    fn what_is_called_by_its_path_keeps_its_end() {
+        let file = Name::plain("/usr/src/redis/src/dict.c");
+        assert_eq!(name(&file, 40), "/usr/src/redis/src/dict.c");
+        assert_eq!(name(&file, 16), "…/src/dict.c");
+        assert_eq!(name(&file, 8), "dict.c");
     }
 
     #[test]

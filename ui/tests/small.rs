@@ -101,3 +101,15 @@ fn no_figure_of_the_header_is_cut_in_two() {
         assert!(!words.contains(" at ") || words.contains(" at 2:10"), "{width}: {words}");
     }
 }
+
+#[test]
+fn names_that_are_cut_end_in_a_sign_of_it() {
+    let mut data = sample::session();
+    data.snapshots.diff.rows.rows[0].name.text = "a_name_that_is_longer_than_its_column".to_owned();
+    let least = rows(data, Screen::Snapshots, (40, 10));
+    assert!(
+        least.iter().any(|row| row.contains("a_name_that_is") && row.contains('…')),
+        "{}",
+        least.join("\n")
+    );
+}

@@ -3,7 +3,9 @@
 mod drawing;
 
 use drawing::{frame_of, on_code, sample};
-use memtop_ui::data::{Baseline, Data, Grouping, Header, Origin, Pair, RunState, TimeSource, When};
+use memtop_ui::data::{
+    Baseline, Data, Grouping, Header, Origin, Pair, RunState, SortKey, TimeSource, When,
+};
 use memtop_ui::filter::CodeFilter;
 use memtop_ui::{Screen, State};
 
@@ -208,4 +210,40 @@ fn what_shrank_is_not_said_to_have_grown() {
     data.growth.rows.iter_mut().for_each(|row| row.delta_bytes *= -1);
     let frame = frame_of(data, &mut State::new(Screen::Overview, (120, 40)));
     assert!(frame.contains(" Shrank since mark 1") && !frame.contains("Grew"), "{frame}");
+}
+
+#[test]
+fn what_rows_are_sorted_by_shows_at_any_width() {
+    for cols in 40..130 {
+        let mut state = on_code(Screen::Sites, (cols, 24));
+        for by in [SortKey::WithCallees, SortKey::Allocated, SortKey::Temporary, SortKey::AtPeak] {
+            state.sites.sort.by = by;
+            let frame = frame_of(sample::session(), &mut state);
+            assert!(frame.contains('▼'), "{by:?}:\n{frame}");
+        }
+    }
+}
+
+#[test]
+fn groups_without_a_place_have_no_column_of_places() {
+    for (grouping, has) in
+        [(Grouping::Site, true), (Grouping::File, false), (Grouping::Thread, false)]
+    {
+        let mut state = on_code(Screen::Sites, (120, 24));
+        state.code.grouping = grouping;
+        assert_eq!(frame_of(sample::session(), &mut state).contains(" where │"), has);
+    }
+    let mut state = on_code(Screen::Snapshots, (120, 24));
+    assert!(frame_of(sample::session(), &mut state).contains(" where │"));
+    state.code.grouping = Grouping::Module;
+    assert!(!frame_of(sample::session(), &mut state).contains(" where │"));
+}
+
+#[test]
+fn what_grew_beyond_the_rows_is_counted_in_narrow_terminals() {
+    let mut data = sample::session();
+    data.growth = sample::code::growth();
+    data.growth.more = 20;
+    let frame = frame_of(data, &mut State::new(Screen::Overview, (80, 24)));
+    assert!(frame.contains(" 20 more ╮"), "{frame}");
 }

@@ -153,6 +153,11 @@ impl Grouping {
         }
     }
 
+    /// Whether its groups are at a place that their name does not tell.
+    pub fn has_places(self) -> bool {
+        !matches!(self, Self::File | Self::Module | Self::Thread)
+    }
+
     /// Whether a group can call another, so that its callees are worth a column.
     pub fn has_callees(self) -> bool {
         !matches!(self, Self::Stack | Self::Thread)

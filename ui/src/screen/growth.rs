@@ -89,7 +89,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
         return;
     }
     let growth = &cx.data.growth;
-    let right = right(cx);
+    let right = right(cx, area.width);
     let title = Line::styled(title(cx, area.width, &right), cx.theme.style(Role::Title));
     let inner = panel(frame, area, cx.theme, (title, right));
     if growth.rows.is_empty() {
@@ -103,15 +103,11 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     table.draw(frame, airy(inner), cx.theme, &growth.rows);
 }
 
-/// Since when; in fewer words where it must be said beside it of when that is.
+/// Since when; in fewer words where there is not enough room beside what stands on the right.
 fn title(cx: Cx, width: u16, right: &Line) -> String {
-    let did = if cx.data.growth.shrank { "Shrank" } else { "Grew" };
-    let whole = format!(" {did} since {} ", since(cx.data));
-    let room = usize::from(width).saturating_sub(4);
-    if cx.data.growth.by == GrowthBy::Size || as_of(cx.data).is_none() {
-        return format::shorten(&whole, room);
-    }
-    let room = room.saturating_sub(right.width() + 2);
+    let (did, whole) = (did(cx), whole_title(cx));
+    let beside = if right.width() > 0 { right.width() + 2 } else { 0 };
+    let room = usize::from(width).saturating_sub(4 + beside);
     match whole.chars().count() <= room {
         true => whole,
         false => {
@@ -120,17 +116,33 @@ fn title(cx: Cx, width: u16, right: &Line) -> String {
     }
 }
 
-/// What did not fit, what the rows are where that is not plain from them, and of when.
-fn right(cx: Cx) -> Line<'static> {
+fn whole_title(cx: Cx) -> String {
+    format!(" {} since {} ", did(cx), since(cx.data))
+}
+
+fn did(cx: Cx) -> &'static str {
+    if cx.data.growth.shrank { "Shrank" } else { "Grew" }
+}
+
+/// What did not fit, what the rows are where that is not plain from them and there is room to
+/// say so, and of when.
+fn right(cx: Cx, width: u16) -> Line<'static> {
     let growth = &cx.data.growth;
     if let (GrowthBy::Site, Some(as_of)) = (growth.by, as_of(cx.data)) {
         return Line::styled(format!(" {as_of} "), cx.theme.style(Role::Key));
     }
-    let text = match (growth.by, growth.more) {
-        (GrowthBy::Size, 0) => String::new(),
-        (GrowthBy::Site, 0) => " by site ".to_owned(),
-        (GrowthBy::Size, n) => format!(" {n} more "),
-        (GrowthBy::Site, n) => format!(" by site · {n} more "),
+    let more = match growth.more {
+        0 => String::new(),
+        more => format!("{more} more "),
     };
+    let by = match (growth.by, growth.more) {
+        (GrowthBy::Size, _) => "",
+        (GrowthBy::Site, 0) => "by site ",
+        (GrowthBy::Site, _) => "by site · ",
+    };
+    let needed = whole_title(cx).chars().count() + by.chars().count() + more.chars().count() + 3;
+    let by = if needed + 4 <= usize::from(width) { by } else { "" };
+    let text =
+        if by.is_empty() && more.is_empty() { String::new() } else { format!(" {by}{more}") };
     Line::styled(text, cx.theme.style(Role::Label))
 }

@@ -30,29 +30,29 @@ const COLUMNS: &[Column<ProcessRow, ()>] = &[
         title: "state",
         width: Width::Fixed(15),
         align: Alignment::Left,
-        rank: 0,
+        rank: 1,
         cell: |row, (), _| state(row.fate),
     },
     Column::figure("live", BYTES_WIDTH, 0, |row, _, _| {
         (of(row, |figures| format::bytes(figures.live)), Some(Role::Live))
     }),
-    Column::figure("peak", BYTES_WIDTH, 1, |row, _, _| {
+    Column::figure("peak", BYTES_WIDTH, 2, |row, _, _| {
         (of(row, |figures| format::bytes(figures.peak)), Some(Role::Peak))
     }),
-    Column::figure("allocs", COUNT_WIDTH, 2, |row, _, _| {
+    Column::figure("allocs", COUNT_WIDTH, 3, |row, _, _| {
         (of(row, |figures| format::count(figures.allocations)), None)
     }),
-    Column::figure("lived", 8, 3, |row, _, _| (format::clock(row.age_s), Some(Role::Label))),
-    Column::figure("inherited", BYTES_WIDTH, 4, |row, _, _| {
+    Column::figure("lived", 8, 4, |row, _, _| (format::clock(row.age_s), Some(Role::Label))),
+    Column::figure("inherited", BYTES_WIDTH, 5, |row, _, _| {
         (of(row, |figures| unless_none(figures.inherited)), Some(Role::Untracked))
     }),
-    Column::figure("rss", BYTES_WIDTH, 5, |row, _, _| {
+    Column::figure("rss", BYTES_WIDTH, 6, |row, _, _| {
         (row.rss.map_or_else(String::new, format::bytes), Some(Role::Rss))
     }),
-    Column::figure("allocated", BYTES_WIDTH, 6, |row, _, _| {
+    Column::figure("allocated", BYTES_WIDTH, 7, |row, _, _| {
         (of(row, |figures| format::bytes(figures.allocated_bytes)), Some(Role::Label))
     }),
-    Column::figure("threads", 7, 7, |row, _, _| {
+    Column::figure("threads", 7, 8, |row, _, _| {
         (of(row, |figures| figures.threads.to_string()), Some(Role::Label))
     }),
 ];
@@ -115,7 +115,7 @@ const THREADS: &[Column<ThreadRow, ()>] = &[
         (format::signed_bytes(row.current_bytes), Some(tendency(row.current_bytes)))
     }),
     Column::figure("allocs", COUNT_WIDTH, 0, |row, _, _| (format::count(row.allocations), None)),
-    Column::figure("allocated", BYTES_WIDTH, 0, |row, _, _| {
+    Column::figure("allocated", BYTES_WIDTH, 2, |row, _, _| {
         (format::bytes(row.allocated_bytes), Some(Role::Label))
     }),
 ];

@@ -14,7 +14,7 @@ use crate::state::State;
 use crate::symbol;
 use crate::theme::Role;
 use crate::widget::bar::bar;
-use crate::widget::sorted::{Shown, SortedTable};
+use crate::widget::sorted::{self, Shown, SortedTable};
 use crate::widget::table::{self, Column, Width};
 use crate::widget::{empty_words, panel};
 
@@ -86,13 +86,16 @@ pub(crate) static COLUMNS: &[SiteColumn] = &[
         let role = if row.name.pending { Role::Muted } else { Role::Figure };
         (symbol::name(&row.name, width), Some(role))
     }),
-    filling("where", 14, Alignment::Right, 2, |row, _, width| {
+    filling(WHERE, 14, Alignment::Right, 2, |row, _, width| {
         (symbol::place_beside(&row.name, width), Some(Role::Label))
     }),
 ];
 
 /// The heading of names, until it is known what they name.
 const NAME: &str = "name";
+
+/// The heading of places.
+const WHERE: &str = "where";
 
 type CellOf = table::CellOf<SiteRow, SitesCx>;
 
@@ -141,7 +144,8 @@ fn shown(grouping: Grouping, sorted_by: SortKey) -> impl Iterator<Item = &'stati
         grouping => grouping.has_callees(),
     };
     let applies = move |sort: SortKey| sort != SortKey::WithCallees || callees;
-    COLUMNS.iter().filter(move |column| column.sort.is_none_or(applies))
+    let columns = COLUMNS.iter().filter(move |column| column.sort.is_none_or(applies));
+    columns.filter(move |shown| shown.column.title != WHERE || grouping.has_places())
 }
 
 /// The row's part of what rows are sorted by, or else of live bytes.
@@ -199,7 +203,9 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
 /// Whether there is room for a column of what changed.
 fn shows_growth(cx: Cx, width: u16) -> bool {
     let State { sites, code, .. } = cx.state;
-    let columns = shown(code.grouping, sites.sort.by).map(|shown| &shown.column);
+    let by = Some(sites.sort.by);
+    let columns = shown(code.grouping, sites.sort.by)
+        .map(|shown| (&shown.column, sorted::rank(&shown.column, shown.sort == by)));
     let room = usize::from(width.saturating_sub(4));
     table::layout(columns, room).iter().any(|(column, _)| column.title.starts_with('Δ'))
 }

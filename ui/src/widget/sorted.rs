@@ -25,6 +25,18 @@ pub struct Shown<'a, R, C> {
     pub sort: Option<Action>,
 }
 
+impl<'a, R, C> Shown<'a, R, C> {
+    /// The column with its rank: the one that rows are sorted by always stays.
+    fn ranked(&self) -> (&'a Column<R, C>, u8) {
+        (self.column, rank(self.column, self.descending.is_some()))
+    }
+}
+
+/// How soon a column is left out.
+pub(crate) fn rank<R, C>(column: &Column<R, C>, is_sorted_by: bool) -> u8 {
+    if is_sorted_by { 0 } else { column.rank }
+}
+
 /// What is needed beside the rows.
 #[derive(Debug)]
 pub struct SortedTable<'a, R, C> {
@@ -49,7 +61,7 @@ impl<R, C> SortedTable<'_, R, C> {
         }
         let cells = airy(area);
         let width = usize::from(cells.width);
-        let columns = layout(self.columns.iter().map(|shown| shown.column), width);
+        let columns = layout(self.columns.iter().map(Shown::ranked), width);
         let heading = line(theme, &columns, |column, width| self.heading(column, width));
         frame.render_widget(heading, Rect { height: 1, ..cells });
         self.take_down(area, &columns, rows);

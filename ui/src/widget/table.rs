@@ -67,7 +67,7 @@ pub struct Table<'a, R, C> {
 impl<R, C> Table<'_, R, C> {
     /// Draws as many `rows` as fit, without a heading.
     pub fn draw_rows(&self, frame: &mut Frame, area: Rect, theme: &Theme, rows: &[R]) {
-        let columns = layout(self.columns.iter(), usize::from(area.width));
+        let columns = layout(ranked(self.columns), usize::from(area.width));
         for (row, y) in rows.iter().zip(area.top()..area.bottom()) {
             let cells =
                 line(theme, &columns, |column, width| (column.cell)(row, self.context, width));
@@ -77,7 +77,7 @@ impl<R, C> Table<'_, R, C> {
 
     /// Draws a heading and as many `rows` as fit.
     pub fn draw(&self, frame: &mut Frame, area: Rect, theme: &Theme, rows: &[R]) {
-        let columns = layout(self.columns.iter(), usize::from(area.width));
+        let columns = layout(ranked(self.columns), usize::from(area.width));
         let heading = line(theme, &columns, |column, _| (column.title.to_owned(), None));
         let heading = heading.patch_style(theme.style(Role::Label));
         frame.render_widget(heading, Rect { height: area.height.min(1), ..area });
@@ -99,32 +99,40 @@ pub(super) fn highlight(line: Line<'_>, theme: &Theme, width: usize) -> Line<'st
     Line::styled(left(&shorten(&text, width), width), theme.style(Role::Selected))
 }
 
-/// The columns that fit in `room`, with their widths.
+/// Columns, each with its own rank.
+fn ranked<R, C>(columns: &[Column<R, C>]) -> impl Iterator<Item = (&Column<R, C>, u8)> {
+    columns.iter().map(|column| (column, column.rank))
+}
+
+/// The columns that fit in `room`, given with their ranks, with their widths. What has to stay
+/// and does not fit has less than it needs where it can be cut.
 pub(crate) fn layout<'c, R, C>(
-    columns: impl Iterator<Item = &'c Column<R, C>>,
+    columns: impl Iterator<Item = (&'c Column<R, C>, u8)>,
     room: usize,
 ) -> Vec<(&'c Column<R, C>, usize)> {
-    let mut columns: Vec<&Column<R, C>> = columns.collect();
-    let need = |columns: &[&Column<R, C>]| {
-        columns.iter().map(|c| c.width.least() + GAP).sum::<usize>().saturating_sub(GAP)
+    let mut columns: Vec<(&Column<R, C>, u8)> = columns.collect();
+    let need = |columns: &[(&Column<R, C>, u8)]| {
+        columns.iter().map(|(c, _)| c.width.least() + GAP).sum::<usize>().saturating_sub(GAP)
     };
     while need(&columns) > room {
-        let Some(rank) = columns.iter().map(|c| c.rank).max().filter(|rank| *rank > 0) else {
+        let Some(rank) = columns.iter().map(|(_, rank)| *rank).max().filter(|rank| *rank > 0)
+        else {
             break;
         };
-        columns.retain(|c| c.rank < rank);
+        columns.retain(|(_, other)| *other < rank);
     }
-    let mut spare = room.saturating_sub(need(&columns));
-    let mut fills = columns.iter().filter(|c| matches!(c.width, Width::Fill(_))).count();
+    let needed = need(&columns);
+    let (mut spare, mut short) = (room.saturating_sub(needed), needed.saturating_sub(room));
+    let mut fills = columns.iter().filter(|(c, _)| matches!(c.width, Width::Fill(_))).count();
     let mut width = |column: &Column<R, C>| match column.width {
         Width::Fixed(width) => width,
         Width::Fill(width) => {
-            let more = spare.div_ceil(fills);
-            (spare, fills) = (spare - more, fills - 1);
-            width + more
+            let (more, less) = (spare.div_ceil(fills), short.div_ceil(fills).min(width));
+            (spare, short, fills) = (spare - more, short - less, fills - 1);
+            width + more - less
         }
     };
-    columns.into_iter().map(|column| (column, width(column))).collect()
+    columns.into_iter().map(|(column, _)| (column, width(column))).collect()
 }
 
 /// One line of cells, each in the width of its column.

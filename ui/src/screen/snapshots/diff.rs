@@ -108,7 +108,7 @@ static COLUMNS: &[DiffColumn] = &[
     ),
     (
         Column {
-            title: "where",
+            title: WHERE,
             width: Width::Fill(14),
             align: Alignment::Right,
             rank: 2,
@@ -122,6 +122,7 @@ static COLUMNS: &[DiffColumn] = &[
 const FROM: &str = "from";
 const TO: &str = "to";
 const NAME: &str = "name";
+const WHERE: &str = "where";
 
 fn role(change: Change) -> Role {
     match change {
@@ -167,6 +168,7 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     let sort = cx.state.diff.sort;
     let columns: Vec<_> = COLUMNS
         .iter()
+        .filter(|(column, _)| column.title != WHERE || cx.state.code.grouping.has_places())
         .map(|(column, by)| Shown {
             column,
             title: match column.title {
