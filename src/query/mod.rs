@@ -81,6 +81,8 @@ pub fn data<'a>(
     data.sizes = overview::sizes(model, room);
     data.growth = overview::growth(model, state, room);
     data.events = events::events(model, state, room);
+    // Why there is nothing to show is told by all screens about code.
+    data.sites = sites::whether_any(model, session);
     match state.screen {
         Screen::Overview => data.classes.gap = model.reading.gap.as_ref().map(classes::gap),
         Screen::Sizes => data.classes = classes::classes(model, state, room),

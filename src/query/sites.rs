@@ -34,6 +34,12 @@ pub(super) fn sites(model: &Model, state: &State, session: &Session, room: usize
     }
 }
 
+/// Whether there are sites, without any of them.
+pub(super) fn whether_any(model: &Model, session: &Session) -> Sites {
+    let total = model.sites.stacks.len();
+    Sites { known: known(model, session), total, ..Sites::default() }
+}
+
 /// Whether there are sites to tell of.
 pub(super) fn known(model: &Model, session: &Session) -> SitesKnown {
     let captured = |model: &Model| model.state()?.exactness.stacks_cut;

@@ -5,11 +5,13 @@ mod sample;
 
 mod pressing;
 
-use memtop_ui::data::{Crumb, GrowthBy, Key, Measure, Sort, SortKey, When};
+use memtop_ui::data::{Crumb, Data, GrowthBy, Key, Measure, Sort, SortKey, When};
 use memtop_ui::state::{Bars, Mode};
+use memtop_ui::theme::{ColorDepth, Glyphs, Palette};
 use memtop_ui::update::advance;
-use memtop_ui::{Effect, Screen, State, keymap, update};
+use memtop_ui::{Effect, Screen, State, Theme, draw, filter::CodeFilter, keymap, update};
 use pressing::{keys, press};
+use ratatui::{Terminal, backend::TestBackend};
 
 #[test]
 fn the_selection_follows_the_thing_when_the_order_changes() {
@@ -246,4 +248,40 @@ fn a_process_is_chosen_in_the_tree() {
     let (state, _) = press(Screen::Processes, &data, "<Enter>");
     assert!(state.process == 0 && state.notice.is_some(), "it is not traced");
     assert_eq!(press(Screen::Sizes, &data, "v").0.bars, Bars::Blocks);
+}
+
+#[test]
+fn no_key_does_harm_where_there_is_nothing_to_show() {
+    let screens = [
+        Screen::Chooser,
+        Screen::Overview,
+        Screen::Sites,
+        Screen::Site,
+        Screen::Flame,
+        Screen::Snapshots,
+        Screen::Sizes,
+        Screen::Processes,
+        Screen::Output,
+        Screen::Time,
+        Screen::Events,
+    ];
+    let (nothing, empty, ended) = (Data::default(), sample::empty(), sample::ended());
+    let data = [&nothing, &empty, &ended];
+    let bindings = keymap::BINDINGS.iter().map(|binding| &binding.action);
+    for action in bindings {
+        for (screen, data) in screens.iter().flat_map(|screen| data.map(|data| (*screen, data))) {
+            let mut state = State::new(screen, (80, 24));
+            state.code.filter = CodeFilter::parse("thread:io main size>1").unwrap();
+            // Once more after what it changed, with what it led to drawn.
+            for _ in 0..2 {
+                let _ = update(&mut state, action.clone(), data);
+                let theme = Theme::new(Palette::Dark, ColorDepth::True, Glyphs::Braille);
+                let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+                terminal.draw(|frame| draw(frame, data, &state, &theme)).unwrap();
+            }
+        }
+    }
+    // As it was found: a search of nothing.
+    let (state, _) = press(Screen::Flame, &nothing, "/main<Enter>nN");
+    assert!(state.notice.is_some_and(|notice| notice.text.contains("nothing that shows")));
 }

@@ -4,7 +4,8 @@ mod drawing;
 
 use drawing::{frame_of, on_code, sample};
 use memtop_ui::data::{
-    Baseline, Data, Grouping, Header, Origin, Pair, RunState, SortKey, TimeSource, When,
+    Baseline, Data, Grouping, Header, Measure, Origin, Pair, RunState, SitesKnown, SortKey,
+    TimeSource, When,
 };
 use memtop_ui::filter::CodeFilter;
 use memtop_ui::{Screen, State};
@@ -246,4 +247,30 @@ fn what_grew_beyond_the_rows_is_counted_in_narrow_terminals() {
     data.growth.more = 20;
     let frame = frame_of(data, &mut State::new(Screen::Overview, (80, 24)));
     assert!(frame.contains(" 20 more ╮"), "{frame}");
+}
+
+#[test]
+fn a_flame_of_nothing_says_why() {
+    let shown = |measure, known, total| {
+        let mut data = sample::ended();
+        data.flame = Default::default();
+        (data.sites.known, data.sites.total) = (known, total);
+        let mut state = on_code(Screen::Flame, (120, 24));
+        state.flame.measure = measure;
+        frame_of(data, &mut state)
+    };
+    assert!(shown(Measure::Live, SitesKnown::Yes, 7).contains("Nothing is live: v"));
+    assert!(shown(Measure::AtPeak, SitesKnown::Yes, 7).contains("Nothing was live at the peak"));
+    assert!(shown(Measure::Delta, SitesKnown::Yes, 7).contains("Nothing grew"));
+    assert!(shown(Measure::Delta, SitesKnown::Yes, 0).contains("nothing was traced"));
+    assert!(shown(Measure::Live, SitesKnown::WithoutStacks, 0).contains("Traced without stacks"));
+}
+
+#[test]
+fn a_diff_without_stacks_says_so() {
+    let mut data = sample::session();
+    data.sites.known = SitesKnown::WithoutStacks;
+    data.snapshots.diff.problem = Some("it is not known".to_owned());
+    let frame = frame_of(data, &mut on_code(Screen::Snapshots, (120, 24)));
+    assert!(frame.contains("Traced without stacks") && !frame.contains("not known"), "{frame}");
 }

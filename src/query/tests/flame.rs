@@ -1,5 +1,7 @@
 //! The call tree as a picture.
 
+use memtop_ui::data::SitesKnown;
+
 use super::*;
 
 fn flame_of(model: &mut Model, change: impl Fn(&mut State)) -> memtop_ui::data::Flame {
@@ -105,5 +107,19 @@ proptest! {
             prop_assert_eq!(zoomed.nodes[0].key, node.key);
             prop_assert_eq!(zoomed.nodes[0].value, node.value);
         }
+    }
+}
+
+#[test]
+fn screens_about_code_know_whether_there_is_any() {
+    let mut model = small();
+    let mut none = Model::default();
+    let state_of_none = Some(ProcessState::default());
+    none.observe(Reading { state: state_of_none, connected: true, ..Reading::default() });
+    for screen in [Screen::Flame, Screen::Snapshots] {
+        let sites = shown(&mut model, &state(screen)).sites;
+        assert!(sites.total > 0 && sites.known == SitesKnown::Yes, "{screen:?}");
+        let sites = shown(&mut none, &state(screen)).sites;
+        assert_eq!((sites.total, sites.known), (0, SitesKnown::WithoutStacks), "{screen:?}");
     }
 }

@@ -138,11 +138,14 @@ fn why_empty(cx: Cx) -> String {
         _ if cx.state.code.filter.threads().next().is_some() => {
             "Nothing here is of such a thread: / changes the filter, Esc takes it away.".to_owned()
         }
-        Measure::Delta if cx.data.flame.whole == 0 && cx.data.sites.total > 0 => {
+        _ if cx.data.sites.total == 0 => why_no_sites(cx),
+        Measure::Delta => {
             let pair = super::snapshots::pair(cx);
             format!("Nothing grew {pair}: v shows something else, b chooses another baseline.")
         }
-        _ => why_no_sites(cx),
+        Measure::Live => "Nothing is live: v shows the peak, or all that was allocated.".to_owned(),
+        Measure::AtPeak => "Nothing was live at the peak: v shows something else.".to_owned(),
+        Measure::Allocated => why_no_sites(cx),
     }
 }
 

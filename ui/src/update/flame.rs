@@ -58,9 +58,11 @@ pub(super) fn leave_zoom(state: &mut State) -> bool {
 pub(super) fn to_match(state: &mut State, step: Step, data: &Data) -> Effect {
     let nodes = &data.flame.nodes;
     let at = cursor(state, &data.flame);
+    // There may be no node at all.
+    let is_match = |at: &usize| nodes.get(*at).is_some_and(|node| node.matched);
     let found = match step {
-        Step::Next => (at + 1..nodes.len()).chain(0..=at).find(|i| nodes[*i].matched),
-        Step::Previous => (0..at).rev().chain((at..nodes.len()).rev()).find(|i| nodes[*i].matched),
+        Step::Next => (at + 1..nodes.len()).chain(0..=at).find(is_match),
+        Step::Previous => (0..at).rev().chain((at..nodes.len()).rev()).find(is_match),
     };
     match found {
         Some(found) => select(state, data, found),

@@ -6,9 +6,9 @@ use ratatui::text::{Line, Span};
 
 use super::{moment, pair};
 use crate::action::Action;
-use crate::data::{Change, DiffRow, DiffSort, DiffTotals};
+use crate::data::{Change, DiffRow, DiffSort, DiffTotals, SitesKnown};
 use crate::format::{self, BYTES_WIDTH, SIGNED_BYTES_WIDTH};
-use crate::screen::{Cx, asked, narrowed, present, rule, tendency};
+use crate::screen::{Cx, asked, narrowed, present, rule, sites::why_no_sites, tendency};
 use crate::state::State;
 use crate::symbol;
 use crate::theme::Role;
@@ -153,7 +153,11 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     let diff = &cx.data.snapshots.diff;
     let inner = panel(frame, area, cx.theme, (Line::from(title(cx)), Line::from(matching(cx))));
     if let Some(problem) = &diff.problem {
-        return empty_words(frame, inner, cx.theme, problem);
+        let why = match cx.data.sites.known {
+            SitesKnown::Yes => problem.clone(),
+            _ => why_no_sites(cx),
+        };
+        return empty_words(frame, inner, cx.theme, &why);
     }
     let [top, rest] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(inner);
     let top = airy(top);
