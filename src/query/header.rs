@@ -46,6 +46,11 @@ pub fn title(command: &[Vec<u8>]) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// Whether what is shown can still allocate, so that it has rates.
+pub(super) fn is_alive(model: &Model) -> bool {
+    run_state(model).is_alive()
+}
+
 fn run_state(model: &Model) -> RunState {
     let own = model.state().and_then(|state| state.identity.ended.map(|_| state.identity.exit));
     match own.unwrap_or(model.reading.exit) {

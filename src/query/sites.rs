@@ -9,6 +9,7 @@ use memtop_ui::{
 use super::{
     Session,
     code::{self, Numbers},
+    header,
     listing::listing,
 };
 use crate::model::{GroupId, Model, Table, Tally, ThreadState};
@@ -107,7 +108,8 @@ fn groups(model: &Model, state: &State, room: usize) -> memtop_ui::data::Listing
 pub(super) fn of_group(model: &Model, table: &Table, group: GroupId) -> Figures {
     let groups = table.groups();
     let figures = code::figures(groups.own(group), groups.with_callees(group), table.then(group));
-    Figures { per_s: table.per_s(group, model.reading.now_s), ..figures }
+    let per_s = table.per_s(group, model.reading.now_s);
+    Figures { per_s: per_s.filter(|_| header::is_alive(model)), ..figures }
 }
 
 /// Sums over all stacks.
@@ -120,7 +122,7 @@ fn sums(model: &Model, state: &State) -> Figures {
             Some(Tally::new(then.current_bytes, then.current_blocks))
         }),
     };
-    let rates = model.rates.per_second();
+    let rates = model.rates.per_second().filter(|_| header::is_alive(model));
     let figures = code::figures(own, own.current_bytes, then);
     Figures { per_s: rates.map(|rates| rates.allocations), ..figures }
 }

@@ -1,6 +1,7 @@
 //! Sites: order, filters, selection, threads.
 
 use super::*;
+use crate::model::Exit;
 
 #[test]
 fn sites_are_sorted_and_told_apart() {
@@ -90,4 +91,23 @@ fn terms_about_code_match_no_thread() {
         assert_eq!(rows(unknown), 0, "{unknown}");
     }
     assert_eq!((rows("-blocks=0"), rows("size<1"), rows("allocs=0")), (1, 1, 1));
+}
+
+#[test]
+fn what_has_ended_has_no_rates() {
+    let mut model = small();
+    let state = by(Grouping::Site, Screen::Sites);
+    let _ = shown(&mut model, &state);
+    let later = |model: &mut Model, now_s, exit| {
+        let (state, connected) = (Some(ProcessState::default()), true);
+        model.observe(Reading { state, connected, now_s, exit, ..Reading::default() });
+    };
+    later(&mut model, 3.0, None);
+    let rates = |data: &Data<'_>| {
+        data.sites.rows.rows.iter().map(|row| row.figures.per_s).collect::<Vec<_>>()
+    };
+    assert_eq!(rates(&shown(&mut model, &state)), [Some(0.0); 3]);
+    later(&mut model, 4.0, Some(Exit::Code(0)));
+    let data = shown(&mut model, &state);
+    assert_eq!((rates(&data), data.sites.sums.per_s), (vec![None; 3], None));
 }
