@@ -75,6 +75,9 @@ impl<'a> Sections<'a> {
     pub(super) fn at_peak(process: &'a ProcessState, filter: &Filter) -> Self {
         let mut sections = Self::at_end(process, filter);
         sections.sites = Sites::at_peak(process, filter);
+        if let Some(exactness) = &mut sections.exactness {
+            exactness.sites_off_bytes = None;
+        }
         if let Some(totals) = &mut sections.totals {
             totals.current_bytes = process.totals.peak_bytes;
             totals.current_blocks = process.totals.peak_blocks;
@@ -200,6 +203,7 @@ impl From<&model::Exactness> for Exactness {
             frames_unresolved: exactness.frames_unresolved,
             stacks_cut: exactness.stacks_cut,
             sites_at_s: None,
+            sites_off_bytes: None,
             tracer_bytes: exactness.tracer_bytes,
             ns_per_event: exactness.ns_per_event,
             ns_per_event_error: exactness.ns_per_event_error,
@@ -220,6 +224,7 @@ fn exactness(process: &ProcessState) -> Exactness {
         frames_unresolved: exactness.frames_unresolved.or(counted.map(|counted| counted.0)),
         stacks_cut: exactness.stacks_cut.or(counted.map(|counted| counted.1)),
         sites_at_s: process.sites.as_of.map(seconds),
+        sites_off_bytes: sites::off_bytes(process),
         ..exactness
     }
 }

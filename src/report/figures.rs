@@ -209,6 +209,13 @@ fn about_stacks(exactness: &Exactness) -> Vec<String> {
     notes
 }
 
+/// By how much sites differ from what is live, and why.
+pub(super) fn off_words(off: i64) -> String {
+    let than = if off > 0 { "more" } else { "less" };
+    let by = bytes(off.unsigned_abs());
+    format!("looked at right after the rest, while the program went on: {by} {than} than is live")
+}
+
 /// What is not exact, in words.
 fn limits(exactness: &Exactness, last_s: Option<f64>) -> Vec<String> {
     let mut limits = Vec::new();
@@ -219,6 +226,9 @@ fn limits(exactness: &Exactness, last_s: Option<f64>) -> Vec<String> {
             after(at),
             age.unwrap_or_default()
         ));
+    }
+    if let Some(off) = exactness.sites_off_bytes.filter(|off| *off != 0) {
+        limits.push(format!("Sites: {}.", off_words(off)));
     }
     match exactness.peak_error_bytes {
         Some(0) => {}

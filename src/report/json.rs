@@ -285,6 +285,10 @@ pub struct Exactness {
     /// When sites were looked at, where that is before the moment; null: with the rest. In a sum
     /// the oldest of them, on the clock of the launched program.
     pub sites_at_s: Option<f64>,
+    /// By how much sites come to more than `current_bytes`, as they are looked at right after it
+    /// while the program goes on; null where it has ended, where they are of another moment, or
+    /// unknown.
+    pub sites_off_bytes: Option<i64>,
     /// The tracer's own memory in the program.
     pub tracer_bytes: u64,
     /// Null where it was not measured, and in a sum.

@@ -142,6 +142,19 @@ pub(super) fn exactness(process: &ProcessState) -> Option<(u64, u64)> {
     (!stacks.is_empty()).then_some((unresolved as u64, cut as u64))
 }
 
+/// By how much sites come to more than what is live: those of a tick are looked at right after its
+/// totals, while the program goes on. `None` where that is not known, where they are of another
+/// moment, and of what has ended and went on with nothing.
+pub(super) fn off_bytes(process: &ProcessState) -> Option<i64> {
+    let is_comparable = process.knows_sites()
+        && process.sites.as_of.is_none()
+        && process.identity.ended.is_none()
+        && process.exactness.unattributed_blocks == 0;
+    let bytes = process.sites.figures.iter().map(|one| one.current_bytes);
+    let sum = bytes.fold(0, u64::wrapping_add);
+    is_comparable.then_some(sum.wrapping_sub(process.totals.current_bytes) as i64)
+}
+
 impl Serialize for Sites<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(&self.rows)

@@ -125,6 +125,9 @@ fn add_exactness(sum: &mut Exactness, part: &Exactness) {
     add(&mut sum.unattributed_blocks, part.unattributed_blocks);
     add(&mut sum.tracer_bytes, part.tracer_bytes);
     sum.frames_unresolved = either(sum.frames_unresolved, part.frames_unresolved);
+    let off = sum.sites_off_bytes.zip(part.sites_off_bytes);
+    let off = off.map(|(sum, part)| sum.saturating_add(part));
+    sum.sites_off_bytes = off.or(sum.sites_off_bytes).or(part.sites_off_bytes);
     sum.stacks_cut = either(sum.stacks_cut, part.stacks_cut);
 }
 

@@ -65,3 +65,22 @@ fn files_that_are_gone_and_had_the_names_are_told() {
     let json: Value = serde_json::from_str(&out(&memtop(&["report", "--json"], &path))).unwrap();
     assert_eq!(json["recording"]["files_missing"][0]["module"], "/gone/server");
 }
+
+#[test]
+fn sites_that_do_not_come_to_the_totals_of_their_tick_say_so() {
+    let of_tick = |ended, more: i64| {
+        let mut process = code::early();
+        process.identity.ended = ended;
+        let sum: u64 = process.sites.figures.iter().map(|figures| figures.current_bytes).sum();
+        process.totals.current_bytes = sum.wrapping_sub(more as u64);
+        text_of(code::alone(process), &Choice::default())
+    };
+    let said = "while the program went on: ";
+    let later = of_tick(None, -183);
+    assert!(
+        later.contains(&format!("{said}183 B less than is live."))
+            && !later.contains("right to the byte")
+    );
+    assert!(!of_tick(None, 0).contains(said));
+    assert!(!of_tick(Some(sample::s(9.0)), -183).contains(said));
+}

@@ -10,6 +10,7 @@ use crate::{
     model::Change,
     report::{
         Look, code,
+        figures::off_words,
         paint::{Page, Role, printable},
         text::{after, command_line, exit_words},
     },
@@ -63,6 +64,8 @@ fn notes(side: &Side, groups_are_sites: bool) -> Vec<String> {
         let at = after(at);
         notes.push(format!("Groups as they were at {at}, the last that were kept before this."));
     }
+    let off = exactness.sites_off_bytes.filter(|off| *off != 0 && groups_are_sites);
+    notes.extend(off.map(|off| format!("Groups {}.", off_words(off))));
     let error = exactness.peak_error_bytes.filter(|error| *error > 0 && side.at == "peak");
     notes.extend(error.map(|error| format!("The peak is right to ± {}.", bytes(error))));
     notes
