@@ -1,17 +1,15 @@
 //! The counters of a slot: what was allocated and freed.
 //!
 //! **Totals** are sums over the size-class cells of all slots; nothing is counted twice, so
-//! nothing can disagree. [`peak`](crate::peak) has the live bytes of the process and their peak;
-//! [`Cell`] tells how what was live at the peak is kept without copying a table.
+//! nothing can disagree. [`peak`](crate::peak) has the live bytes of the process and their peak,
+//! [`at_peak`] what each cell held then.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::{
+    at_peak,
     counter::{Mode, Own, Shared},
-    peak::{
-        catch_up, flush, flush_now, is_outdated, leave_at_once, leave_peak, leave_shared_peak,
-        leaves_shared_peak, rise,
-    },
+    peak::{flush, is_shared, leave_peak, rise, tell, tell_now},
     session::{
         layout::{Cell, Session, Slot, flag},
         memory::Memory,
@@ -28,19 +26,17 @@ pub fn count_allocation<M: Mode>(
     (size, usable): (u64, u64),
     site: Option<SiteCell>,
 ) {
-    if M::SHARED || outgrows(slot, size) && is_outdated(session, slot) {
-        catch_up(session, slot);
-    }
+    let told = tell_first::<M>(session, slot, outgrows(slot, size), (size as i64, 1));
     if let Some(site) = site {
         count_at::<M>(slot, site, |cell| [(&cell.allocations, 1), (&cell.allocated_bytes, size)]);
     }
     let cell = &slot.classes[size_class::of(size)];
-    keep_peak(slot, cell);
+    at_peak::keep(slot, cell);
     M::add(&cell.allocations, 1);
     M::add(&cell.allocated_bytes, size);
     M::add(&slot.usable_allocated, usable);
-    if M::SHARED {
-        return flush_now(session, slot, size as i64, 1);
+    if told {
+        return;
     }
     let bytes = slot.pending_bytes.load(Relaxed) + size as i64;
     let blocks = slot.pending_blocks.load(Relaxed) + 1;
@@ -59,38 +55,52 @@ pub fn count_release<M: Mode>(
     (size, usable): (u64, u64),
     site: Option<SiteCell>,
 ) {
-    if M::SHARED {
-        leave_at_once(session);
-        catch_up(session, slot);
-    } else if would_sink(slot, size) && leaves_shared_peak(session, slot) {
-        leave_shared_peak(session, slot);
-    }
     if slot.at_peak.load(Relaxed) != 0 {
         leave_peak(session, slot);
     }
+    let told = tell_first::<M>(session, slot, would_sink(slot, size), (-(size as i64), -1));
     if let Some(site) = site {
         count_at::<M>(slot, site, |cell| [(&cell.frees, 1), (&cell.freed_bytes, size)]);
     }
     let cell = &slot.classes[size_class::of(size)];
-    keep_peak(slot, cell);
+    at_peak::keep(slot, cell);
     M::add(&cell.frees, 1);
     M::add(&cell.freed_bytes, size);
     M::add(&slot.usable_freed, usable);
-    if M::SHARED {
-        return flush_now(session, slot, -(size as i64), -1);
+    if told {
+        return;
     }
     let bytes = slot.pending_bytes.load(Relaxed) - size as i64;
     slot.pending_bytes.store(bytes, Relaxed);
     slot.pending_blocks.store(slot.pending_blocks.load(Relaxed) - 1, Relaxed);
-    if bytes < -slot.threshold.load(Relaxed) {
+    if bytes < slot.sink.load(Relaxed) {
         flush(session, slot);
     }
+}
+
+/// Tells the session of what it has to hear at once, and before the cells count it if other
+/// threads have a part in the peak. True when that is done.
+#[inline(always)]
+fn tell_first<M: Mode>(
+    session: &Session,
+    slot: &Slot,
+    at_once: bool,
+    (bytes, blocks): (i64, i64),
+) -> bool {
+    if M::SHARED {
+        tell_now(session, slot, bytes, blocks);
+    } else if at_once && is_shared(session, slot) {
+        tell(session, slot, bytes, blocks);
+    } else {
+        return false;
+    }
+    true
 }
 
 /// Whether a release of so many bytes is told to the session at once.
 #[inline(always)]
 pub fn would_sink(slot: &Slot, size: u64) -> bool {
-    slot.pending_bytes.load(Relaxed) - (size as i64) < -slot.threshold.load(Relaxed)
+    slot.pending_bytes.load(Relaxed) - (size as i64) < slot.sink.load(Relaxed)
 }
 
 /// Whether an allocation of so many bytes is told to the session at once.
@@ -126,7 +136,7 @@ fn count_at<M: Mode>(
     let epoch = slot.epoch.load(Relaxed);
     // Of those who share a cell, some may not have heard of the newest epoch yet.
     if cell.epoch.load(Relaxed) < epoch {
-        copy_cell(cell, epoch);
+        at_peak::copy(cell, epoch);
     }
     for (counter, value) in counters(cell) {
         add_for::<M>(shared, counter, value);
@@ -135,25 +145,6 @@ fn count_at<M: Mode>(
 
 fn add_for<M: Mode>(shared: bool, counter: &AtomicU64, value: u64) {
     if shared { Shared::add(counter, value) } else { M::add(counter, value) }
-}
-
-/// The lazy epoch copy, before a cell's first change since the peak was left.
-#[inline(always)]
-pub fn keep_peak(slot: &Slot, cell: &Cell) {
-    let epoch = slot.epoch.load(Relaxed);
-    if cell.epoch.load(Relaxed) != epoch {
-        copy_cell(cell, epoch);
-    }
-}
-
-#[inline(never)]
-fn copy_cell(cell: &Cell, epoch: u64) {
-    let net = |plus: &AtomicU64, minus: &AtomicU64| {
-        plus.load(Relaxed).wrapping_sub(minus.load(Relaxed)) as i64
-    };
-    cell.peak_blocks.store(net(&cell.allocations, &cell.frees), Relaxed);
-    cell.peak_bytes.store(net(&cell.allocated_bytes, &cell.freed_bytes), Relaxed);
-    cell.epoch.store(epoch, Relaxed);
 }
 
 /// Notes what a slot's cells hold when a new owner comes.

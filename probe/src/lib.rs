@@ -36,6 +36,7 @@
 //! the [`ledger`] in [`session`] memory, where another process can read it at any time.
 #![cfg_attr(memtop_preload, no_std)]
 
+pub mod at_peak;
 mod cost;
 pub mod counter;
 #[cfg(all(feature = "std", not(memtop_preload)))]

@@ -1,23 +1,30 @@
 //! How threads publish the live bytes of the process, and with them its peak.
 //!
-//! **Live bytes of the process**, which the peak needs at every moment, are `session.live_bytes`
-//! plus what each thread has *pending*; a thread flushes when its pending bytes exceed a threshold
-//! B, when a tick has passed, and when it ends.
+//! **Live bytes of the process**, which the peak needs at every moment, are those of
+//! `session.live` plus what each thread has *pending*; a thread flushes when its pending bytes
+//! exceed a threshold B, when a tick has passed, and when it ends.
 //!
 //! While a thread has no other beside it, live = flushed + pending is exact and it notes each new
 //! peak itself. With T threads the peak is noted at flushes and is right to ± T × B,
-//! B = max(4 KiB, peak / (1000 T)). Always holds, in every interleaving (`tests/loom`): no flush
-//! loses another's bytes, and the peak is never below what a flush saw. A higher peak is of no
-//! earlier tick than the one before it, also where a thread that slept brings it about by what it
-//! held back.
+//! B = max(4 KiB, peak / (1000 T)).
+//!
+//! **What was live at the peak** is what the cells held then, and that is right to the same
+//! ± T × B, because of one order. Live bytes and the mark of their peak change in one step
+//! ([`Live`](crate::session::layout::Live)). Whoever makes a peak marks it in that step, and
+//! whoever leaves it begins a new epoch in his. A block so large that it is told at once is told
+//! *before* the cells count it: by then its thread knows whether it belongs to the peak or comes
+//! after, and gives a cell its copy first or not.
+//!
+//! Always holds, in every interleaving (`tests/loom`): no flush loses another's bytes, the peak is
+//! never below what a flush saw, and the copies add up to it. A higher peak is of no earlier tick
+//! than the one before it, also where a thread that slept brings it about by what it held back.
 
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use crate::{
-    counter::{Mode, Own},
     session::{
         control,
-        layout::{Session, Slot, TICK_PEAKS},
+        layout::{LiveState, Session, Slot, TICK_PEAKS},
     },
     sync::AtomicI64,
 };
@@ -42,8 +49,12 @@ pub fn rise(session: &Session, slot: &Slot, bytes: i64, blocks: i64) {
         return;
     }
     slot.high_bytes.store(bytes, Relaxed);
-    if slot.alone.load(Relaxed) != 0 && bytes > slot.peak_gap.load(Relaxed) {
-        note_lone_peak(slot, bytes, blocks);
+    if bytes > slot.peak_gap.load(Relaxed) {
+        match slot.alone.load(Relaxed) {
+            // It must be told before this thread has gone B away from it.
+            0 => slot.sink.store(bytes - slot.threshold.load(Relaxed), Relaxed),
+            _ => note_lone_peak(slot, bytes, blocks),
+        }
     }
     if bytes > slot.threshold.load(Relaxed) {
         flush(session, slot);
@@ -68,104 +79,174 @@ fn store_highest(place: &AtomicI64, value: i64) {
 #[inline(never)]
 pub fn leave_peak(session: &Session, slot: &Slot) {
     slot.at_peak.store(0, Relaxed);
-    if session.membership.load(Relaxed) == slot.membership.load(Relaxed) {
-        Own::add(&session.epoch, 1);
-    } else if slot.peak_bytes.load(Relaxed) >= session.peak_bytes.load(Relaxed) {
-        // Others have come since, but it still is the highest.
-        session.epoch.fetch_add(1, Relaxed);
+    // Others may have come since, and have one that is higher.
+    if session.membership.load(Relaxed) == slot.membership.load(Relaxed)
+        || slot.peak_bytes.load(Relaxed) >= session.peak_bytes.load(Relaxed)
+    {
+        session.live.begin_epoch();
     }
-    slot.epoch.store(session.epoch.load(Relaxed), Relaxed);
+    slot.epoch.store(session.live.epoch(), Relaxed);
 }
 
-/// Whether so large a release that it is told at once would leave a peak that was reached by
-/// several threads, or may have been. What it changes must first be noted as it was at the peak:
-/// [`leave_shared_peak`]. Smaller ones are within B. Inline, since a call on the straight line
-/// makes every release save its registers.
+/// Whether other threads may have a part in the live bytes. Inline, since a call on the straight
+/// line makes every call save its registers.
 #[inline(always)]
-pub fn leaves_shared_peak(session: &Session, slot: &Slot) -> bool {
-    let peaks = slot.high_bytes.load(Relaxed) > 0 || session.at_peak.load(Relaxed) != 0;
-    peaks && is_shared(session, slot) || is_outdated(session, slot)
-}
-
-/// Whether other threads have left a peak of which this one has not heard, so that so large an
-/// allocation or release that it is told at once must wait for [`catch_up`].
-#[inline(always)]
-pub fn is_outdated(session: &Session, slot: &Slot) -> bool {
-    is_shared(session, slot) && session.epoch.load(Relaxed) != slot.epoch.load(Relaxed)
-}
-
-/// Hears of the peaks that others have left.
-pub fn catch_up(session: &Session, slot: &Slot) {
-    slot.epoch.store(session.epoch.load(Acquire), Relaxed);
-}
-
-#[inline(always)]
-fn is_shared(session: &Session, slot: &Slot) -> bool {
+pub fn is_shared(session: &Session, slot: &Slot) -> bool {
     slot.alone.load(Relaxed) == 0
         || session.membership.load(Relaxed) != slot.membership.load(Relaxed)
 }
 
-/// Leaves the peak that several threads have reached, before a release.
-#[cold]
-#[inline(never)]
-pub fn leave_shared_peak(session: &Session, slot: &Slot) {
-    flush(session, slot);
-    leave_at_once(session);
-    catch_up(session, slot);
-}
-
-/// The same for an operation that has nothing pending.
-pub fn leave_at_once(session: &Session) {
-    if session.at_peak.load(Relaxed) != 0 && session.at_peak.swap(0, AcqRel) != 0 {
-        session.epoch.fetch_add(1, AcqRel);
-    }
-}
-
 /// Tells the session what the slot has pending, in the tick that the slot knows of.
 pub fn flush(session: &Session, slot: &Slot) {
-    flush_late(session, slot, control::tick(slot.pulse.load(Relaxed)));
+    tell(session, slot, 0, 0);
 }
 
 /// The same in tick `now`, of which the slot has not heard: its thread may have slept since.
-#[inline(never)]
 pub fn flush_late(session: &Session, slot: &Slot, now: u64) {
-    let (bytes, blocks) = (slot.pending_bytes.load(Relaxed), slot.pending_blocks.load(Relaxed));
-    let high = slot.high_bytes.load(Relaxed).max(bytes);
-    let high_blocks = slot.high_blocks.load(Relaxed).max(blocks);
-    for pending in [&slot.pending_bytes, &slot.pending_blocks, &slot.high_bytes, &slot.high_blocks]
-    {
-        pending.store(0, Relaxed);
-    }
-    let live = session.live_bytes.fetch_add(bytes, AcqRel) + bytes;
-    let live_blocks = session.live_blocks.fetch_add(blocks, AcqRel) + blocks;
-    let tick = control::tick(slot.pulse.load(Relaxed));
-    // The place of a tick that is long gone is another's by now.
-    if now.wrapping_sub(tick) < TICK_PEAKS as u64 {
-        note_tick_peak(session, tick, live - bytes + high);
-    }
-    session.max_blocks.fetch_max(live_blocks - blocks + high_blocks, Relaxed);
-    let alone = slot.alone.load(Relaxed) != 0;
-    if alone {
-        publish_lone_peak(session, slot);
-    }
-    if !alone || session.membership.load(Relaxed) != slot.membership.load(Relaxed) {
-        // With what others took since, it is a peak of now.
-        let has_risen = live - bytes > slot.flushed_bytes.load(Relaxed);
-        let tick = if has_risen { now } else { tick };
-        note_shared_peak(session, (live, live - bytes + high), live_blocks, tick, bytes);
-    }
-    rebase(session, slot, live, live_blocks);
+    let change = Change::take(session, slot, (0, 0), now);
+    apply(session, slot, &change);
 }
 
-/// Starts the slot over from the session's figures.
-pub fn rebase(session: &Session, slot: &Slot, live: i64, live_blocks: i64) {
+/// The same with so many bytes and blocks more, which the cells are to count next.
+#[inline(never)]
+pub fn tell(session: &Session, slot: &Slot, bytes: i64, blocks: i64) {
+    let now = control::tick(slot.pulse.load(Relaxed));
+    let change = Change::take(session, slot, (bytes, blocks), now);
+    apply(session, slot, &change);
+}
+
+/// A nested or late operation, straight to the session, before the cells count it.
+#[inline(never)]
+pub fn tell_now(session: &Session, slot: &Slot, bytes: i64, blocks: i64) {
+    let tick = control::tick(slot.pulse.load(Relaxed));
+    let live_blocks = session.live_blocks.fetch_add(blocks, AcqRel) + blocks;
+    session.max_blocks.fetch_max(live_blocks, Relaxed);
+    let change = Change { bytes, high: bytes, live_blocks, tick, now: tick, base: i64::MAX };
+    let live = change.made(session);
+    note_tick_peak(session, tick, live.bytes);
+    slot.epoch.fetch_max(live.epoch, Relaxed);
+    // Threads that believe themselves alone must take the new figures for their base.
+    session.membership.fetch_add(1, AcqRel);
+}
+
+/// What a thread tells of.
+struct Change {
+    /// Change of live bytes.
+    bytes: i64,
+    /// The highest that change was on the way.
+    high: i64,
+    /// Live blocks after it.
+    live_blocks: i64,
+    /// Tick that the thread knew of meanwhile.
+    tick: u64,
+    /// Tick of now.
+    now: u64,
+    /// Live bytes when the thread told last.
+    base: i64,
+}
+
+impl Change {
+    /// What a slot has pending, and a block more.
+    fn take(session: &Session, slot: &Slot, (bytes, blocks): (i64, i64), now: u64) -> Self {
+        let bytes = take(&slot.pending_bytes).wrapping_add(bytes);
+        let blocks = take(&slot.pending_blocks).wrapping_add(blocks);
+        let high_blocks = take(&slot.high_blocks).max(blocks);
+        let live_blocks = session.live_blocks.fetch_add(blocks, AcqRel).wrapping_add(blocks);
+        session.max_blocks.fetch_max(live_blocks.wrapping_sub(blocks) + high_blocks, Relaxed);
+        Self {
+            bytes,
+            // What is further away than B is not what the cells hold, and no part of a peak.
+            high: take(&slot.high_bytes)
+                .clamp(bytes, bytes.saturating_add(slot.threshold.load(Relaxed).max(0))),
+            live_blocks,
+            tick: control::tick(slot.pulse.load(Relaxed)),
+            now,
+            base: slot.flushed_bytes.load(Relaxed),
+        }
+    }
+
+    /// Makes it, and returns what the session then has. Where it rose to a peak and fell again,
+    /// these are two steps.
+    fn made(&self, session: &Session) -> LiveState {
+        let mut rises = false;
+        let live = session.live.change(|live| {
+            let peak = self.peak_before(session, live);
+            rises = self.high > self.bytes && live.bytes.wrapping_add(self.high) > peak;
+            changed(live, if rises { self.high } else { self.bytes }, peak)
+        });
+        if live.at_peak {
+            self.note_peak(session, live.bytes, self.tick_of(live));
+        }
+        if !rises {
+            return live;
+        }
+        session.live.change(|live| {
+            let peak = self.peak_before(session, live);
+            changed(live, self.bytes.wrapping_sub(self.high), peak)
+        })
+    }
+
+    /// The peak before a step from here. Who changes what is at a peak tells of it first, or its
+    /// maker could be late and another take a lower one for the highest.
+    fn peak_before(&self, session: &Session, live: LiveState) -> i64 {
+        if live.at_peak {
+            self.note_peak(session, live.bytes, self.now);
+        }
+        session.peak_bytes.load(Acquire)
+    }
+
+    /// The tick of the peak that was reached. With what others took since, it is one of now.
+    fn tick_of(&self, reached: LiveState) -> u64 {
+        let has_risen = reached.bytes.wrapping_sub(self.high) > self.base;
+        if has_risen { self.now } else { self.tick }
+    }
+
+    fn note_peak(&self, session: &Session, bytes: i64, tick: u64) {
+        if session.peak_bytes.fetch_max(bytes, AcqRel) < bytes {
+            session.peak_blocks.store(self.live_blocks, Relaxed);
+            session.peak_tick.store(tick.max(session.peak_tick.load(Relaxed)), Relaxed);
+        }
+    }
+}
+
+fn take(pending: &AtomicI64) -> i64 {
+    let value = pending.load(Relaxed);
+    pending.store(0, Relaxed);
+    value
+}
+
+/// What so many bytes more or less make of the live bytes.
+fn changed(live: LiveState, bytes: i64, peak: i64) -> LiveState {
+    let reached = LiveState { bytes: live.bytes.wrapping_add(bytes), ..live };
+    match bytes {
+        ..0 => reached.left(),
+        _ => LiveState { at_peak: live.at_peak || reached.bytes > peak, ..reached },
+    }
+}
+
+fn apply(session: &Session, slot: &Slot, change: &Change) {
+    if slot.alone.load(Relaxed) != 0 {
+        // So what it alone has seen is no new peak to anybody.
+        publish_lone_peak(session, slot);
+    }
+    let live = change.made(session);
+    // The place of a tick that is long gone is another's by now.
+    if change.now.wrapping_sub(change.tick) < TICK_PEAKS as u64 {
+        let highest = live.bytes.wrapping_sub(change.bytes).wrapping_add(change.high);
+        note_tick_peak(session, change.tick, highest);
+    }
+    rebase(session, slot, live, change.live_blocks);
+}
+
+/// Starts the slot over from the session's figures. What it counts next is of their epoch.
+pub fn rebase(session: &Session, slot: &Slot, live: LiveState, live_blocks: i64) {
     let threads = session.threads.load(Acquire);
     slot.membership.store(session.membership.load(Acquire), Relaxed);
-    slot.epoch.store(session.epoch.load(Acquire), Relaxed);
+    slot.epoch.store(live.epoch, Relaxed);
     slot.alone.store(u32::from(threads == 1), Relaxed);
-    slot.flushed_bytes.store(live, Relaxed);
+    slot.flushed_bytes.store(live.bytes, Relaxed);
     slot.flushed_blocks.store(live_blocks, Relaxed);
-    if threads == 1 && session.at_peak.load(Relaxed) != 0 {
+    if threads == 1 && live.at_peak {
         take_over(session, slot);
     }
     let (highest, own) = (session.peak_bytes.load(Relaxed), slot.peak_bytes.load(Relaxed));
@@ -173,32 +254,20 @@ pub fn rebase(session: &Session, slot: &Slot, live: i64, live_blocks: i64) {
         slot.at_peak.store(0, Relaxed);
     }
     let peak = highest.max(own);
-    slot.peak_gap.store(peak - live, Relaxed);
-    slot.threshold.store(flush_threshold(peak, u64::from(threads)), Relaxed);
+    slot.peak_gap.store(peak.wrapping_sub(live.bytes), Relaxed);
+    let threshold = flush_threshold(peak, u64::from(threads));
+    slot.threshold.store(threshold, Relaxed);
+    slot.sink.store(-threshold, Relaxed);
 }
 
 /// Several threads reached the peak, and the one that is left has not left it: from here on it
 /// alone can notice when it does.
 fn take_over(session: &Session, slot: &Slot) {
-    session.at_peak.store(0, Relaxed);
+    session.live.change(|live| LiveState { at_peak: false, ..live });
     slot.peak_bytes.store(session.peak_bytes.load(Relaxed), Relaxed);
     slot.peak_blocks.store(session.peak_blocks.load(Relaxed), Relaxed);
     slot.peak_tick.store(session.peak_tick.load(Relaxed), Relaxed);
     slot.at_peak.store(1, Relaxed);
-}
-
-/// A nested or late operation: straight to the session.
-#[inline(never)]
-pub fn flush_now(session: &Session, slot: &Slot, bytes: i64, blocks: i64) {
-    slot.epoch.store(session.epoch.load(Acquire), Relaxed);
-    let live = session.live_bytes.fetch_add(bytes, AcqRel) + bytes;
-    let live_blocks = session.live_blocks.fetch_add(blocks, AcqRel) + blocks;
-    let tick = control::tick(slot.pulse.load(Relaxed));
-    session.max_blocks.fetch_max(live_blocks, Relaxed);
-    note_tick_peak(session, tick, live);
-    note_shared_peak(session, (live, live), live_blocks, tick, bytes);
-    // Threads that believe themselves alone must take the new figures for their base.
-    session.membership.fetch_add(1, AcqRel);
 }
 
 fn note_tick_peak(session: &Session, tick: u64, bytes: i64) {
@@ -214,19 +283,5 @@ fn publish_lone_peak(session: &Session, slot: &Slot) {
     if session.peak_bytes.fetch_max(peak, Relaxed) < peak {
         session.peak_blocks.store(slot.peak_blocks.load(Relaxed), Relaxed);
         session.peak_tick.store(slot.peak_tick.load(Relaxed), Relaxed);
-    }
-}
-
-/// `reached`: live bytes after the flush, and the highest they may have been since the last.
-fn note_shared_peak(session: &Session, reached: (i64, i64), blocks: i64, tick: u64, change: i64) {
-    let (live, high) = reached;
-    if session.peak_bytes.fetch_max(high, Relaxed) < high {
-        session.peak_blocks.store(blocks, Relaxed);
-        session.peak_tick.store(tick.max(session.peak_tick.load(Relaxed)), Relaxed);
-        session.at_peak.store(1, Relaxed);
-    }
-    let falling = change < 0 || live < high;
-    if falling {
-        leave_at_once(session);
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     process,
     session::{
         control,
-        layout::{Session, Slot, flag},
+        layout::{LiveState, Session, Slot, flag},
         memory::Memory,
     },
     shadow, stack, tls,
@@ -71,7 +71,7 @@ fn begin_window(session: &Session, slot: &Slot, clears: u64) {
         return;
     }
     if is_ahead(tag, base) {
-        let before = (session.live_bytes.load(Relaxed), session.live_blocks.load(Relaxed));
+        let before = (session.live.bytes(), session.live_blocks.load(Relaxed));
         let fresh = tag | u64::from(stack::reserve_window(session).min(shadow::MAX_ID));
         if session.id_base.compare_exchange(base, fresh, AcqRel, Acquire).is_ok() {
             lineage::note_window(fresh as u32);
@@ -81,7 +81,7 @@ fn begin_window(session: &Session, slot: &Slot, clears: u64) {
     set_window(slot, session.id_base.load(Acquire) as u32);
     note_cleared(slot);
     forget_peak(slot);
-    let live = session.live_bytes.load(Relaxed);
+    let live = session.live.change(|live| live);
     rebase(session, slot, live, session.live_blocks.load(Relaxed));
 }
 
@@ -93,13 +93,15 @@ fn is_ahead(one: u64, other: u64) -> bool {
 /// Takes off what was live `before` the window began. Other threads may have counted in it
 /// already, which is why nothing is set to zero that they add to.
 fn start_over(session: &Session, before: (i64, i64)) {
-    session.live_bytes.fetch_sub(before.0, AcqRel);
+    session.live.change(|live| LiveState {
+        bytes: live.bytes.wrapping_sub(before.0),
+        epoch: live.epoch + 1,
+        at_peak: false,
+    });
     session.live_blocks.fetch_sub(before.1, AcqRel);
     for figure in [&session.peak_bytes, &session.peak_blocks, &session.max_blocks] {
         figure.store(0, Relaxed);
     }
-    session.at_peak.store(0, Relaxed);
-    session.epoch.fetch_add(1, AcqRel);
     session.membership.fetch_add(1, AcqRel);
 }
 
@@ -145,7 +147,7 @@ pub fn reset_peak(memory: &Memory, session: &Session, own: &Slot) {
     session.peak_bytes.store(bytes as i64, Relaxed);
     session.peak_blocks.store(blocks as i64, Relaxed);
     session.max_blocks.store(blocks as i64, Relaxed);
-    session.at_peak.store(1, Relaxed);
+    session.live.change(|live| LiveState { at_peak: true, ..live });
     session.peak_tick.store(control::tick(memory.header().pulse.load(Relaxed)), Relaxed);
     (0..session.slot_count())
         .filter_map(|index| memory.slot(session.slot_offset(index)?))

@@ -5,8 +5,10 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use loom::{sync::Arc, thread};
 
 use crate::{
-    peak::{flush, flush_late, leave_peak, rise},
-    session::layout::{Session, Slot},
+    at_peak,
+    counter::{Mode, Own},
+    peak::{flush, flush_late, leave_peak, rise, tell},
+    session::layout::{Cell, Session, Slot},
 };
 
 /// Every interleaving with at most so many switches that no thread asked for: without a bound the
@@ -52,14 +54,63 @@ fn whoever_flushes_first() {
             thread::spawn(move || climb(&session, 100))
         };
         let seen = climb(&session, 7).max(other.join().unwrap());
-        assert_eq!((session.live_bytes.load(Relaxed), session.live_blocks.load(Relaxed)), (0, 0));
+        assert_eq!((session.live.bytes(), session.live_blocks.load(Relaxed)), (0, 0));
         let peak = session.peak_bytes.load(Relaxed);
         assert!((seen..=107).contains(&peak), "{peak} after {seen}");
         assert_eq!(session.tick_peaks[0].load(Relaxed), peak as u64);
         // Whoever raised it fell afterwards, and so it was left: cells copy what they held.
-        assert_eq!(session.at_peak.load(Relaxed), 0);
-        assert!(session.epoch.load(Relaxed) > 0);
+        let (epoch, at_peak) = session.live.mark();
+        assert!(epoch > 0 && !at_peak);
     });
+}
+
+/// Counts a block so large that it is told first, as `ledger` does.
+fn count(session: &Session, slot: &Slot, cell: &Cell, bytes: i64) {
+    tell(session, slot, bytes, bytes.signum());
+    at_peak::keep(slot, cell);
+    match bytes {
+        0.. => Own::add(&cell.allocated_bytes, bytes as u64),
+        _ => Own::add(&cell.freed_bytes, bytes.unsigned_abs()),
+    }
+}
+
+/// What several threads do, each with blocks of its own: so many bytes more or less each time.
+/// What the cells had at the peak adds up to it.
+fn peak_is_what_cells_held<const THREADS: usize>(steps: [&'static [i64]; THREADS]) {
+    model(move || {
+        let session = session_of(THREADS as u32);
+        let work = |session: &Session, steps: &[i64]| {
+            let (slot, cell) = (Slot::default(), Cell::default());
+            steps.iter().for_each(|&bytes| count(session, &slot, &cell, bytes));
+            cell
+        };
+        let others: Vec<_> = steps[1..]
+            .iter()
+            .map(|&steps| {
+                let session = Arc::clone(&session);
+                thread::spawn(move || work(&session, steps))
+            })
+            .collect();
+        let mut cells = vec![work(&session, steps[0])];
+        cells.extend(others.into_iter().map(|other| other.join().unwrap()));
+        let held = cells.iter().map(|cell| at_peak::of(cell, session.live.mark()).1);
+        assert_eq!(held.sum::<i64>(), session.peak_bytes.load(Relaxed));
+    });
+}
+
+#[test]
+fn cells_that_rise_and_fall_at_once() {
+    peak_is_what_cells_held([&[100, -100], &[7, -7]]);
+}
+
+#[test]
+fn cells_that_go_on_beyond_the_peak() {
+    peak_is_what_cells_held([&[100, -100, 50], &[70, -70]]);
+}
+
+#[test]
+fn cells_that_fall_while_another_rises() {
+    peak_is_what_cells_held([&[100, -60, 30], &[40, 30]]);
 }
 
 #[test]
@@ -86,7 +137,7 @@ fn a_thread_that_was_alone_and_one_that_comes() {
         }
         let last = flushed(&session, &alone, -40);
         let seen = last.max(other.join().unwrap()).max(100);
-        assert_eq!(session.live_bytes.load(Relaxed), 67);
+        assert_eq!(session.live.bytes(), 67);
         let peak = session.peak_bytes.load(Relaxed).max(alone.peak_bytes.load(Relaxed));
         assert!((seen..=107).contains(&peak), "{peak} after {seen}");
     });

@@ -1,6 +1,7 @@
 /* peak_of_threads WAY SIZE: while another thread is there, and for WAY 1 works, builds a peak of
  * one large block of SIZE bytes over 200,000 bytes that stay. WAY 2: the block is freed by the
- * other thread. WAY 3: it is moved to where less is. WAY 4: four threads do so at once. */
+ * other thread. WAY 3: it is moved to where less is. WAY 4: four threads do so at once. WAY 5: they
+ * do so without rest, each time with some more. */
 #include "common.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,7 +24,15 @@ static void *other(void *unused) {
     return NULL;
 }
 
+static void *climbs(void *size) {
+    for (int i = 0; i < 3000; i++)
+        free(malloc(*(uint64_t *)size + (uint64_t)i * 64));
+    return NULL;
+}
+
 static void *builds(void *size) {
+    if (way == 5)
+        return climbs(size);
     for (int i = 0; i < 20; i++) {
         void *block = malloc(*(uint64_t *)size);
         usleep(500);
@@ -40,13 +49,13 @@ int main(int count, char **arguments) {
     while (!is_there)
         usleep(100);
     void *stays = malloc(200000);
-    for (int i = 0; way == 4 && i < 3; i++)
+    for (int i = 0; way >= 4 && i < 3; i++)
         pthread_create(&builders[i], NULL, builds, &size);
-    if (way == 4)
+    if (way >= 4)
         builds(&size);
-    for (int i = 0; way == 4 && i < 3; i++)
+    for (int i = 0; way >= 4 && i < 3; i++)
         pthread_join(builders[i], NULL);
-    void *block = way == 4 ? NULL : malloc(size);
+    void *block = way >= 4 ? NULL : malloc(size);
     if (way == 3)
         block = realloc(block, 50);
     if (way == 2) {

@@ -19,6 +19,7 @@ pub use settle::{
 };
 
 use crate::{
+    at_peak,
     counter::{Mode, Own},
     hook::Allocation,
     ledger, peak,
@@ -128,7 +129,9 @@ pub fn allocation_with_stack<const BITS: u32>(
     caller: Caller,
 ) -> Step {
     let pulse = close_gate(slot);
-    catch_up(slot, new.size);
+    if must_be_told_first(slot, new.size) {
+        return give_up(slot, pulse);
+    }
     allocate::<BITS>(new, slot, pulse, Some(site_of(slot, caller)))
 }
 
@@ -153,7 +156,10 @@ pub fn allocation_at<const BITS: u32>(
     let Some(word) = free_word::<BITS>(new) else { return Step::Unusual };
     let (class, hit) = (class_of(slot, new.size), known.hit());
     let rises = will_rise(slot, new.size);
-    if is_behind(slot, class) || is_behind(slot, hit.cell) || rises && outruns(slot, new.size) {
+    if rises && must_be_told_first(slot, new.size) {
+        return Step::Unusual;
+    }
+    if is_behind(slot, class) || is_behind(slot, hit.cell) {
         return Step::Behind(new.size);
     }
     let packed = count_in(slot, class, new, Some(hit));
@@ -198,13 +204,16 @@ pub fn moved<const BITS: u32>(old: Old, new: Allocation, caller: Caller) -> Step
     if !shadow::is_usual(size) || !window::is_of_window(slot, id) {
         return give_up(slot, pulse);
     }
-    leave_peak(slot, size);
+    let sinks = ledger::would_sink(slot, size);
+    if (sinks || ledger::outgrows(slot, new.size)) && peak::is_shared(process::session(), slot) {
+        return give_up(slot, pulse);
+    }
+    leave_peak(slot);
     let site = captures.then(|| site_of_release(slot, id));
     count_out(slot, up_to_date(slot, size), (old.address, size, old.usable), site);
     if is_sinking(slot) {
         peak::flush(process::session(), slot);
     }
-    catch_up(slot, new.size);
     let site = captures.then(|| site_of(slot, caller));
     let packed = count_in(slot, up_to_date(slot, new.size), new, site);
     word.store(packed, Relaxed);
@@ -238,33 +247,20 @@ fn will_rise(slot: &Slot, size: u64) -> bool {
         || slot.pending_blocks.load(Relaxed) + 1 > slot.high_blocks.load(Relaxed)
 }
 
-/// Whether a new block of so many bytes is told at once, and others have left a peak of which
-/// this thread has not heard.
+/// Whether the session must hear of a new block of so many bytes before the cells count it.
 #[inline(always)]
-fn outruns(slot: &Slot, size: u64) -> bool {
-    ledger::outgrows(slot, size) && peak::is_outdated(process::session(), slot)
-}
-
-/// Hears of the peaks that others have left, if a new block of so many bytes is told at once.
-#[inline(always)]
-fn catch_up(slot: &Slot, size: u64) {
-    if outruns(slot, size) {
-        peak::catch_up(process::session(), slot);
-    }
+fn must_be_told_first(slot: &Slot, size: u64) -> bool {
+    ledger::outgrows(slot, size) && peak::is_shared(process::session(), slot)
 }
 
 #[inline(always)]
 fn is_sinking(slot: &Slot) -> bool {
-    slot.pending_bytes.load(Relaxed) < -slot.threshold.load(Relaxed)
+    slot.pending_bytes.load(Relaxed) < slot.sink.load(Relaxed)
 }
 
-/// Leaves the peak, if a release of so many bytes does.
+/// Leaves the peak that this thread saw alone, before a release.
 #[inline(always)]
-fn leave_peak(slot: &Slot, size: u64) {
-    // By the first the thread may take the peak over, for itself to leave.
-    if ledger::would_sink(slot, size) && peak::leaves_shared_peak(process::session(), slot) {
-        peak::leave_shared_peak(process::session(), slot);
-    }
+fn leave_peak(slot: &Slot) {
     if slot.at_peak.load(Relaxed) != 0 {
         peak::leave_peak(process::session(), slot);
     }
@@ -290,7 +286,7 @@ fn class_of(slot: &'static Slot, size: u64) -> &'static Cell {
 #[inline(always)]
 fn up_to_date(slot: &'static Slot, size: u64) -> &'static Cell {
     let class = class_of(slot, size);
-    ledger::keep_peak(slot, class);
+    at_peak::keep(slot, class);
     class
 }
 
@@ -306,8 +302,10 @@ fn allocate<const BITS: u32>(
     let Some(word) = free_word::<BITS>(new) else { return give_up(slot, pulse) };
     let (class, rises) = (class_of(slot, new.size), will_rise(slot, new.size));
     if site.is_some() {
-        ledger::keep_peak(slot, class);
-    } else if is_behind(slot, class) || rises && outruns(slot, new.size) {
+        at_peak::keep(slot, class);
+    } else if rises && must_be_told_first(slot, new.size) {
+        return give_up(slot, pulse);
+    } else if is_behind(slot, class) {
         return fall_behind(slot, pulse, new.size);
     }
     let packed = count_in(slot, class, new, site);
@@ -336,8 +334,10 @@ fn release<const BITS: u32, const STACKS: bool>(
         return give_up(slot, pulse);
     }
     let (class, sinks) = (class_of(slot, size), ledger::would_sink(slot, size));
-    let leaves = sinks && peak::leaves_shared_peak(process::session(), slot);
-    if leaves || slot.at_peak.load(Relaxed) != 0 || is_behind(slot, class) {
+    if sinks && peak::is_shared(process::session(), slot) {
+        return give_up(slot, pulse);
+    }
+    if slot.at_peak.load(Relaxed) != 0 || is_behind(slot, class) {
         return fall_behind(slot, pulse, packed);
     }
     let mut site = None;
@@ -414,7 +414,7 @@ fn site_of(slot: &'static Slot, caller: Caller) -> Hit {
         Some(hit) => hit,
         None => stack::walk(slot, caller),
     };
-    ledger::keep_peak(slot, hit.cell);
+    at_peak::keep(slot, hit.cell);
     hit
 }
 
@@ -422,7 +422,7 @@ fn site_of(slot: &'static Slot, caller: Caller) -> Hit {
 #[inline(always)]
 fn site_of_release(slot: &'static Slot, id: u32) -> &'static Cell {
     let cell = known_cell(slot, id).unwrap_or_else(|| stack::own_cell_of_release(slot, id));
-    ledger::keep_peak(slot, cell);
+    at_peak::keep(slot, cell);
     cell
 }
 

@@ -3,13 +3,14 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
-    Old, catch_up, class_of,
+    Old, class_of,
     gate::{close_gate, open_gate},
     is_rising, is_sinking, known_cell, leave_peak, site_of_release,
 };
 use crate::{
+    at_peak,
     counter::Own,
-    journal, ledger, peak, process,
+    journal, peak, process,
     ring::{self, Push},
     session::{
         control,
@@ -70,8 +71,7 @@ fn closed_slot() -> Option<&'static Slot> {
 #[inline(never)]
 pub fn catch_up_allocation(slot: &'static Slot, size: u64) {
     let pulse = close_gate(slot);
-    catch_up(slot, size);
-    ledger::keep_peak(slot, class_of(slot, size));
+    at_peak::keep(slot, class_of(slot, size));
     open_gate(slot, pulse);
 }
 
@@ -79,9 +79,8 @@ pub fn catch_up_allocation(slot: &'static Slot, size: u64) {
 /// [`allocation_at`](super::allocation_at) is tried again.
 #[inline(never)]
 pub fn catch_up_at(slot: &'static Slot, size: u64, known: &Known) {
-    catch_up(slot, size);
-    ledger::keep_peak(slot, class_of(slot, size));
-    ledger::keep_peak(slot, known.hit().cell);
+    at_peak::keep(slot, class_of(slot, size));
+    at_peak::keep(slot, known.hit().cell);
 }
 
 /// Opens the gate after an [`allocation_at`](super::allocation_at) that did not record.
@@ -97,8 +96,8 @@ pub fn leave(slot: &Slot) {
 pub fn catch_up_release(slot: &'static Slot, word: u64) -> bool {
     let pulse = close_gate(slot);
     let size = shadow::size_in(word);
-    leave_peak(slot, size);
-    ledger::keep_peak(slot, class_of(slot, size));
+    leave_peak(slot);
+    at_peak::keep(slot, class_of(slot, size));
     let mut has_cell = true;
     if slot.capture.load(Relaxed) != capture::OFF {
         let id = shadow::id_in(word);

@@ -7,6 +7,7 @@
 
 mod events;
 pub mod flag;
+mod live;
 
 use core::sync::atomic::{
     AtomicI64, AtomicU8, AtomicU32, AtomicU64,
@@ -14,13 +15,14 @@ use core::sync::atomic::{
 };
 
 pub use events::{Event, JOURNAL, Journal, RING, Ring, kind};
+pub use live::{Live, LiveState};
 
 use super::size_class;
 
 /// First word of session memory.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"memtop\0S");
 /// Version of this layout.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 /// Pieces are handed out in multiples of this.
 pub const PAGE: u64 = 4096;
 /// How many sessions one memory can hold.
@@ -152,8 +154,8 @@ pub struct Session {
     /// Id that the next new stack, or the next window, gets.
     pub next_id: AtomicU32,
 
-    /// Live bytes as far as threads have flushed them.
-    pub live_bytes: AtomicI64,
+    /// Live bytes as far as threads have flushed them, and the mark of their peak.
+    pub live: Live,
     /// Live blocks, likewise.
     pub live_blocks: AtomicI64,
     /// Slots that a running thread owns.
@@ -170,8 +172,6 @@ pub struct Session {
     pub started_counter: AtomicU64,
     /// Offset behind the last piece that was cut from the session's newest region; 0 = none.
     pub next_piece: AtomicU64,
-    /// Bytes of its pieces.
-    pub shared_bytes: AtomicU64,
 
     /// Highest live bytes seen at a flush.
     pub peak_bytes: AtomicI64,
@@ -181,15 +181,11 @@ pub struct Session {
     pub peak_tick: AtomicU64,
     /// Highest live blocks seen at a flush.
     pub max_blocks: AtomicI64,
-    /// 1 while live is at its highest, seen from the flushes.
-    pub at_peak: AtomicU32,
+    /// Bytes of its pieces.
+    pub shared_bytes: AtomicU64,
     /// What its regions are marked with: its place in the session table, plus one.
     pub mark: AtomicU32,
-    _peak: [u64; 3],
-
-    /// Rises with the first free after each new peak; see [`Cell`].
-    pub epoch: AtomicU64,
-    _epoch: [u64; 7],
+    _peak: [u32; 5],
 
     /// Highest live bytes of a tick: `(tick & 0xFFFF) << 48 | bytes`, at `tick % TICK_PEAKS`.
     pub tick_peaks: [AtomicU64; TICK_PEAKS],
@@ -250,8 +246,10 @@ pub struct Slot {
 
     /// Highest `pending_blocks` since the last flush.
     pub high_blocks: AtomicI64,
-    /// Flush when |`pending_bytes`| exceeds this.
+    /// Flush when `pending_bytes` exceeds this.
     pub threshold: AtomicI64,
+    /// Flush when `pending_bytes` falls below this.
+    pub sink: AtomicI64,
     /// Usable bytes allocated.
     pub usable_allocated: AtomicU64,
     /// Usable bytes of traced blocks freed.
@@ -264,9 +262,9 @@ pub struct Slot {
     pub temporary: AtomicU64,
     /// The pulse as the owner saw it last.
     pub pulse: AtomicU64,
-    /// `pending_bytes` above this is a new peak of the process (one thread only).
-    pub peak_gap: AtomicI64,
 
+    /// `pending_bytes` above this is a new peak of the process, as far as this thread knows.
+    pub peak_gap: AtomicI64,
     /// Session live bytes at the last flush.
     pub flushed_bytes: AtomicI64,
     /// Session live blocks at the last flush.
@@ -457,19 +455,18 @@ const _: () = {
     assert!(size_of::<Session>() + size_of::<Slot>() <= REGION as usize);
     assert!(offset_of!(Header, intervals) == 192);
     assert!(offset_of!(Header, unwatched) == 192 + 16 * INTERVALS);
-    assert!(offset_of!(Session, live_bytes) == 64);
+    assert!(offset_of!(Session, live) == 64);
     assert!(offset_of!(Session, peak_bytes) == 128);
-    assert!(offset_of!(Session, epoch) == 192);
-    assert!(offset_of!(Session, tick_peaks) == 256);
-    assert!(offset_of!(Session, slots) == 256 + 8 * TICK_PEAKS + COMMAND);
+    assert!(offset_of!(Session, tick_peaks) == 192);
+    assert!(offset_of!(Session, slots) == 192 + 8 * TICK_PEAKS + COMMAND);
     assert!(size_of::<Session>() == 12288);
     assert!(size_of::<Cell>() == 64);
     // What every call touches lies in the first two lines, the cells apart.
     assert!(offset_of!(Slot, gate) == 0);
     assert!(offset_of!(Slot, high_blocks) == 64);
-    assert!(offset_of!(Slot, flushed_bytes) == 128);
-    assert!(offset_of!(Slot, stacks) == 256);
-    assert!(offset_of!(Slot, loose) == 320);
+    assert!(offset_of!(Slot, peak_gap) == 128);
+    assert!(offset_of!(Slot, stacks) == 264);
+    assert!(offset_of!(Slot, loose) == 384);
     // All that a small process touches lies in the first page.
     assert!(offset_of!(Slot, cleared_classes) <= 4096);
     assert!(size_of::<Slot>() <= 28 * 1024);

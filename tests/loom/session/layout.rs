@@ -4,8 +4,11 @@
 mod events;
 #[path = "../../../probe/src/session/layout/flag.rs"]
 pub mod flag;
+#[path = "../../../probe/src/session/layout/live.rs"]
+mod live;
 
 pub use events::{Event, Ring};
+pub use live::{Live, LiveState};
 
 use crate::sync::{AtomicI64, AtomicU32, AtomicU64};
 
@@ -33,7 +36,7 @@ pub struct Interval {
 
 #[derive(Default)]
 pub struct Session {
-    pub live_bytes: AtomicI64,
+    pub live: Live,
     pub live_blocks: AtomicI64,
     pub threads: AtomicU32,
     pub membership: AtomicU32,
@@ -41,8 +44,6 @@ pub struct Session {
     pub peak_blocks: AtomicI64,
     pub peak_tick: AtomicU64,
     pub max_blocks: AtomicI64,
-    pub at_peak: AtomicU32,
-    pub epoch: AtomicU64,
     pub tick_peaks: [AtomicU64; TICK_PEAKS],
 }
 
@@ -54,6 +55,7 @@ pub struct Slot {
     pub high_bytes: AtomicI64,
     pub high_blocks: AtomicI64,
     pub threshold: AtomicI64,
+    pub sink: AtomicI64,
     pub at_peak: AtomicU32,
     pub alone: AtomicU32,
     pub pulse: AtomicU64,
@@ -64,4 +66,15 @@ pub struct Slot {
     pub peak_blocks: AtomicI64,
     pub peak_tick: AtomicU64,
     pub membership: AtomicU32,
+}
+
+#[derive(Default)]
+pub struct Cell {
+    pub allocations: AtomicU64,
+    pub allocated_bytes: AtomicU64,
+    pub frees: AtomicU64,
+    pub freed_bytes: AtomicU64,
+    pub epoch: AtomicU64,
+    pub peak_blocks: AtomicI64,
+    pub peak_bytes: AtomicI64,
 }

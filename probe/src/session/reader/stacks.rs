@@ -11,6 +11,7 @@ use std::{ops::Range, vec::Vec};
 
 use super::{Reader, sums::has_former};
 use crate::{
+    at_peak,
     session::{
         layout::{CELL_TABLE, CELLS, Cell, Session, Slot, flag},
         stacks::{
@@ -167,9 +168,7 @@ impl Reader {
         let fresh = |slot: &&Slot| slot.pulse.load(Relaxed) & flag::CLEARS == clears;
         let slots: Vec<&Slot> = self.slots(session).filter(fresh).collect();
         let window = self.stacks_of_window(index);
-        let epoch = session.epoch.load(Relaxed);
-        let at_peak = session.at_peak.load(Relaxed) != 0
-            || slots.iter().any(|slot| slot.at_peak.load(Relaxed) != 0);
+        let peak = self.peak_mark(session);
         let mut left = self.words();
         for slot in &slots {
             self.each_cell(slot, window.clone(), &mut left, |at, cell| {
@@ -183,7 +182,7 @@ impl Reader {
         for slot in &slots {
             self.each_cell(slot, window.clone(), &mut left, |at, cell| {
                 if let Some(site) = sites.get_mut(at) {
-                    add_allocations(site, cell, epoch, at_peak);
+                    add_allocations(site, cell, peak);
                 }
             });
         }
@@ -197,7 +196,7 @@ impl Reader {
             let mut figures = SiteReading::default();
             self.each_cell(slot, stack..stack.saturating_add(1), &mut left, |_, cell| {
                 add_frees(&mut figures, cell);
-                add_allocations(&mut figures, cell, 0, true);
+                add_allocations(&mut figures, cell, (0, true));
             });
             if !figures.is_empty() {
                 // Who took over from an ended thread counts on in its cells.
@@ -379,20 +378,10 @@ fn add_frees(site: &mut SiteReading, cell: &Cell) {
     add(&mut site.freed_bytes, &cell.freed_bytes);
 }
 
-fn add_allocations(site: &mut SiteReading, cell: &Cell, epoch: u64, at_peak: bool) {
+fn add_allocations(site: &mut SiteReading, cell: &Cell, peak: (u64, bool)) {
     add(&mut site.allocations, &cell.allocations);
     add(&mut site.allocated_bytes, &cell.allocated_bytes);
-    // At the peak a cell held its copy if it has one of this epoch, else what it holds now.
-    let now = at_peak || cell.epoch.load(Relaxed) != epoch;
-    let net = |plus: &AtomicU64, minus: &AtomicU64| {
-        plus.load(Relaxed).wrapping_sub(minus.load(Relaxed)) as i64
-    };
-    let (blocks, bytes) = match now {
-        true => {
-            (net(&cell.allocations, &cell.frees), net(&cell.allocated_bytes, &cell.freed_bytes))
-        }
-        false => (cell.peak_blocks.load(Relaxed), cell.peak_bytes.load(Relaxed)),
-    };
+    let (blocks, bytes) = at_peak::of(cell, peak);
     site.peak_blocks = site.peak_blocks.wrapping_add(blocks);
     site.peak_bytes = site.peak_bytes.wrapping_add(bytes);
 }

@@ -11,9 +11,9 @@ use std::vec::Vec;
 
 use super::{ClassReading, Reader, SessionReading, ThreadReading, command};
 use crate::{
-    peak,
+    at_peak, peak,
     session::{
-        layout::{Cell, Session, Slot, flag},
+        layout::{Session, Slot, flag},
         size_class,
     },
 };
@@ -62,12 +62,10 @@ impl Sums {
         for slot in reader.slots(session).filter(fresh) {
             sums.add_frees(slot, clears != 0);
         }
-        let epoch = session.epoch.load(Relaxed);
-        let at_peak = session.at_peak.load(Relaxed) != 0
-            || reader.slots(session).any(|slot| slot.at_peak.load(Relaxed) != 0);
+        let peak = reader.peak_mark(session);
         for slot in reader.slots(session).filter(fresh) {
             sums.add_allocations(slot, clears != 0);
-            sums.add_at_peak(slot, clears != 0, epoch, at_peak);
+            sums.add_at_peak(slot, clears != 0, peak);
             sums.add_peak(slot);
             sums.add_thread(slot, clears != 0);
         }
@@ -128,9 +126,9 @@ impl Sums {
         }
     }
 
-    fn add_at_peak(&mut self, slot: &Slot, cleared: bool, epoch: u64, at_peak: bool) {
+    fn add_at_peak(&mut self, slot: &Slot, cleared: bool, peak: (u64, bool)) {
         for (class, sum) in self.classes.0.iter_mut().enumerate() {
-            let (mut blocks, mut bytes) = cell_at_peak(&slot.classes[class], epoch, at_peak);
+            let (mut blocks, mut bytes) = at_peak::of(&slot.classes[class], peak);
             if cleared {
                 let of = &slot.cleared_classes[class];
                 blocks =
@@ -321,16 +319,6 @@ fn since(counter: &AtomicU64, base: u64) -> u64 {
 
 fn net(plus: u64, minus: u64) -> i64 {
     plus.wrapping_sub(minus) as i64
-}
-
-/// Live blocks and bytes of a cell at the byte peak; see [`Cell`].
-fn cell_at_peak(cell: &Cell, epoch: u64, at_peak: bool) -> (i64, i64) {
-    if !at_peak && cell.epoch.load(Relaxed) == epoch {
-        return (cell.peak_blocks.load(Relaxed), cell.peak_bytes.load(Relaxed));
-    }
-    let (freed, frees) = (cell.freed_bytes.load(Relaxed), cell.frees.load(Relaxed));
-    let allocated = cell.allocated_bytes.load(Relaxed);
-    (net(cell.allocations.load(Relaxed), frees), net(allocated, freed))
 }
 
 fn is_used(slot: &Slot) -> bool {
