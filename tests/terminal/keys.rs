@@ -75,7 +75,7 @@ fn keys_of_the_overview() {
     terminal.wait_for("● tracing since");
     terminal.wait_for("resumed 0:1");
     terminal.press("c");
-    terminal.wait_for("Forget what was traced so far?");
+    terminal.wait_for("Forget the blocks traced so far?");
     terminal.press("c");
     terminal.wait_for_blocks("0");
     terminal.wait_for("Grew since the clear");
