@@ -5,6 +5,7 @@
 //! at most the operations that threads are inside. Frees are read before allocations, so that
 //! live figures never go below zero.
 
+mod calm;
 mod cost;
 mod journals;
 mod returned;

@@ -1,15 +1,19 @@
 //! The sums over the slots of a session: from counters to a [`SessionReading`].
 //!
 //! Frees are summed over all slots before allocations, so that no free is seen without its
-//! allocation and live figures never go below zero.
+//! allocation and live figures never go below zero. What is freed in between is missing, and live
+//! figures are too high by that: by much where the reader had to wait for its processor just there.
+//! So all is summed anew when anything was freed meanwhile; after some tries, the sums count during
+//! which least was.
 
 use core::sync::atomic::{
     AtomicU64,
     Ordering::{Acquire, Relaxed},
+    fence,
 };
 use std::vec::Vec;
 
-use super::{ClassReading, Reader, SessionReading, ThreadReading, command};
+use super::{ClassReading, Reader, SessionReading, ThreadReading, calm::calmest, command};
 use crate::{
     at_peak, peak,
     session::{
@@ -53,6 +57,15 @@ pub(super) struct Sums {
 
 impl Sums {
     pub(super) fn over(reader: &Reader, session: &'static Session) -> Sums {
+        let counters = || reader.slots(session).flat_map(|slot| &slot.classes);
+        let frees = || {
+            fence(Acquire);
+            counters().map(|class| class.frees.load(Relaxed)).fold(0, u64::wrapping_add)
+        };
+        calmest(frees, || Sums::summed(reader, session))
+    }
+
+    fn summed(reader: &Reader, session: &'static Session) -> Sums {
         let mut sums = Sums::default();
         let clears = reader.clears();
         sums.shares_slot = reader.slots(session).next().is_some_and(is_used);
@@ -100,7 +113,7 @@ impl Sums {
                 since(&slot.classes[class].freed_bytes, base(of.freed_bytes.load(Relaxed))),
             );
         }
-        core::sync::atomic::fence(Acquire);
+        fence(Acquire);
     }
 
     fn add_allocations(&mut self, slot: &Slot, cleared: bool) {
