@@ -308,6 +308,7 @@ mod tests {
             ("malloc", Some(Kind::Allocator)),
             ("operator new", Some(Kind::Allocator)),
             ("alloc::raw_vec::RawVec<T,A>::grow_one", Some(Kind::Allocator)),
+            ("<alloc::alloc::Global>::alloc_impl_runtime", Some(Kind::Allocator)),
             ("alloc::vec::Vec<T,A>::push", Some(Kind::Library)),
             ("std::vector<int>::_M_realloc_insert<int const&>", Some(Kind::Library)),
             ("<alloc::vec::Vec<T> as core::clone::Clone>::clone", Some(Kind::Library)),

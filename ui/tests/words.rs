@@ -22,7 +22,8 @@ fn threads_say_what_is_known_of_them_and_what_filters_apply() {
         state.code.filter = CodeFilter::parse(filter).unwrap();
         frame_of(data, &mut state)
     };
-    assert!(shown(Grouping::Site, "thread:io", 0).contains("Nothing matches"));
+    let gone = shown(Grouping::Site, "thread:io", 0);
+    assert!(gone.contains("Nothing matches") && gone.contains("thread:ended"), "{gone}");
     assert!(shown(Grouping::Thread, "file:dict.c", 0).contains("do not apply to threads"));
     assert!(shown(Grouping::Thread, "io", 0).contains("Nothing matches"));
     let one = shown(Grouping::Site, "", 1);

@@ -96,3 +96,11 @@ fn a_recording_and_the_past_say_that_they_do_not_hold_who_asked() {
     state.code.grouping = Grouping::Thread;
     assert_eq!(why(&mut model, &state, Origin::Replay), "");
 }
+
+#[test]
+fn ended_threads_are_found_by_that_word() {
+    let mut model = model_with_threads();
+    let stacks = [StackId(2), StackId(3)].into_iter().collect();
+    model.askers = Asked::Known(Askers(vec![(0, stacks)]));
+    assert_eq!(held(&mut model, "thread:ended"), [60, 40]);
+}

@@ -27,6 +27,6 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) -> Rect {
     let place = airy(Rect { height: rows, ..area });
     let fits = |words: &&str| words.chars().count() <= usize::from(place.width);
     let words = WORDS.into_iter().find(fits).unwrap_or(WORDS[1]);
-    frame.render_widget(Line::styled(words, cx.theme.style(Role::Warning)), place);
+    frame.render_widget(Line::styled(words, cx.theme.style(Role::Key)), place);
     Rect { y: area.y + rows, height: area.height - rows, ..area }
 }

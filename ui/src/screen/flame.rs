@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
-use super::sites::why_no_sites;
+use super::sites::{NO_SUCH_THREAD, why_no_sites};
 use super::{Cx, as_of, asked, beside, narrowed, rule, tendency};
 use crate::action::Action;
 use crate::data::{CodeOrigin, Flame, FlameNode, Measure};
@@ -135,9 +135,7 @@ fn why_empty(cx: Cx) -> String {
         _ if cx.data.filter_problem.is_some() => {
             cx.data.filter_problem.unwrap_or_default().to_owned()
         }
-        _ if cx.state.code.filter.threads().next().is_some() => {
-            "Nothing here is of such a thread: / changes the filter, Esc takes it away.".to_owned()
-        }
+        _ if cx.state.code.filter.threads().next().is_some() => NO_SUCH_THREAD.to_owned(),
         _ if cx.data.sites.total == 0 => why_no_sites(cx),
         Measure::Delta => {
             let pair = super::snapshots::pair(cx);

@@ -265,9 +265,16 @@ fn why_empty(cx: Cx) -> String {
     }
 }
 
+/// Why nothing is chosen by thread.
+pub(crate) const NO_SUCH_THREAD: &str = "Nothing matches: Esc takes the filter away. Names of ended \
+    threads are not kept; thread:ended chooses where those asked.";
+
 /// A word that asks for what these rows do not have is the likely reason.
 fn why_nothing_matches(code: &CodeChoice) -> &'static str {
     let by_thread = code.grouping == Grouping::Thread;
+    if !by_thread && code.filter.threads().next().is_some() {
+        return NO_SUCH_THREAD;
+    }
     let mut fields = code.filter.texts().filter_map(|(_, field, _)| field);
     match fields.any(|field| field != Field::Thread) {
         true if by_thread => "fn:, file: and module: do not apply to threads: m sums by code.",

@@ -8,7 +8,11 @@ use super::{moment, pair};
 use crate::action::Action;
 use crate::data::{Change, DiffRow, DiffSort, DiffTotals, SitesKnown};
 use crate::format::{self, BYTES_WIDTH, SIGNED_BYTES_WIDTH};
-use crate::screen::{Cx, asked, narrowed, present, rule, sites::why_no_sites, tendency};
+use crate::screen::{
+    Cx, asked, narrowed, present, rule,
+    sites::{NO_SUCH_THREAD, why_no_sites},
+    tendency,
+};
 use crate::state::State;
 use crate::symbol;
 use crate::theme::Role;
@@ -276,6 +280,7 @@ fn why_empty(cx: Cx) -> &'static str {
     let totals = &cx.data.snapshots.diff.totals;
     match totals.groups[..4].iter().sum::<usize>() {
         0 => "Nothing differs.",
+        _ if cx.state.chooses_by_thread() => NO_SUCH_THREAD,
         _ => "Nothing matches the filter: / changes it, Esc takes it away.",
     }
 }
