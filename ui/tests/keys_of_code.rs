@@ -5,11 +5,11 @@ mod sample;
 
 mod pressing;
 
-use memtop_ui::data::{Crumb, Data, GrowthBy, Key, Measure, Sort, SortKey, When};
+use memtop_ui::data::{Crumb, Data, Grouping, GrowthBy, Key, Measure, Sort, SortKey, When};
 use memtop_ui::state::{Bars, Mode};
 use memtop_ui::theme::{ColorDepth, Glyphs, Palette};
 use memtop_ui::update::advance;
-use memtop_ui::{Effect, Screen, State, Theme, draw, filter::CodeFilter, keymap, update};
+use memtop_ui::{Action, Effect, Screen, State, Theme, draw, filter::CodeFilter, keymap, update};
 use pressing::{keys, press};
 use ratatui::{Terminal, backend::TestBackend};
 
@@ -284,4 +284,17 @@ fn no_key_does_harm_where_there_is_nothing_to_show() {
     // As it was found: a search of nothing.
     let (state, _) = press(Screen::Flame, &nothing, "/main<Enter>nN");
     assert!(state.notice.is_some_and(|notice| notice.text.contains("nothing that shows")));
+}
+
+#[test]
+fn a_thread_leads_to_where_it_asked() {
+    for (tid, word) in [(4242, "thread:4242"), (0, "thread:ended")] {
+        let mut data = sample::session();
+        data.sites.rows.rows[0].key = Key(tid);
+        let mut state = State::new(Screen::Sites, (80, 24));
+        state.code.grouping = Grouping::Thread;
+        let _ = update(&mut state, Action::Choose, &data);
+        assert_eq!((state.screen, state.code.grouping), (Screen::Sites, Grouping::Site));
+        assert_eq!((state.code.filter_text.as_str(), state.chooses_by_thread()), (word, true));
+    }
 }

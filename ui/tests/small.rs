@@ -113,3 +113,13 @@ fn names_that_are_cut_end_in_a_sign_of_it() {
         least.join("\n")
     );
 }
+
+#[test]
+fn a_sentence_that_is_cut_says_so() {
+    let mut data = sample::session();
+    let site = data.site.as_mut().expect("a site");
+    site.sentence = Some("one two three four five six ".repeat(12).trim_end().to_owned());
+    let cut = rows(data, Screen::Site, (60, 20));
+    assert!(cut.iter().any(|row| row.ends_with("…│")), "{}", cut.join("\n"));
+    assert!(!rows(sample::session(), Screen::Site, (80, 24)).iter().any(|row| row.ends_with("…│")));
+}

@@ -45,7 +45,7 @@ pub static BINDINGS: &[Binding] = bindings![
     Look, Everywhere, [key(Tab)], Action::NextScreen, "", "next screen";
     Look, Everywhere, [key(BackTab)], Action::PreviousScreen, "", "previous screen";
     Look, On(Screen::Events), [ch('/'), ch('\\')], Action::EditFilter, "filter", "filter events: >1K  <=64  =32  alloc  free  realloc  untracked  a thread's id or name";
-    Look, On(Screen::Sites), [key(Enter)], Action::Choose, "open", "the selected row in full: stack, source lines, history";
+    Look, On(Screen::Sites), [key(Enter)], Action::Choose, "open", "the selected row in full: stack, source lines, history; of a thread, where it asked";
     Look, On(Screen::Snapshots), [key(Enter)], Action::Choose, "open", "the selected row in full";
     Look, On(Screen::Flame), [key(Enter)], Action::Choose, "zoom", "let the selected frame fill the width";
     Look, On(Screen::Flame), [key(Backspace)], Action::ZoomOutFrame, "", "zoom out by a frame";

@@ -206,12 +206,15 @@ fn about(flame: &Flame, selected: usize, cx: Cx, width: usize) -> Line<'static> 
         facts.push(figure(format!(" · {}", format::counted(node.blocks, "block")), Role::Label));
     }
     let used = |facts: &[Span]| facts.iter().map(Span::width).sum::<usize>();
-    while facts.len() > 1 && used(&facts) + LEAST_NAME > width {
+    let name = Span::raw(symbol::name(&node.name, LEAST_NAME)).width();
+    let place = |used: usize| symbol::place_beside(&node.name, width.saturating_sub(used) / 3);
+    // Beside them the sign of the cursor, and gaps around the place.
+    let others = |used: usize| used + Span::raw(place(used)).width() + 6;
+    while facts.len() > 1 && name + others(used(&facts)) > width {
         facts.pop();
     }
     let used = used(&facts);
-    let place = symbol::place_beside(&node.name, width.saturating_sub(used) / 3);
-    let room = width.saturating_sub(used + place.chars().count() + 5);
+    let (place, room) = (place(used), width.saturating_sub(others(used)));
     let mut line = Line::from(vec![
         figure("▸ ".to_owned(), Role::Key),
         figure(symbol::name(&node.name, room), Role::Title),

@@ -4,7 +4,8 @@ use super::{Effect, show, tell};
 use crate::action::{Motion, Step};
 use crate::choice::SiteChoice;
 use crate::cursor::{Cursor, moved};
-use crate::data::{Data, DiffSort, Key, Notice, Sort, SortKey, When};
+use crate::data::{Data, DiffSort, Grouping, Key, Notice, Sort, SortKey, When};
+use crate::filter::CodeFilter;
 use crate::screen::sites::sort_keys;
 use crate::state::{Screen, State};
 
@@ -87,6 +88,27 @@ pub(super) fn open(state: &mut State, key: Option<Key>) -> Effect {
     let (opened_from, all_frames) = (state.screen, state.code.all_frames);
     state.site = SiteChoice { key, opened_from, all_frames, ..SiteChoice::default() };
     show(state, Screen::Site)
+}
+
+/// Opens the selected row of the table; a thread has no page, and leads to where it asked.
+pub(super) fn open_row(state: &mut State, data: &Data) -> Effect {
+    let key = data.sites.rows.chosen().map(|row| row.key);
+    match (state.code.grouping, key) {
+        (Grouping::Thread, Some(Key(tid))) => sites_of_thread(state, tid),
+        _ => open(state, key),
+    }
+}
+
+fn sites_of_thread(state: &mut State, tid: u64) -> Effect {
+    let text = match tid {
+        0 => "thread:ended".to_owned(),
+        tid => format!("thread:{tid}"),
+    };
+    state.code.filter = CodeFilter::parse(&text).unwrap_or_default();
+    state.code.filter_text = text;
+    state.code.grouping = Grouping::Site;
+    (state.sites.cursor, state.diff.cursor) = (Cursor::default(), Cursor::default());
+    Effect::Redraw
 }
 
 pub(super) fn stack(state: &mut State, step: Step, data: &Data) -> Effect {

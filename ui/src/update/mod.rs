@@ -412,7 +412,7 @@ fn choose(state: &mut State, data: &Data) -> Effect {
 fn choose_on_screen(state: &mut State, data: &Data) -> Effect {
     match state.screen {
         Screen::Chooser if state.selected < data.chooser.rows.len() => Effect::Join(state.selected),
-        Screen::Sites => code::open(state, data.sites.rows.chosen().map(|row| row.key)),
+        Screen::Sites => code::open_row(state, data),
         Screen::Snapshots => {
             code::open(state, data.snapshots.diff.rows.chosen().map(|row| row.key))
         }

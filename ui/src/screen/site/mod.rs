@@ -77,8 +77,13 @@ fn draw_summary(frame: &mut Frame, area: Rect, cx: Cx, site: &Site, words: Vec<L
         return;
     }
     let inner = airy(panel(frame, area, cx.theme, (title, place)));
+    let is_cut = words.len() > usize::from(inner.height);
     for (line, y) in words.into_iter().zip(inner.top()..inner.bottom()) {
         frame.render_widget(line, Rect { y, height: 1, ..inner });
+    }
+    if is_cut && !inner.is_empty() {
+        let end = Rect { x: area.right() - 2, y: inner.bottom() - 1, width: 1, height: 1 };
+        frame.render_widget(Span::styled("…", cx.theme.style(Role::Label)), end);
     }
 }
 
