@@ -4,7 +4,7 @@ mod drawing;
 
 use drawing::{frame_of, on_code, sample};
 use memtop_ui::data::{
-    Baseline, Data, Grouping, Header, Measure, Origin, Pair, RunState, SitesKnown, SortKey,
+    Baseline, Data, Events, Grouping, Header, Measure, Origin, Pair, RunState, SitesKnown, SortKey,
     TimeSource, When,
 };
 use memtop_ui::filter::CodeFilter;
@@ -274,4 +274,13 @@ fn a_diff_without_stacks_says_so() {
     data.snapshots.diff.problem = Some("it is not known".to_owned());
     let frame = frame_of(data, &mut on_code(Screen::Snapshots, (120, 24)));
     assert!(frame.contains("Traced without stacks") && !frame.contains("not known"), "{frame}");
+}
+
+#[test]
+fn a_recording_without_events_waits_for_none() {
+    let mut data = sample::session();
+    (data.header.origin, data.header.state) = (Origin::Replay, RunState::Running);
+    data.events = Events::default();
+    let frame = frame_of(data, &mut State::new(Screen::Events, (80, 24)));
+    assert!(frame.contains("No events are kept of this moment: --events records them."), "{frame}");
 }

@@ -109,7 +109,11 @@ pub(super) fn at_words(at: &str) -> String {
     match at {
         "end" => "at its end".to_owned(),
         "peak" => "at its peak".to_owned(),
-        seconds => format!("at {seconds} s"),
+        seconds => match seconds.parse::<f64>() {
+            // The moment of a mark is known to the nanosecond.
+            Ok(seconds) => format!("at {} s", (seconds * 1e3).round() / 1e3),
+            Err(_) => format!("at {seconds} s"),
+        },
     }
 }
 
@@ -205,4 +209,15 @@ pub(super) fn states(rows: &[Difference<String>], blocks_known: bool) -> Map<Str
         (change.word().to_owned(), value)
     };
     Change::ALL.into_iter().zip(diff::sums(rows)).map(state).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_named_to_the_millisecond() {
+        let named = ["end", "peak", "12.5", "7.437956688", "60"].map(at_words);
+        assert_eq!(named, ["at its end", "at its peak", "at 12.5 s", "at 7.438 s", "at 60 s"]);
+    }
 }

@@ -5,7 +5,7 @@ use ratatui::layout::{Alignment, Rect};
 use ratatui::text::{Line, Span};
 
 use super::{Cx, fate};
-use crate::data::{Event, EventKind, Events};
+use crate::data::{Event, EventKind, Events, Origin};
 use crate::format::{self, BYTES_WIDTH};
 use crate::state::State;
 use crate::theme::Role;
@@ -153,7 +153,7 @@ fn why_empty(cx: Cx) -> String {
     if !cx.state.filter.is_empty() && cx.data.events.kept > 0 {
         return "No event matches the filter: / changes it, Esc takes it away.".to_owned();
     }
-    if cx.state.playback.at_s.is_some() {
+    if cx.state.playback.at_s.is_some() || header.origin == Origin::Replay {
         return "No events are kept of this moment: --events records them.".to_owned();
     }
     if header.read_only {
