@@ -284,3 +284,17 @@ fn a_recording_without_events_waits_for_none() {
     let frame = frame_of(data, &mut State::new(Screen::Events, (80, 24)));
     assert!(frame.contains("No events are kept of this moment: --events records them."), "{frame}");
 }
+
+#[test]
+fn what_is_not_kept_of_resident_memory_is_said_of_the_past() {
+    let words = |change: &dyn Fn(&mut Data, &mut State)| {
+        let (mut data, mut state) = (sample::session(), State::new(Screen::Sizes, (120, 40)));
+        data.classes.gap = None;
+        change(&mut data, &mut state);
+        frame_of(data, &mut state)
+    };
+    let of_the_past = "What was resident is recorded as a whole alone";
+    assert!(!words(&|_, _| {}).contains(of_the_past));
+    assert!(words(&|_, state| state.playback.at_s = Some(1.0)).contains(of_the_past));
+    assert!(words(&|data, _| data.header.origin = Origin::Replay).contains(of_the_past));
+}

@@ -5,7 +5,7 @@ use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::Cx;
-use crate::data::{ClassRow, Data, Gap};
+use crate::data::{ClassRow, Data, Gap, Origin};
 use crate::format::{self, BYTES_WIDTH, COUNT_WIDTH};
 use crate::state::Bars;
 use crate::theme::{Role, Theme};
@@ -125,8 +125,13 @@ fn draw_gap(frame: &mut Frame, area: Rect, cx: Cx) {
     let limit = Line::styled(limit(cx.data), cx.theme.style(Role::Label));
     let inner = panel(frame, area, cx.theme, (title, limit));
     let Some(gap) = &cx.data.classes.gap else {
-        let words = "What is resident is not known: the kernel tells it of running programs of \
-                     one's own.";
+        let is_past = cx.state.playback.at_s.is_some() || cx.data.header.origin == Origin::Replay;
+        let words = match is_past {
+            true => "What was resident is recorded as a whole alone: the timeline has it as rss.",
+            false => {
+                "What is resident is not known: the kernel tells it of running programs of one's own."
+            }
+        };
         return empty_words(frame, inner, cx.theme, words);
     };
     let inner = airy(inner);
