@@ -298,3 +298,19 @@ fn a_thread_leads_to_where_it_asked() {
         assert_eq!((state.code.filter_text.as_str(), state.chooses_by_thread()), (word, true));
     }
 }
+
+#[test]
+fn what_calls_nothing_is_called_by_its_name() {
+    for (grouping, words) in [(Grouping::Stack, "a stack calls"), (Grouping::Thread, "a thread")] {
+        for screen in [Screen::Sites, Screen::Snapshots] {
+            let mut state = State::new(screen, (80, 24));
+            state.code.grouping = grouping;
+            for key in keys("t") {
+                let action = keymap::dispatch(&state, key).unwrap();
+                let _ = update(&mut state, action, &sample::session());
+            }
+            let said = state.notice.map(|notice| notice.text).unwrap_or_default();
+            assert!(said.starts_with(words), "{said}");
+        }
+    }
+}

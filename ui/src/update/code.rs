@@ -34,11 +34,14 @@ fn sorted_by<K: PartialEq>(sort: Sort<K>, by: K) -> Sort<K> {
 
 pub(super) fn sort_sites(state: &mut State, by: SortKey) -> Effect {
     if by == SortKey::WithCallees && !state.code.grouping.has_callees() {
-        let words = "a site calls nothing: m sums by function, file or module";
-        return tell(state, Notice::info(words));
+        return tell(state, calls_nothing(state.code.grouping));
     }
     state.sites.sort = sorted_by(state.sites.sort, by);
     Effect::Redraw
+}
+
+fn calls_nothing(by: Grouping) -> Notice {
+    Notice::info(format!("a {} calls nothing: m sums by site, function, file or module", by.word()))
 }
 
 pub(super) fn sort_column(state: &mut State, step: Step) -> Effect {
@@ -64,8 +67,7 @@ pub(super) fn reverse_order(state: &mut State) -> Effect {
 
 pub(super) fn with_callees(state: &mut State, with: bool) -> Effect {
     if with && !state.code.grouping.has_callees() {
-        let words = "a site calls nothing: m sums by function, file or module";
-        return tell(state, Notice::info(words));
+        return tell(state, calls_nothing(state.code.grouping));
     }
     state.diff.with_callees = with;
     Effect::Redraw
