@@ -36,11 +36,12 @@ pub(super) fn rows(model: &Model, state: &State) -> Vec<SnapshotRow> {
         live_blocks: model.state().and_then(ProcessState::peak_blocks),
         ..SnapshotRow::default()
     });
+    let counted = totals.filter(|_| !model.state().is_some_and(ProcessState::is_untraced));
     let now = SnapshotRow {
         when: When::Now,
         t_s: Some(model.reading.now_s),
-        live_bytes: totals.map(|totals| totals.current_bytes),
-        live_blocks: totals.map(|totals| totals.current_blocks),
+        live_bytes: counted.map(|totals| totals.current_bytes),
+        live_blocks: counted.map(|totals| totals.current_blocks),
         ..SnapshotRow::default()
     };
     let files = model.loaded.iter().map(file);

@@ -37,7 +37,9 @@ pub(super) fn sites(model: &Model, state: &State, session: &Session, room: usize
 
 /// Whether there are sites, without any of them.
 pub(super) fn whether_any(model: &Model, session: &Session) -> Sites {
-    let total = model.sites.stacks.len();
+    // Stacks may be known of a program that is not traced yet.
+    let asked = model.site_sums().allocations > 0;
+    let total = if asked { model.sites.stacks.len() } else { 0 };
     Sites { known: known(model, session), total, ..Sites::default() }
 }
 

@@ -1,6 +1,6 @@
 //! The call tree as a picture.
 
-use memtop_ui::data::SitesKnown;
+use memtop_ui::data::{SitesKnown, When};
 
 use super::*;
 
@@ -119,7 +119,19 @@ fn screens_about_code_know_whether_there_is_any() {
     for screen in [Screen::Flame, Screen::Snapshots] {
         let sites = shown(&mut model, &state(screen)).sites;
         assert!(sites.total > 0 && sites.known == SitesKnown::Yes, "{screen:?}");
-        let sites = shown(&mut none, &state(screen)).sites;
+        let data = shown(&mut none, &state(screen));
+        let now = data.snapshots.rows.iter().find(|row| row.when == When::Now);
+        assert_eq!(now.and_then(|row| row.live_bytes), None, "nothing was counted");
+        let sites = data.sites;
         assert_eq!((sites.total, sites.known), (0, SitesKnown::WithoutStacks), "{screen:?}");
     }
+}
+
+#[test]
+fn stacks_of_a_program_that_is_not_traced_yet_are_no_sites() {
+    let mut model = Model::default();
+    let sites =
+        SitesUpdate { stacks: vec![Stack { node: None, cut: false }], ..SitesUpdate::default() };
+    observe(&mut model, sites, 0.0);
+    assert_eq!(shown(&mut model, &state(Screen::Flame)).sites.total, 0);
 }

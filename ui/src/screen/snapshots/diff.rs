@@ -167,7 +167,7 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     let top = airy(top);
     frame.render_widget(sums(cx, usize::from(top.width)), top);
     if diff.rows.rows.is_empty() {
-        return empty_words(frame, rest, cx.theme, why_empty(cx));
+        return empty_words(frame, rest, cx.theme, &why_empty(cx));
     }
     let rest = asked::draw(frame, rest, cx);
     let pair = cx.state.diff.pair;
@@ -276,11 +276,13 @@ fn count_of((change, groups): (Change, usize), cx: Cx) -> [Span<'static>; 2] {
     ]
 }
 
-fn why_empty(cx: Cx) -> &'static str {
+fn why_empty(cx: Cx) -> String {
     let totals = &cx.data.snapshots.diff.totals;
-    match totals.groups[..4].iter().sum::<usize>() {
+    let words = match totals.groups[..4].iter().sum::<usize>() {
+        0 if cx.data.sites.total == 0 => return why_no_sites(cx),
         0 => "Nothing differs.",
         _ if cx.state.chooses_by_thread() => NO_SUCH_THREAD,
         _ => "Nothing matches the filter: / changes it, Esc takes it away.",
-    }
+    };
+    words.to_owned()
 }
