@@ -4,8 +4,8 @@
 //! `session.live` plus what each thread has *pending*; a thread flushes when its pending bytes
 //! exceed a threshold B, when a tick has passed, and when it ends.
 //!
-//! While a thread has no other beside it, live = flushed + pending is exact and it notes each new
-//! peak itself. With T threads the peak is noted at flushes and is right to ± T × B,
+//! While a thread has no other beside it, live = flushed + pending is exact, and it notes each new
+//! peak itself and marks it for whoever comes and leaves it. With T threads the peak is noted at flushes and is right to ± T × B,
 //! B = max(4 KiB, peak / (1000 T)).
 //!
 //! **What was live at the peak** is what the cells held then, and that is right to the same
@@ -53,7 +53,7 @@ pub fn rise(session: &Session, slot: &Slot, bytes: i64, blocks: i64) {
         match slot.alone.load(Relaxed) {
             // It must be told before this thread has gone B away from it.
             0 => slot.sink.store(bytes - slot.threshold.load(Relaxed), Relaxed),
-            _ => note_lone_peak(slot, bytes, blocks),
+            _ => note_lone_peak(session, slot, bytes, blocks),
         }
     }
     if bytes > slot.threshold.load(Relaxed) {
@@ -61,12 +61,24 @@ pub fn rise(session: &Session, slot: &Slot, bytes: i64, blocks: i64) {
     }
 }
 
-fn note_lone_peak(slot: &Slot, bytes: i64, blocks: i64) {
+fn note_lone_peak(session: &Session, slot: &Slot, bytes: i64, blocks: i64) {
+    if slot.at_peak.load(Relaxed) == 0 && !mark_lone_peak(session, slot) {
+        return;
+    }
     slot.peak_gap.store(bytes, Relaxed);
     slot.peak_bytes.store(slot.flushed_bytes.load(Relaxed) + bytes, Relaxed);
     slot.peak_blocks.store(slot.flushed_blocks.load(Relaxed) + blocks, Relaxed);
     slot.peak_tick.store(control::tick(slot.pulse.load(Relaxed)), Relaxed);
-    slot.at_peak.store(1, Relaxed);
+}
+
+/// Marks it for all, since a thread that comes later may be the one that leaves it. False if one
+/// has come in this instant and told of something: the next flush finds out what the peak is.
+fn mark_lone_peak(session: &Session, slot: &Slot) -> bool {
+    let base = slot.flushed_bytes.load(Relaxed);
+    let mark = |live: LiveState| live.at_peak || live.bytes == base;
+    let live = session.live.change(|live| LiveState { at_peak: mark(live), ..live });
+    slot.at_peak.store(u32::from(live.bytes == base), Relaxed);
+    live.bytes == base
 }
 
 fn store_highest(place: &AtomicI64, value: i64) {
@@ -75,17 +87,17 @@ fn store_highest(place: &AtomicI64, value: i64) {
     }
 }
 
-/// The first free after a new peak that this thread saw alone.
+/// The first free after a new peak that this thread saw alone. Another may have left it already;
+/// and where others have come and have one that is higher, it is left no more than B early.
 #[inline(never)]
 pub fn leave_peak(session: &Session, slot: &Slot) {
     slot.at_peak.store(0, Relaxed);
-    // Others may have come since, and have one that is higher.
-    if session.membership.load(Relaxed) == slot.membership.load(Relaxed)
-        || slot.peak_bytes.load(Relaxed) >= session.peak_bytes.load(Relaxed)
-    {
-        session.live.begin_epoch();
-    }
-    slot.epoch.store(session.live.epoch(), Relaxed);
+    let tick = control::tick(slot.pulse.load(Relaxed));
+    let live = session.live.change(|live| {
+        peak_before(session, live, (session.live_blocks.load(Relaxed), tick));
+        live.left()
+    });
+    slot.epoch.store(live.epoch, Relaxed);
 }
 
 /// Whether other threads may have a part in the live bytes. Inline, since a call on the straight
@@ -170,29 +182,20 @@ impl Change {
     fn made(&self, session: &Session) -> LiveState {
         let mut rises = false;
         let live = session.live.change(|live| {
-            let peak = self.peak_before(session, live);
+            let peak = peak_before(session, live, (self.live_blocks, self.now));
             rises = self.high > self.bytes && live.bytes.wrapping_add(self.high) > peak;
             changed(live, if rises { self.high } else { self.bytes }, peak)
         });
         if live.at_peak {
-            self.note_peak(session, live.bytes, self.tick_of(live));
+            note_peak(session, live.bytes, (self.live_blocks, self.tick_of(live)));
         }
         if !rises {
             return live;
         }
         session.live.change(|live| {
-            let peak = self.peak_before(session, live);
+            let peak = peak_before(session, live, (self.live_blocks, self.now));
             changed(live, self.bytes.wrapping_sub(self.high), peak)
         })
-    }
-
-    /// The peak before a step from here. Who changes what is at a peak tells of it first, or its
-    /// maker could be late and another take a lower one for the highest.
-    fn peak_before(&self, session: &Session, live: LiveState) -> i64 {
-        if live.at_peak {
-            self.note_peak(session, live.bytes, self.now);
-        }
-        session.peak_bytes.load(Acquire)
     }
 
     /// The tick of the peak that was reached. With what others took since, it is one of now.
@@ -200,12 +203,21 @@ impl Change {
         let has_risen = reached.bytes.wrapping_sub(self.high) > self.base;
         if has_risen { self.now } else { self.tick }
     }
+}
 
-    fn note_peak(&self, session: &Session, bytes: i64, tick: u64) {
-        if session.peak_bytes.fetch_max(bytes, AcqRel) < bytes {
-            session.peak_blocks.store(self.live_blocks, Relaxed);
-            session.peak_tick.store(tick.max(session.peak_tick.load(Relaxed)), Relaxed);
-        }
+/// The peak before a step from here. Who changes what is at a peak tells of it first, with blocks
+/// and tick of now, or its maker could be late and another take a lower one for the highest.
+fn peak_before(session: &Session, live: LiveState, (blocks, now): (i64, u64)) -> i64 {
+    if live.at_peak {
+        note_peak(session, live.bytes, (blocks, now));
+    }
+    session.peak_bytes.load(Acquire)
+}
+
+fn note_peak(session: &Session, bytes: i64, (blocks, tick): (i64, u64)) {
+    if session.peak_bytes.fetch_max(bytes, AcqRel) < bytes {
+        session.peak_blocks.store(blocks, Relaxed);
+        session.peak_tick.store(tick.max(session.peak_tick.load(Relaxed)), Relaxed);
     }
 }
 
@@ -225,6 +237,7 @@ fn changed(live: LiveState, bytes: i64, peak: i64) -> LiveState {
 }
 
 fn apply(session: &Session, slot: &Slot, change: &Change) {
+    let company = Company::of(session);
     if slot.alone.load(Relaxed) != 0 {
         // So what it alone has seen is no new peak to anybody.
         publish_lone_peak(session, slot);
@@ -235,39 +248,41 @@ fn apply(session: &Session, slot: &Slot, change: &Change) {
         let highest = live.bytes.wrapping_sub(change.bytes).wrapping_add(change.high);
         note_tick_peak(session, change.tick, highest);
     }
-    rebase(session, slot, live, change.live_blocks);
+    rebase(session, slot, company, (live, change.live_blocks));
 }
 
-/// Starts the slot over from the session's figures. What it counts next is of their epoch.
-pub fn rebase(session: &Session, slot: &Slot, live: LiveState, live_blocks: i64) {
-    let threads = session.threads.load(Acquire);
-    slot.membership.store(session.membership.load(Acquire), Relaxed);
+/// Who is there beside a thread. To be asked for before the live bytes that the thread then takes
+/// for its base: whoever comes or tells in between has changed `membership`, and so the thread
+/// does not take itself for alone with figures that lack what others did.
+pub struct Company {
+    membership: u32,
+    threads: u32,
+}
+
+impl Company {
+    /// As it is now. Who comes or goes changes `threads` first.
+    pub fn of(session: &Session) -> Self {
+        let membership = session.membership.load(Acquire);
+        Self { membership, threads: session.threads.load(Acquire) }
+    }
+}
+
+/// Starts the slot over from the session's live bytes and blocks. What it counts next is of their
+/// epoch.
+pub fn rebase(session: &Session, slot: &Slot, company: Company, (live, blocks): (LiveState, i64)) {
+    let is_alone = company.threads == 1;
+    slot.membership.store(company.membership, Relaxed);
     slot.epoch.store(live.epoch, Relaxed);
-    slot.alone.store(u32::from(threads == 1), Relaxed);
+    slot.alone.store(u32::from(is_alone), Relaxed);
     slot.flushed_bytes.store(live.bytes, Relaxed);
-    slot.flushed_blocks.store(live_blocks, Relaxed);
-    if threads == 1 && live.at_peak {
-        take_over(session, slot);
-    }
-    let (highest, own) = (session.peak_bytes.load(Relaxed), slot.peak_bytes.load(Relaxed));
-    if own < highest {
-        slot.at_peak.store(0, Relaxed);
-    }
-    let peak = highest.max(own);
+    slot.flushed_blocks.store(blocks, Relaxed);
+    // Who alone is left at a peak is the only one to notice when it is left.
+    slot.at_peak.store(u32::from(is_alone && live.at_peak), Relaxed);
+    let peak = session.peak_bytes.load(Relaxed).max(slot.peak_bytes.load(Relaxed));
     slot.peak_gap.store(peak.wrapping_sub(live.bytes), Relaxed);
-    let threshold = flush_threshold(peak, u64::from(threads));
+    let threshold = flush_threshold(peak, u64::from(company.threads));
     slot.threshold.store(threshold, Relaxed);
     slot.sink.store(-threshold, Relaxed);
-}
-
-/// Several threads reached the peak, and the one that is left has not left it: from here on it
-/// alone can notice when it does.
-fn take_over(session: &Session, slot: &Slot) {
-    session.live.change(|live| LiveState { at_peak: false, ..live });
-    slot.peak_bytes.store(session.peak_bytes.load(Relaxed), Relaxed);
-    slot.peak_blocks.store(session.peak_blocks.load(Relaxed), Relaxed);
-    slot.peak_tick.store(session.peak_tick.load(Relaxed), Relaxed);
-    slot.at_peak.store(1, Relaxed);
 }
 
 fn note_tick_peak(session: &Session, tick: u64, bytes: i64) {

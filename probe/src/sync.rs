@@ -2,7 +2,7 @@
 //! the same source files others, whose every interleaving it goes through.
 
 use core::arch::asm;
-use core::sync::atomic::Ordering::{Acquire, Release};
+use core::sync::atomic::Ordering::Acquire;
 pub use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64};
 
 /// Two words that change in one step, by an instruction that every x86-64 processor but the very
@@ -36,11 +36,6 @@ impl AtomicPair {
                 return (first, second);
             }
         }
-    }
-
-    /// Adds to the second word.
-    pub fn add_to_second(&self, value: u64) {
-        self.second.fetch_add(value, Release);
     }
 
     /// Sets both words if they are `old`; else says what they are.

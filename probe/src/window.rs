@@ -15,7 +15,7 @@ use crate::{
     cost,
     counter::Mode,
     ledger, lineage,
-    peak::{flush, flush_late, rebase},
+    peak::{Company, flush, flush_late, rebase},
     process,
     session::{
         control,
@@ -81,8 +81,9 @@ fn begin_window(session: &Session, slot: &Slot, clears: u64) {
     set_window(slot, session.id_base.load(Acquire) as u32);
     note_cleared(slot);
     forget_peak(slot);
+    let company = Company::of(session);
     let live = session.live.change(|live| live);
-    rebase(session, slot, live, session.live_blocks.load(Relaxed));
+    rebase(session, slot, company, (live, session.live_blocks.load(Relaxed)));
 }
 
 /// Whether more clears stand in the upper half of `one` than of `other`; the counts wrap.

@@ -165,7 +165,7 @@ fn however_a_program_ends_its_figures_stay() {
 #[test]
 fn a_peak_of_large_blocks_is_kept_whole_where_there_are_threads() {
     for frames in [0, 128] {
-        for (way, size) in (0..=5).flat_map(|way| [20_000, 900_000, 100_000_000].map(|s| (way, s)))
+        for (way, size) in (0..=7).flat_map(|way| [20_000, 900_000, 100_000_000].map(|s| (way, s)))
         {
             assert!(peak_is_kept(way, size, frames), "way {way}, {size} B, {frames} frames");
         }

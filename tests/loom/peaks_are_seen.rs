@@ -7,7 +7,7 @@ use loom::{sync::Arc, thread};
 use crate::{
     at_peak,
     counter::{Mode, Own},
-    peak::{flush, flush_late, leave_peak, rise, tell},
+    peak::{flush, flush_late, is_shared, leave_peak, rise, tell},
     session::layout::{Cell, Session, Slot},
 };
 
@@ -140,6 +140,69 @@ fn a_thread_that_was_alone_and_one_that_comes() {
         assert_eq!(session.live.bytes(), 67);
         let peak = session.peak_bytes.load(Relaxed).max(alone.peak_bytes.load(Relaxed));
         assert!((seen..=107).contains(&peak), "{peak} after {seen}");
+    });
+}
+
+/// As `thread` makes a slot known.
+fn comes(session: &Session) -> Slot {
+    session.threads.fetch_add(1, AcqRel);
+    session.membership.fetch_add(1, AcqRel);
+    let slot = Slot::default();
+    flush(session, &slot);
+    slot
+}
+
+fn slot_of_lone_thread() -> Slot {
+    let slot = Slot::default();
+    slot.alone.store(1, Relaxed);
+    slot.threshold.store(4096, Relaxed);
+    slot
+}
+
+#[test]
+fn who_comes_may_leave_the_peak_of_a_thread_that_was_alone() {
+    model(|| {
+        let (session, alone, cell) = (session_of(1), slot_of_lone_thread(), Cell::default());
+        Own::add(&cell.allocated_bytes, 100);
+        hold(&alone, 100);
+        rise(&session, &alone, 100, 1);
+        let other = {
+            let session = Arc::clone(&session);
+            thread::spawn(move || {
+                let (slot, cell) = (comes(&session), Cell::default());
+                count(&session, &slot, &cell, -60);
+                cell
+            })
+        };
+        if alone.at_peak.load(Relaxed) != 0 {
+            leave_peak(&session, &alone);
+        }
+        at_peak::keep(&alone, &cell);
+        Own::add(&cell.freed_bytes, 10);
+        let cells = [cell, other.join().unwrap()];
+        let held = cells.iter().map(|cell| at_peak::of(cell, session.live.mark()).1);
+        assert_eq!((held.sum(), alone.peak_bytes.load(Relaxed)), (100, 100));
+    });
+}
+
+#[test]
+fn nobody_takes_himself_for_alone_with_figures_of_before_another_came() {
+    model(|| {
+        let (session, alone) = (session_of(1), slot_of_lone_thread());
+        let other = {
+            let session = Arc::clone(&session);
+            thread::spawn(move || {
+                let slot = comes(&session);
+                flushed(&session, &slot, 7);
+                // As `thread` ends.
+                session.threads.fetch_sub(1, AcqRel);
+                session.membership.fetch_add(1, AcqRel);
+            })
+        };
+        flush(&session, &alone);
+        other.join().unwrap();
+        let is_right = alone.flushed_bytes.load(Relaxed) == session.live.bytes();
+        assert!(is_right || is_shared(&session, &alone));
     });
 }
 

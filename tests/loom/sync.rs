@@ -1,6 +1,6 @@
 //! What `crate::sync` of the probe is here.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 pub use loom::sync::atomic::{AtomicI64, AtomicU32, AtomicU64};
 
@@ -27,10 +27,6 @@ impl AtomicPair {
 
     pub fn load(&self) -> (u64, u64) {
         halves(self.0.load(Acquire))
-    }
-
-    pub fn add_to_second(&self, value: u64) {
-        self.0.fetch_add(value << 32, Release);
     }
 
     pub fn compare_exchange(&self, old: (u64, u64), new: (u64, u64)) -> Result<(), (u64, u64)> {

@@ -1,7 +1,8 @@
 /* peak_of_threads WAY SIZE: while another thread is there, and for WAY 1 works, builds a peak of
  * one large block of SIZE bytes over 200,000 bytes that stay. WAY 2: the block is freed by the
  * other thread. WAY 3: it is moved to where less is. WAY 4: four threads do so at once. WAY 5: they
- * do so without rest, each time with some more. */
+ * do so without rest, each time with some more. WAYS 6 and 7: nobody is there yet, and who
+ * comes frees the block; for WAY 7 the first goes on. */
 #include "common.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -41,9 +42,26 @@ static void *builds(void *size) {
     return NULL;
 }
 
+static void *frees(void *block) {
+    free(block);
+    return NULL;
+}
+
+static int leaves_it_to_who_comes(uint64_t size) {
+    pthread_t thread;
+    void *stays = malloc(200000), *block = malloc(size);
+    pthread_create(&thread, NULL, frees, block);
+    pthread_join(thread, NULL);
+    if (way == 7)
+        free(stays);
+    return 0;
+}
+
 int main(int count, char **arguments) {
     way = argument(count, arguments, 1, 0);
     uint64_t size = argument(count, arguments, 2, 1000000);
+    if (way >= 6)
+        return leaves_it_to_who_comes(size);
     pthread_t thread, builders[3];
     pthread_create(&thread, NULL, other, NULL);
     while (!is_there)

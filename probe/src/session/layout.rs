@@ -254,7 +254,7 @@ pub struct Slot {
     pub usable_allocated: AtomicU64,
     /// Usable bytes of traced blocks freed.
     pub usable_freed: AtomicU64,
-    /// 1 while live is at its highest, seen by this thread alone.
+    /// 1 while its owner is alone and live is at its highest: its next free leaves the peak.
     pub at_peak: AtomicU32,
     /// 1 while no other thread has a slot.
     pub alone: AtomicU32,

@@ -286,12 +286,6 @@ impl Reader {
             .filter_map(move |offset| memory.slot(offset))
     }
 
-    /// Epoch of the session, and whether any thread knows it to be at its peak.
-    fn peak_mark(&self, session: &'static Session) -> (u64, bool) {
-        let (epoch, at_peak) = session.live.mark();
-        (epoch, at_peak || self.slots(session).any(|slot| slot.at_peak.load(Relaxed) != 0))
-    }
-
     fn clears(&self) -> u64 {
         self.memory.header().pulse.load(Relaxed) & flag::CLEARS
     }

@@ -69,9 +69,4 @@ impl Live {
             }
         }
     }
-
-    /// Begins a new epoch.
-    pub fn begin_epoch(&self) {
-        self.0.add_to_second(2);
-    }
 }

@@ -168,7 +168,7 @@ impl Reader {
         let fresh = |slot: &&Slot| slot.pulse.load(Relaxed) & flag::CLEARS == clears;
         let slots: Vec<&Slot> = self.slots(session).filter(fresh).collect();
         let window = self.stacks_of_window(index);
-        let peak = self.peak_mark(session);
+        let peak = session.live.mark();
         let mut left = self.words();
         for slot in &slots {
             self.each_cell(slot, window.clone(), &mut left, |at, cell| {

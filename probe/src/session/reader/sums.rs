@@ -75,7 +75,7 @@ impl Sums {
         for slot in reader.slots(session).filter(fresh) {
             sums.add_frees(slot, clears != 0);
         }
-        let peak = reader.peak_mark(session);
+        let peak = session.live.mark();
         for slot in reader.slots(session).filter(fresh) {
             sums.add_allocations(slot, clears != 0);
             sums.add_at_peak(slot, clears != 0, peak);
