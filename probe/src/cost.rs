@@ -1,9 +1,9 @@
 //! What the tracer itself takes, measured where it is taken.
 //!
-//! After every few ticks a thread's next calls come the careful way, until the caches are again as the
-//! program has them: a tick is when memtop itself has run. Those after that are done the usual
-//! way, with the clock running. So calls of the usual way are what is timed, and no others pay
-//! for it.
+//! After every few ticks a thread's next calls come the careful way, until the caches are again as
+//! the program has them: a tick is when memtop itself has run. Those after that are done with the
+//! clock running, the usual way and, where that does not do, the careful one. So calls are timed as
+//! the program has them, and no others pay for it.
 
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -50,8 +50,7 @@ pub fn is_due(slot: &Slot) -> bool {
     slot.cost.due.load(Relaxed) != 0
 }
 
-/// Does a call the usual way, timed, if it is the one; else `None`. For the owner, outside of
-/// any other call.
+/// Does a call, timed, if it is the one; else `None`. For the owner, outside of any other call.
 pub fn timed(slot: &Slot, call: impl FnOnce() -> Step) -> Option<Step> {
     let due = slot.cost.due.load(Relaxed).checked_sub(1)?;
     slot.cost.due.store(due, Relaxed);
@@ -64,9 +63,7 @@ pub fn timed(slot: &Slot, call: impl FnOnce() -> Step) -> Option<Step> {
     let begun = sys::cycles();
     let step = call();
     let ended = sys::cycles();
-    if !matches!(step, Step::Unusual) {
-        note(slot, ended.saturating_sub(begun).saturating_sub(begun.saturating_sub(before)));
-    }
+    note(slot, ended.saturating_sub(begun).saturating_sub(begun.saturating_sub(before)));
     // What is left to be done opens the gate, and then no more of this tick are timed.
     if matches!(step, Step::Done) && due != 0 {
         slot.gate.store(tls::UNUSUAL, Relaxed);

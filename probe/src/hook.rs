@@ -184,16 +184,22 @@ fn complete_release(origin: &Origin, step: Step, address: usize, usable: u64) {
 #[inline(never)]
 pub fn allocated_carefully(origin: &Origin, new: Allocation, caller: Caller) {
     let new = new.told();
-    let timed = timed(origin, |slot| match SHADOW.granule_bits() {
-        COARSE => usual_allocation::<COARSE>(new, slot, caller),
-        _ => usual_allocation::<FINE>(new, slot, caller),
+    let timed = timed(origin, |slot| {
+        let step = match SHADOW.granule_bits() {
+            COARSE => usual_allocation::<COARSE>(new, slot, caller),
+            _ => usual_allocation::<FINE>(new, slot, caller),
+        };
+        or_carefully(step, || allocate_carefully(origin, new, caller))
     });
     match timed {
-        Some(Step::Done) => return,
-        Some(Step::Unsettled) => return fast::settle_allocation(),
-        Some(Step::Untold(word)) => return fast::tell_allocation(new.address, word),
-        Some(Step::Behind(_) | Step::Unusual) | None => {}
+        Some(Step::Unsettled) => fast::settle_allocation(),
+        Some(Step::Untold(word)) => fast::tell_allocation(new.address, word),
+        Some(Step::Done | Step::Behind(_) | Step::Unusual) => {}
+        None => allocate_carefully(origin, new, caller),
     }
+}
+
+fn allocate_carefully(origin: &Origin, new: Allocation, caller: Caller) {
     carefully(
         origin,
         |session, slot, pulse| allocate::<Own>(session, slot, pulse, new, (caller, None)),
@@ -201,7 +207,17 @@ pub fn allocated_carefully(origin: &Origin, new: Allocation, caller: Caller) {
     );
 }
 
-/// A call that is due to be timed, as far as the usual way does it.
+/// What came of a call that is timed, once the careful way has done what the usual one does not:
+/// some programs have no other calls.
+fn or_carefully(step: Step, careful: impl FnOnce()) -> Step {
+    if matches!(step, Step::Behind(_) | Step::Unusual) {
+        careful();
+        return Step::Done;
+    }
+    step
+}
+
+/// A call that is due to be timed.
 fn timed(origin: &Origin, call: impl FnOnce(&'static Slot) -> Step) -> Option<Step> {
     match thread::find_place(origin) {
         Place::Own(slot) => cost::timed(slot, || call(slot)),
@@ -233,19 +249,21 @@ fn usual_release<const BITS: u32>(address: usize, usable: u64, slot: &'static Sl
 #[cold]
 #[inline(never)]
 pub fn released_carefully(origin: &Origin, address: usize, usable: u64) {
-    let timed = timed(origin, |slot| match SHADOW.granule_bits() {
-        // An unknown usable size is what the careful way makes good.
-        _ if usable == UNKNOWN => Step::Unusual,
-        COARSE => usual_release::<COARSE>(address, usable, slot),
-        _ => usual_release::<FINE>(address, usable, slot),
+    let timed = timed(origin, |slot| {
+        let step = match SHADOW.granule_bits() {
+            // An unknown usable size is what the careful way makes good.
+            _ if usable == UNKNOWN => Step::Unusual,
+            COARSE => usual_release::<COARSE>(address, usable, slot),
+            _ => usual_release::<FINE>(address, usable, slot),
+        };
+        or_carefully(step, || vanished(origin, take(address, usable)))
     });
     match timed {
-        Some(Step::Done) => return,
-        Some(Step::Unsettled) => return fast::settle_release(),
-        Some(Step::Untold(word)) => return fast::tell_release(address, word),
-        Some(Step::Behind(_) | Step::Unusual) | None => {}
+        Some(Step::Unsettled) => fast::settle_release(),
+        Some(Step::Untold(word)) => fast::tell_release(address, word),
+        Some(Step::Done | Step::Behind(_) | Step::Unusual) => {}
+        None => vanished(origin, take(address, usable)),
     }
-    vanished(origin, take(address, usable));
 }
 
 /// Takes a block out of the shadow before it is moved; nothing is counted yet.

@@ -145,6 +145,15 @@ fn calls_are_timed_now_and_then() {
     assert_sums(&session);
 }
 
+/// Also those of a program that has hardly any of the usual kind.
+#[test]
+fn calls_of_threads_with_large_blocks_are_timed() {
+    let session = Session::traced();
+    output(session.command(program("peak_of_threads")).args(["5", "20000", "200000"]));
+    let cost = session.reading().cost.expect("some ticks passed");
+    assert!(cost.samples >= 3 && cost.ns > 1.0 && cost.ns < 10_000.0, "{cost:?}");
+}
+
 /// A handler that allocates, also inside a hook that is walking a stack.
 #[test]
 fn handlers_count_where_they_can() {

@@ -1,8 +1,8 @@
-/* peak_of_threads WAY SIZE: while another thread is there, and for WAY 1 works, builds a peak of
- * one large block of SIZE bytes over 200,000 bytes that stay. WAY 2: the block is freed by the
- * other thread. WAY 3: it is moved to where less is. WAY 4: four threads do so at once. WAY 5: they
- * do so without rest, each time with some more. WAYS 6 and 7: nobody is there yet, and who
- * comes frees the block; for WAY 7 the first goes on. */
+/* peak_of_threads WAY SIZE [ROUNDS]: while another thread is there, and for WAY 1 works, builds a
+ * peak of one large block of SIZE bytes over 200,000 bytes that stay. WAY 2: the block is freed by
+ * the other thread. WAY 3: it is moved to where less is. WAY 4: four threads do so at once. WAY 5:
+ * they do so without rest, ROUNDS times, each time with some more for 3000 of them. WAYS 6 and 7:
+ * nobody is there yet, and who comes frees the block; for WAY 7 the first goes on. */
 #include "common.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -11,6 +11,7 @@
 static void *_Atomic handed;
 static atomic_int is_done, is_there;
 static int way;
+static uint64_t rounds;
 
 static void *other(void *unused) {
     (void)unused;
@@ -26,8 +27,8 @@ static void *other(void *unused) {
 }
 
 static void *climbs(void *size) {
-    for (int i = 0; i < 3000; i++)
-        free(malloc(*(uint64_t *)size + (uint64_t)i * 64));
+    for (uint64_t i = 0; i < rounds; i++)
+        free(malloc(*(uint64_t *)size + i % 3000 * 64));
     return NULL;
 }
 
@@ -60,6 +61,7 @@ static int leaves_it_to_who_comes(uint64_t size) {
 int main(int count, char **arguments) {
     way = argument(count, arguments, 1, 0);
     uint64_t size = argument(count, arguments, 2, 1000000);
+    rounds = argument(count, arguments, 3, 3000);
     if (way >= 6)
         return leaves_it_to_who_comes(size);
     pthread_t thread, builders[3];
