@@ -71,7 +71,8 @@ pub fn note_id(id: u32) {
 
 /// A window begins with an id.
 pub fn note_window(first_id: u32) {
-    LINEAGE.window.store(first_id, Relaxed);
+    // Of two clears at once the later may be noted first.
+    LINEAGE.window.fetch_max(first_id, Relaxed);
 }
 
 /// Live blocks and bytes at the fork that is under way, noted by the parent just before it.

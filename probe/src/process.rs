@@ -185,7 +185,13 @@ fn claim_session(origin: &Origin) -> Option<()> {
     };
     thread::look_for_id();
     // Before there is a session, which would stay half done.
-    let (offset, session) = SHADOW.prepare().then(|| place(&memory))??;
+    if !SHADOW.prepare() {
+        return None;
+    }
+    let Some((offset, session)) = place(&memory) else {
+        memory.refuse(numbers(parent.is_some()).0, parent.is_some());
+        return None;
+    };
     // SAFETY: a parent is a session in memory that is never unmapped.
     let parent = parent.map(|parent| unsafe { &*parent });
     introduce(session, parent, origin, &memory);

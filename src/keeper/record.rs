@@ -121,19 +121,34 @@ impl Recorded {
         )
     }
 
-    /// `; not traced: busybox (static), sudo (gained privileges) and 3 more`.
+    /// `; not traced: busybox (static), 7 × sudo (gained privileges) and 3 more`.
     fn untraced_words(&self) -> String {
-        let words = |one: &UntracedProcess| match &one.why {
-            Some(why) => format!("{} ({why})", one.name()),
-            None => one.name(),
-        };
-        let named: Vec<String> = self.untraced.iter().take(NAMED).map(words).collect();
-        match (&named[..], self.untraced.len() - named.len()) {
+        let mut kinds: Vec<(String, usize)> = Vec::new();
+        for words in self.untraced.iter().map(words_of) {
+            match kinds.iter_mut().find(|(known, _)| *known == words) {
+                Some((_, count)) => *count += 1,
+                None => kinds.push((words, 1)),
+            }
+        }
+        let (named, others) = kinds.split_at(kinds.len().min(NAMED));
+        let named: Vec<String> = named.iter().map(several).collect();
+        match (&named[..], others.iter().map(|(_, count)| count).sum::<usize>()) {
             ([], _) => String::new(),
             (named, 0) => format!("; not traced: {}", named.join(", ")),
             (named, more) => format!("; not traced: {} and {more} more", named.join(", ")),
         }
     }
+}
+
+fn words_of(one: &UntracedProcess) -> String {
+    match &one.why {
+        Some(why) => format!("{} ({why})", one.name()),
+        None => one.name(),
+    }
+}
+
+fn several((words, count): &(String, usize)) -> String {
+    if *count == 1 { words.clone() } else { format!("{} × {words}", thousands(*count as u64)) }
 }
 
 /// Whether `record` shows a status line on stderr; else it says one closing line.

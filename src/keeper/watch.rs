@@ -212,6 +212,7 @@ impl Watch {
         let images = self.processes.images().iter();
         let alive = images.filter(|image| image.end().is_none()).map(|image| image.pid).collect();
         let gone_untraced = self.processes.gone_untraced(&self.prepared.reader);
+        self.children.hear(&self.prepared.reader, now_ns);
         self.children.observe(&alive, &gone_untraced, now_ns);
     }
 

@@ -45,7 +45,10 @@ impl UntracedProcess {
     pub fn name(&self) -> String {
         let first = self.command.first().map(Vec::as_slice).unwrap_or_default();
         let name = first.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-        let text = String::from_utf8_lossy(name);
+        let text = match name {
+            [] => "(command unknown)".into(),
+            name => String::from_utf8_lossy(name),
+        };
         text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(40).collect()
     }
 

@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use memtop_probe::session::reader::Reader;
+
 use crate::{
     keeper::preflight::{self, Untraceable},
     model::UntracedProcess,
@@ -34,6 +36,8 @@ pub struct Untraced {
     pub met_ns: u64,
     /// When it was seen to be gone.
     pub ended_ns: Option<u64>,
+    /// What its process executed before was traced, and is not yet known to have ended.
+    follows_traced: bool,
     /// It was seen for longer than a look takes.
     has_lasted: bool,
     /// Another one means another program.
@@ -99,9 +103,28 @@ const MOST: usize = 1024;
 
 /// All that were seen since the beginning.
 #[derive(Debug, Default)]
-pub struct Children(BTreeMap<u32, Untraced>);
+pub struct Children {
+    /// By process id.
+    seen: BTreeMap<u32, Untraced>,
+    /// How many of those that found no room were heard of.
+    refused: u32,
+}
 
 impl Children {
+    /// Hears of those that found no room for a session, who say so themselves: of short ones, too.
+    pub fn hear(&mut self, reader: &Reader, now_ns: u64) {
+        let (refused, count) = reader.refused(self.refused);
+        self.refused = count;
+        for (pid, is_fork) in refused {
+            self.meet(pid, process::parent(pid).unwrap_or(0), now_ns);
+            if let Some(child) = self.seen.get_mut(&pid) {
+                child.reason = Untraceable::Room;
+                child.follows_traced = !is_fork;
+                child.ended_ns = (!runs(pid)).then_some(now_ns);
+            }
+        }
+    }
+
     /// Looks at the children of all processes in `traced`, and at theirs, and at those that are
     /// `gone_untraced`: process ids, each with that of its parent.
     pub fn observe(&mut self, traced: &BTreeSet<u32>, gone_untraced: &[(u32, u32)], now_ns: u64) {
@@ -121,32 +144,35 @@ impl Children {
                 }
             }
         }
-        self.0.retain(|pid, _| !traced.contains(pid));
+        self.seen.retain(|pid, child| {
+            child.follows_traced &= traced.contains(pid);
+            child.follows_traced || !traced.contains(pid)
+        });
         // Their parents may have ended before them.
-        let unseen = self.0.values().filter(|child| !seen.contains(&child.pid));
+        let unseen = self.seen.values().filter(|child| !seen.contains(&child.pid));
         let (orphans, ended): (Vec<_>, Vec<_>) = unseen.cloned().partition(Untraced::still_runs);
         for orphan in orphans {
             self.meet(orphan.pid, orphan.parent, now_ns);
         }
         let ended: BTreeSet<u32> = ended.iter().map(|child| child.pid).collect();
-        for (_, child) in self.0.iter_mut().filter(|(pid, _)| ended.contains(pid)) {
+        for (_, child) in self.seen.iter_mut().filter(|(pid, _)| ended.contains(pid)) {
             child.ended_ns.get_or_insert(now_ns);
             child.resident = None;
         }
-        self.0.retain(|_, child| child.ended_ns.is_none() || child.is_certain());
-        while self.0.len() > MOST {
-            self.0.pop_first();
+        self.seen.retain(|_, child| child.ended_ns.is_none() || child.is_certain());
+        while self.seen.len() > MOST {
+            self.seen.pop_first();
         }
     }
 
     /// Those seen, by process id.
     pub fn all(&self) -> impl Iterator<Item = &Untraced> {
-        self.0.values()
+        self.seen.values()
     }
 
     fn meet(&mut self, pid: u32, parent: u32, now_ns: u64) {
         let incarnation = process::incarnation(pid);
-        let known = self.0.get_mut(&pid).filter(|known| known.incarnation == incarnation);
+        let known = self.seen.get_mut(&pid).filter(|known| known.incarnation == incarnation);
         match known {
             Some(known) => known.look_again(parent, now_ns),
             None => {
@@ -158,11 +184,12 @@ impl Children {
                     resident: process::resident_bytes(pid),
                     met_ns: now_ns,
                     ended_ns: None,
+                    follows_traced: false,
                     has_lasted: false,
                     incarnation,
                     birth: process::birth(pid),
                 };
-                self.0.insert(pid, child);
+                self.seen.insert(pid, child);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Processes that were recorded as not traced, and were traced after all.
 //!
 //! Some reasons are told from what a process has not mapped. One that is held up in its loader, or
-//! in a constructor, maps it later: then it has an image, and what was said before is void.
+//! in a constructor, maps it later: then it has an image, and what was said before is void. So it
+//! is where a fork found no room, and what it executed did.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -21,11 +22,11 @@ pub(super) fn drop_traced<'a>(
         |one: &UntracedProcess| (one.pid, one.ended.unwrap_or(Duration::MAX).max(one.started));
     let has_begun =
         |one: &UntracedProcess| begun.range((one.pid, one.started)..=until(one)).next().is_some();
-    untraced.retain(|one| !is_inferred(one) || !has_begun(one));
+    untraced.retain(|one| !may_pass(one) || !has_begun(one));
 }
 
-fn is_inferred(one: &UntracedProcess) -> bool {
-    one.why.as_deref().and_then(Untraceable::of_words).is_some_and(Untraceable::is_inferred)
+fn may_pass(one: &UntracedProcess) -> bool {
+    one.why.as_deref().and_then(Untraceable::of_words).is_some_and(Untraceable::may_pass)
 }
 
 #[cfg(test)]

@@ -53,6 +53,10 @@ impl Follower {
             let location = self.locate(&node, &mut update);
             update.nodes.push(Node { parent: node.parent.map(NodeId), location });
         }
+        if reader.is_gone(index) {
+            // In the middle of it: what was known stays.
+            return SitesUpdate { restart, ..SitesUpdate::default() };
+        }
         let known = (self.stacks as usize).min(changed_at_most);
         update.changed = self.changed(known);
         update

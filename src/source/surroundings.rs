@@ -83,7 +83,9 @@ fn rows(
     let images = processes.images();
     let alive = images.iter().filter(|image| image.end().is_none());
     let alive: BTreeSet<u32> = alive.map(|image| image.pid).collect();
-    children.observe(&alive, &processes.gone_untraced(reader), clock::monotonic_ns());
+    let now_ns = clock::monotonic_ns();
+    children.hear(reader, now_ns);
+    children.observe(&alive, &processes.gone_untraced(reader), now_ns);
     let mut rows: Vec<Arc<TreeRow>> = Vec::with_capacity(images.len());
     for (position, image) in images.iter().enumerate() {
         // What has ended says the same for ever.

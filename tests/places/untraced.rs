@@ -107,6 +107,35 @@ fn who_goes_where_the_session_is_out_of_reach_is_named_with_the_reason() {
     }
 }
 
+/// Where the limit of the tracer's memory lets only a few processes have a session at once.
+#[test]
+fn who_finds_no_room_in_the_tracers_memory_is_named_with_the_reason() {
+    const SLEEPERS: usize = 12;
+    let home = Home::new();
+    let script = format!("for i in $(seq {SLEEPERS}); do sleep 3 & done; wait; exit 9");
+    let mut command =
+        home.memtop(["record", "--max-tracer-memory", "1M", "-o", "recording.memtop", "--"]);
+    let found = behaviour(
+        {
+            command.args(["sh", "-c", &script]);
+            command
+        },
+        "",
+    );
+    assert_eq!(found.status, 9, "{found:?}");
+    let report = home.report();
+    let of = |list: &Value, what: &dyn Fn(&Value) -> bool| {
+        list.as_array().unwrap().iter().filter(|one| what(one)).count()
+    };
+    let sleeps = |one: &Value| one["command"][0].as_str().is_some_and(|one| one.ends_with("sleep"));
+    let traced = of(&report["processes"], &|one| sleeps(&one["target"]));
+    let full = |one: &Value| sleeps(one) && one["why"] == "tracer memory full";
+    let untraced = of(&report["untraced"], &full);
+    assert!(untraced > 0, "{found:?}");
+    assert_eq!(traced + untraced, SLEEPERS, "{report}");
+    assert!(found.stderr.contains("sleep (tracer memory full)"), "{found:?}");
+}
+
 #[test]
 fn who_leaves_the_library_behind_is_named_with_the_reason() {
     let home = Home::new();

@@ -38,6 +38,10 @@ pub const SLOTS: usize = 1024;
 pub const INTERVALS: usize = 128;
 /// How many stretches in which nobody kept the time are remembered; later ones replace the oldest.
 pub const UNWATCHED: usize = 64;
+/// How many processes that found no room are remembered; later ones replace the oldest.
+pub const REFUSED: usize = 256;
+/// Marks a fork among those.
+pub const FORKED: u32 = 1 << 31;
 /// Tick maxima are kept for this many ticks.
 pub const TICK_PEAKS: usize = 64;
 /// Entries of the two upper levels of a slot's table of stack cells.
@@ -107,6 +111,11 @@ pub struct Header {
     /// again`, each at its number `% UNWATCHED`. What bears the first tick may have happened in
     /// any of them; the others never were.
     pub unwatched: [AtomicU64; UNWATCHED],
+    /// How many process images found no room for a session.
+    pub refused: AtomicU32,
+    /// Their process ids, each at its number `% REFUSED`, with [`FORKED`] for forks; 0 = it is
+    /// being written.
+    pub refused_processes: [AtomicU32; REFUSED],
 }
 
 /// One stretch of tracing, `CLOCK_MONOTONIC` nanoseconds; 0 = not yet.

@@ -25,7 +25,10 @@ use sums::Sums;
 
 use super::{
     control,
-    layout::{COMMAND, Header, INTERVALS, SESSIONS, Session, Slot, TICK_PEAKS, UNWATCHED, flag},
+    layout::{
+        COMMAND, FORKED, Header, INTERVALS, REFUSED, SESSIONS, Session, Slot, TICK_PEAKS,
+        UNWATCHED, flag,
+    },
     memory::{Memory, MemoryError},
     size_class,
 };
@@ -228,6 +231,20 @@ impl Reader {
         (self.memory.header().sessions.load(Acquire) as usize).min(SESSIONS)
     }
 
+    /// Those that found no room for a session, from number `from` on and as far as they are
+    /// remembered: process id, and whether it was a fork; and how many there were by now.
+    pub fn refused(&self, from: u32) -> (Vec<(u32, bool)>, u32) {
+        let header = self.memory.header();
+        let count = header.refused.load(Relaxed);
+        let new = count.wrapping_sub(from).min(REFUSED as u32);
+        let pid = |back: u32| {
+            let place = count.wrapping_sub(back) as usize % REFUSED;
+            header.refused_processes[place].load(Relaxed)
+        };
+        let told = (1..=new).rev().map(pid).filter(|pid| *pid != 0);
+        (told.map(|pid| (pid & !FORKED, pid & FORKED != 0)).collect(), count)
+    }
+
     /// Process id and start of session `index`, `CLOCK_MONOTONIC` nanoseconds; `None` while it is
     /// being claimed. Of one whose memory was given back the start is 0: not known.
     pub fn identity(&self, index: usize) -> Option<(u32, u64)> {
@@ -238,11 +255,13 @@ impl Reader {
         Some((session.pid.load(Relaxed), session.started_ns.load(Relaxed)))
     }
 
-    /// Everything about session `index`; `None` while it is being claimed.
+    /// Everything about session `index`; `None` while it is being claimed, and when its memory was
+    /// given back before all was read.
     pub fn read(&self, index: usize) -> Option<SessionReading> {
         let session = self.session(index)?;
         let stacks_cut = self.capture(index).map(|capture| capture.cut);
-        Some(Sums::over(self, session).into_reading(session, stacks_cut))
+        let reading = Sums::over(self, session).into_reading(session, stacks_cut);
+        (!self.is_gone(index)).then_some(reading)
     }
 
     /// Arguments of session `index`; empty until it has said.

@@ -17,7 +17,9 @@ use core::sync::atomic::{
 };
 
 use super::{
-    layout::{GONE, OWNERS, PAGE, PIECES, REGION, REGIONS, SESSIONS, Session, UNPLACED},
+    layout::{
+        FORKED, GONE, OWNERS, PAGE, PIECES, REFUSED, REGION, REGIONS, SESSIONS, Session, UNPLACED,
+    },
     memory::Memory,
 };
 
@@ -61,6 +63,14 @@ impl Memory {
         self.owner(region_of(offset))?.store(index + 1, Relaxed);
         entry.store(offset, Release);
         Some(())
+    }
+
+    /// Notes a process that found no room for a session: a fork, or a program that was executed.
+    pub fn refuse(&self, pid: u32, is_fork: bool) {
+        let header = self.header();
+        let number = header.refused.fetch_add(1, Relaxed);
+        header.refused_processes[number as usize % REFUSED]
+            .store(if is_fork { pid | FORKED } else { pid }, Relaxed);
     }
 
     /// Whether the session with this mark is in the table still.

@@ -29,6 +29,8 @@ pub enum Untraceable {
     /// of a user namespace, may not look at the keeper, and where `/proc` is another one, there is
     /// none.
     Session,
+    /// It found no room for a session in the tracer's memory.
+    Room,
     /// It belongs to somebody else, or cannot be looked at.
     Hidden,
     /// Nothing speaks against it, and nothing was heard of it yet: it has not allocated, or is in
@@ -50,15 +52,17 @@ impl Untraceable {
             Self::Environment => "environment emptied",
             Self::Library => "library not loaded",
             Self::Session => "session out of reach",
+            Self::Room => "tracer memory full",
             Self::Hidden => "another user's",
             Self::Quiet => "not heard of",
             Self::Unknown => "reason unknown",
         }
     }
 
-    /// Whether it is told from what a process has not mapped, which it may still do.
-    pub fn is_inferred(self) -> bool {
-        matches!(self, Self::Library | Self::Session)
+    /// Whether it is void once the process is traced: it is told from what it has not mapped, which
+    /// it may still do, or what it executes next finds room.
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::Library | Self::Session | Self::Room)
     }
 
     /// The reason with these words, as a recording has them.
@@ -72,6 +76,7 @@ impl Untraceable {
             Self::Environment,
             Self::Library,
             Self::Session,
+            Self::Room,
             Self::Hidden,
             Self::Quiet,
         ];

@@ -2,7 +2,10 @@
 
 use std::{
     process::{Child, Command},
-    sync::atomic::Ordering::{Relaxed, Release},
+    sync::atomic::{
+        AtomicBool,
+        Ordering::{Relaxed, Release},
+    },
 };
 
 use memtop_probe::session::{
@@ -220,6 +223,31 @@ fn what_an_ended_image_held_outlives_its_memory() {
     assert_eq!(images, [(ended_pid, true), (lives.id(), false)]);
     assert_eq!(late.states(&launch.reader).len(), 1);
     end(lives);
+}
+
+#[test]
+fn what_is_given_back_while_it_is_read_is_read_whole_or_not_at_all() {
+    let launch = Launch::new();
+    let child = sleeper();
+    let reader = &launch.reader;
+    for image in 0..100 {
+        let slot = launch.claim(child.id(), 1);
+        slot.classes.iter().for_each(|class| class.allocations.store(3, Relaxed));
+        let is_read = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while let Some(reading) = reader.read(image) {
+                    assert!(reading.classes.iter().all(|class| class.allocations == 3));
+                    is_read.store(true, Relaxed);
+                }
+            });
+            while !is_read.load(Relaxed) {
+                std::hint::spin_loop();
+            }
+            reader.give_back(&[image]);
+        });
+    }
+    end(child);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::{collections::HashSet, ops::Range};
 
 use core::sync::atomic::{
     AtomicU64,
-    Ordering::{Relaxed, Release},
+    Ordering::{Acquire, Relaxed, Release},
+    fence,
 };
 
 use super::Reader;
@@ -51,16 +52,19 @@ impl Reader {
             bytes = bytes.saturating_add(session.shared_bytes.load(Relaxed));
             let pid = u64::from(session.pid.load(Relaxed));
             if let Some(entry) = self.memory.table_entry(index) {
-                entry.store(pid << 32 | GONE, Release);
+                entry.store(pid << 32 | GONE, Relaxed);
             }
         }
+        // Whoever reads what the memory holds from here on finds that it is gone.
+        fence(Release);
         let marks: HashSet<u32> = gone.iter().map(|index| *index as u32 + 1).collect();
         self.free(&marks);
         give(&self.memory.header().shared_bytes, bytes);
     }
 
-    /// Whether the session's memory was given back.
+    /// Whether the session's memory was given back. If not, what was read of it before is true.
     pub fn is_gone(&self, index: usize) -> bool {
+        fence(Acquire);
         self.gone_process(index).is_some()
     }
 
