@@ -5,8 +5,8 @@
 //! exceed a threshold B, when a tick has passed, and when it ends.
 //!
 //! While a thread has no other beside it, live = flushed + pending is exact, and it notes each new
-//! peak itself and marks it for whoever comes and leaves it. With T threads the peak is noted at flushes and is right to ± T × B,
-//! B = max(4 KiB, peak / (1000 T)).
+//! peak itself and marks it for whoever comes and leaves it. With T threads the peak is noted at
+//! flushes and is right to ± T × B, B = max(4 KiB, peak / (1000 T)).
 //!
 //! **What was live at the peak** is what the cells held then, and that is right to the same
 //! ± T × B, because of one order. Live bytes and the mark of their peak change in one step

@@ -111,6 +111,10 @@ pub struct Header {
     /// again`, each at its number `% UNWATCHED`. What bears the first tick may have happened in
     /// any of them; the others never were.
     pub unwatched: [AtomicU64; UNWATCHED],
+    /// How often regions became free again.
+    pub freed: AtomicU32,
+    /// `freed` + 1 when no region was found to be free; 0 = never.
+    pub full_at: AtomicU32,
     /// How many process images found no room for a session.
     pub refused: AtomicU32,
     /// Their process ids, each at its number `% REFUSED`, with [`FORKED`] for forks; 0 = it is

@@ -11,14 +11,18 @@
 //! - a piece is zero-filled when it is handed out;
 //! - the keeper gives regions back (`reader::returned`), whole, once their process is gone.
 
-use core::sync::atomic::{
-    AtomicU32,
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
+use core::{
+    ops::Range,
+    sync::atomic::{
+        AtomicU32,
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
+    },
 };
 
 use super::{
     layout::{
-        FORKED, GONE, OWNERS, PAGE, PIECES, REFUSED, REGION, REGIONS, SESSIONS, Session, UNPLACED,
+        FORKED, GONE, Header, OWNERS, PAGE, PIECES, REFUSED, REGION, REGIONS, SESSIONS, Session,
+        UNPLACED,
     },
     memory::Memory,
 };
@@ -115,13 +119,21 @@ impl Memory {
     /// Marks as many regions in a row as hold so many bytes, and returns their offset.
     fn claim(&self, bytes: u64, mark: u32) -> Option<u64> {
         let (count, all) = (bytes.div_ceil(REGION) as usize, self.regions());
-        let next = &self.header().next_region;
+        let Header { next_region: next, freed, full_at, .. } = self.header();
+        // Looking through all of them takes microseconds, which nobody is to pay at each call.
+        let full = freed.load(Acquire).wrapping_add(1);
+        if full_at.load(Relaxed) == full {
+            return None;
+        }
         let first = next.load(Relaxed) as usize;
         for from in (0..all).map(|distance| (first + distance) % all) {
             if self.mark_all(from, count, mark) {
                 next.store((from + count) as u32, Relaxed);
                 return Some(PIECES + from as u64 * REGION);
             }
+        }
+        if count == 1 {
+            full_at.store(full, Relaxed);
         }
         None
     }
@@ -136,11 +148,19 @@ impl Memory {
         });
         let marked = marked.count();
         if marked < count {
-            (from..from + marked)
-                .filter_map(|region| self.owner(region))
-                .for_each(|owner| owner.store(0, Release));
+            self.set_free(from..from + marked);
         }
         marked == count
+    }
+
+    /// Lets others have regions.
+    pub(super) fn set_free(&self, regions: Range<usize>) {
+        if !regions.is_empty() {
+            regions
+                .filter_map(|region| self.owner(region))
+                .for_each(|owner| owner.store(0, Release));
+            self.header().freed.fetch_add(1, Release);
+        }
     }
 }
 
@@ -233,5 +253,18 @@ mod tests {
         assert!((1..memory.regions()).all(|_| memory.take_piece(session, REGION).is_some()));
         assert_eq!(memory.take_piece(session, REGION), None);
         assert!(memory.take_piece(session, PAGE).is_some(), "the first region has room");
+    }
+
+    #[test]
+    fn once_all_is_taken_nobody_looks_again_before_something_is_free() {
+        let memory = memory(u64::MAX);
+        let (session, _) = new_session(&memory);
+        while memory.take_piece(session, REGION).is_some() {}
+        let last = memory.regions() - 1;
+        memory.owner(last).unwrap().store(0, Relaxed);
+        assert_eq!(memory.take_piece(session, REGION), None, "it does not look");
+        memory.set_free(last..last + 1);
+        assert_eq!(memory.take_piece(session, REGION), Some(PIECES + last as u64 * REGION));
+        assert_eq!(memory.take_piece(session, REGION), None);
     }
 }

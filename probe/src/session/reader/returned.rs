@@ -85,9 +85,7 @@ impl Reader {
             let regions = run[0]..run[0] + run.len();
             // What could not be emptied stays theirs.
             if self.empty(&regions) {
-                regions
-                    .filter_map(|region| self.memory.owner(region))
-                    .for_each(|owner| owner.store(0, Release));
+                self.memory.set_free(regions);
             }
         }
     }
