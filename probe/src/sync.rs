@@ -2,7 +2,7 @@
 //! the same source files others, whose every interleaving it goes through.
 
 use core::arch::asm;
-use core::sync::atomic::Ordering::Acquire;
+use core::sync::atomic::Ordering::{AcqRel, Acquire};
 pub use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64};
 
 /// Two words that change in one step, by an instruction that every x86-64 processor but the very
@@ -60,4 +60,11 @@ impl AtomicPair {
         }
         if same as u8 != 0 { Ok(()) } else { Err((first, second)) }
     }
+}
+
+/// Raises what never falls in a window, and tells whether it was lower. Mostly it is not, and then
+/// it is only read: threads that write to one place wait for each other.
+#[inline(always)]
+pub fn raise(place: &AtomicI64, value: i64) -> bool {
+    value > place.load(Acquire) && place.fetch_max(value, AcqRel) < value
 }

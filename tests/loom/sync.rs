@@ -34,3 +34,9 @@ impl AtomicPair {
         exchanged.map(|_| ()).map_err(halves)
     }
 }
+
+/// Raises what never falls in a window, and tells whether it was lower. That the probe looks first makes
+/// no difference to what comes of it, and to how many interleavings there are a great one.
+pub fn raise(place: &AtomicI64, value: i64) -> bool {
+    place.fetch_max(value, AcqRel) < value
+}
