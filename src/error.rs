@@ -6,6 +6,8 @@
 
 use std::{io, path::PathBuf};
 
+use memtop_ui::format::{agree, exactly};
+
 use crate::{
     config::ConfigError,
     keeper::{LaunchError, client::JoinError},
@@ -82,8 +84,10 @@ pub enum Error {
     },
     /// `--fail-if` is not met by figures that are lower bounds, which proves nothing.
     #[error(
-        "cannot decide --fail-if '{expression}': {blocks} blocks were not followed, so the figures \
-         are lower bounds; record again with a larger --max-tracer-memory"
+        "cannot decide --fail-if '{expression}': {} {} not followed, so the figures are \
+         lower bounds; record again with a larger --max-tracer-memory",
+        exactly(*.blocks, "block"),
+        agree(*.blocks, "was", "were")
     )]
     LowerBounds {
         /// The condition.

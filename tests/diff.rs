@@ -20,6 +20,7 @@ use memtop::{
         },
     },
 };
+use memtop_ui::format::signed_bytes;
 use proptest::prelude::*;
 use sample::{any::trees, code};
 use serde_json::Value;
@@ -177,6 +178,24 @@ fn the_json_keeps_the_contract() {
 fn the_text() {
     let diff = early_and_late(&Comparison::default());
     insta::assert_snapshot!(diff::text(&diff, None, Look::Plain));
+}
+
+#[test]
+fn where_nothing_grew_the_greatest_loss_stands_first_in_the_text() {
+    let mut diff = early_and_late(&Comparison::default());
+    let keys = |text: &str, losses: [i64; 2]| losses.map(|loss| text.find(&signed_bytes(loss)));
+    let losses = [-1_000, -3_000];
+    let mut groups = groups(&diff)[..2].to_vec();
+    for (group, loss) in groups.iter_mut().zip(losses) {
+        (group.bytes_delta, group.blocks_delta) = (loss, Some(-1));
+    }
+    diff.groups = Some(groups.clone());
+    let [less, most] = keys(&diff::text(&diff, None, Look::Plain), losses);
+    assert!(less.is_some() && most < less, "the order of JSON is {losses:?}");
+    groups[0].blocks_delta = Some(1);
+    diff.groups = Some(groups);
+    let [grew_in_blocks, lost] = keys(&diff::text(&diff, None, Look::Plain), losses);
+    assert!(lost.is_some() && grew_in_blocks < lost, "what grew comes first");
 }
 
 #[test]

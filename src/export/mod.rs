@@ -24,7 +24,7 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
-use memtop_ui::format::thousands;
+use memtop_ui::format::{agree, exactly};
 pub use stacks::{Figure, Process};
 
 use crate::{
@@ -77,8 +77,9 @@ fn complain_of_gaps(events: bool, of: &[Process<'_>], began: Duration) {
     }
     let missing: u64 = states().map(|state| state.exactness.dropped_events).sum();
     if events && missing > 0 {
-        let missing = thousands(missing);
-        commands::complain(format_args!("{missing} events are missing in the recording"));
+        let are = agree(missing, "is", "are");
+        let missing = exactly(missing, "event");
+        commands::complain(format_args!("{missing} {are} missing in the recording"));
     }
 }
 

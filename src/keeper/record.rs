@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use memtop_ui::format::{bytes, counted, thousands};
+use memtop_ui::format::{agree, bytes, counted, exactly, thousands};
 
 use super::{
     clock::Start,
@@ -109,7 +109,8 @@ impl Recorded {
         let dropped = match self.dropped {
             0 => String::new(),
             dropped => {
-                format!("; {} events are missing: the disk was too slow", thousands(dropped))
+                let are = agree(dropped, "is", "are");
+                format!("; {} {are} missing: the disk was too slow", exactly(dropped, "event"))
             }
         };
         format!(

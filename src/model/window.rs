@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use memtop_ui::format::{bytes, clock, signed_bytes, thousands};
+use memtop_ui::format::{agree, bytes, clock, exactly, signed_bytes};
 
 use super::{Interval, ProcessState};
 
@@ -44,10 +44,11 @@ fn unfollowed(process: &ProcessState) -> String {
         true => format!("the net is {}", signed_bytes(process.untracked.net_bytes)),
         false => "the net is not known".to_owned(),
     };
+    let blocks = process.exactness.unattributed_blocks;
     format!(
-        "The tracer's memory limit was met: {} blocks were not followed, so at least {} are live; \
-         {net}.",
-        thousands(process.exactness.unattributed_blocks),
+        "The tracer's memory limit was met: {} {} not followed, so at least {} are live; {net}.",
+        exactly(blocks, "block"),
+        agree(blocks, "was", "were"),
         bytes(process.totals.usable_current_bytes)
     )
 }

@@ -204,12 +204,12 @@ fn sentence(figures: &Figures, history: &[Moment], live: u64) -> Option<String> 
 fn held(figures: &Figures) -> String {
     let blocks = figures.live_blocks;
     match figures.live_bytes.checked_div(blocks) {
+        Some(_) if blocks == 1 => format!("{} in 1 block", format::bytes(figures.live_bytes)),
         None => format!("Nothing of {} is left", format::bytes(figures.allocated_bytes)),
         Some(mean) => format!(
-            "{} in {} {} of {} on average",
+            "{} in {} of {} on average",
             format::bytes(figures.live_bytes),
-            format::thousands(blocks),
-            if blocks == 1 { "block" } else { "blocks" },
+            format::exactly(blocks, "block"),
             format::bytes(mean),
         ),
     }

@@ -1,7 +1,8 @@
 //! The report's figures: totals, and how exact they are.
 
 use memtop_ui::format::{
-    bytes, clock, counted, left, or_unknown, percent, plural, right, signed_bytes, thousands,
+    agree, bytes, clock, counted, exactly, left, or_unknown, percent, right, signed_bytes,
+    thousands,
 };
 
 use super::{
@@ -52,11 +53,6 @@ fn row(page: &mut Page, role: Role, label: &str, value: &str, details: &[String]
     let value = page.paint(role, &right(value, 12));
     let details: Vec<&str> = details.iter().map(String::as_str).filter(|d| !d.is_empty()).collect();
     page.line(&format!("  {}{value}   {}", left(label, 17), details.join(" · ")));
-}
-
-/// `1,200 blocks`, to the last digit.
-fn exactly(value: u64, noun: &str) -> String {
-    format!("{} {}", thousands(value), plural(value, noun))
 }
 
 /// The sign of a lower bound, if blocks were counted and not followed.
@@ -155,10 +151,11 @@ pub(super) fn exactness(
         page.line(&format!("  {limit}"));
     }
     if exactness.dropped_events > 0 {
-        let dropped = thousands(exactness.dropped_events);
+        let dropped = exactly(exactness.dropped_events, "event");
+        let are = agree(exactness.dropped_events, "is", "are");
         page.line(&format!(
-            "  {dropped} events are missing in the feed, and in what was recorded of it; no figure \
-             depends on them."
+            "  {dropped} {are} missing in the feed, and in what was recorded of it; no figure \
+             depends on that."
         ));
     }
     for note in about_stacks(exactness) {
@@ -196,15 +193,18 @@ fn tracer(exactness: &Exactness) -> String {
 fn about_stacks(exactness: &Exactness) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(places) = exactness.frames_unresolved.filter(|places| *places > 0) {
-        let places = thousands(places);
+        let (have, them) = (agree(places, "has", "have"), agree(places, "it", "them"));
         notes.push(format!(
-            "{places} places in code have no name: there are no symbols for them, and module and offset stand in."
+            "{} in code {have} no name: there are no symbols for {them}, and module and offset stand in.",
+            exactly(places, "place")
         ));
     }
     if let Some(cut) = exactness.stacks_cut.filter(|cut| *cut > 0) {
-        let cut = thousands(cut);
-        notes
-            .push(format!("{cut} stacks are cut at their outer end: the limit on frames was met."));
+        let (are, their) = (agree(cut, "is", "are"), agree(cut, "its", "their"));
+        notes.push(format!(
+            "{} {are} cut at {their} outer end: the limit on frames was met.",
+            exactly(cut, "stack")
+        ));
     }
     notes
 }
@@ -240,16 +240,22 @@ fn limits(exactness: &Exactness, last_s: Option<f64>) -> Vec<String> {
         }
     }
     if exactness.unattributed_blocks > 0 {
-        let blocks = thousands(exactness.unattributed_blocks);
+        let count = exactness.unattributed_blocks;
+        let blocks = exactly(count, "block");
+        let (were, frees) =
+            (agree(count, "was", "were"), agree(count, "its free looks", "their frees look"));
         limits.push(format!(
-            "Figures marked ≥: {blocks} blocks were counted and not followed, and their frees look \
+            "Figures marked ≥: {blocks} {were} counted and not followed, and {frees} \
              untracked (≤): the tracer's memory was at its cap (--max-tracer-memory)."
         ));
     }
     if exactness.lost_records > 0 {
-        let lost = thousands(exactness.lost_records);
-        limits
-            .push(format!("Frees: {lost} were never seen; noticed when their address came again."));
+        let lost = exactness.lost_records;
+        limits.push(format!(
+            "Frees: {} {} never seen; noticed when the address came again.",
+            thousands(lost),
+            agree(lost, "was", "were")
+        ));
     }
     limits
 }

@@ -121,6 +121,26 @@ pub fn plural(value: u64, noun: &str) -> String {
     }
 }
 
+/// `counted`, to the last digit.
+///
+/// ```
+/// assert_eq!(memtop_ui::format::exactly(1, "stack"), "1 stack");
+/// assert_eq!(memtop_ui::format::exactly(12_345_678, "stack"), "12,345,678 stacks");
+/// ```
+pub fn exactly(value: u64, noun: &str) -> String {
+    format!("{} {}", thousands(value), plural(value, noun))
+}
+
+/// The word for one or for several: a verb, or what else goes with the number.
+///
+/// ```
+/// assert_eq!(memtop_ui::format::agree(1, "is", "are"), "is");
+/// assert_eq!(memtop_ui::format::agree(2, "is", "are"), "are");
+/// ```
+pub fn agree<'a>(value: u64, one: &'a str, several: &'a str) -> &'a str {
+    if value == 1 { one } else { several }
+}
+
 /// All digits, in groups of three.
 pub fn thousands(value: u64) -> String {
     let digits = value.to_string();

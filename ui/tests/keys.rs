@@ -5,7 +5,7 @@ mod sample;
 
 mod pressing;
 
-use memtop_ui::data::{Baseline, Data, Origin, Output, Peak, RunState, Time};
+use memtop_ui::data::{Baseline, Data, Origin, Output, Pair, Peak, RunState, Time, When};
 use memtop_ui::state::{Bars, Mode, Question, SCREENS};
 use memtop_ui::{Action, Effect, Leave, Screen, State, update};
 use pressing::{effects, press};
@@ -59,6 +59,22 @@ fn screens_follow_digits_and_tab() {
     assert_eq!(screen("<BackTab>"), Screen::Events);
     assert_eq!(screen("9<Esc>"), Screen::Overview);
     assert_eq!(screen("0"), Screen::Overview, "screens that do not exist have no key");
+}
+
+#[test]
+fn two_marks_of_a_replay_are_compared_in_the_order_of_time() {
+    let pair = |first_s: f64, then_s: f64| {
+        let mut data = Data { time: Time::default(), ..sample::session() };
+        let mut state = State::new(Screen::Overview, (80, 24));
+        for moment in [first_s, then_s] {
+            data.timeline.now_s = moment;
+            let _ = update(&mut state, Action::Mark, &data);
+        }
+        state.diff.pair
+    };
+    let (one, two) = (When::Mark(1), When::Mark(2));
+    assert_eq!(pair(10.0, 20.0), Pair { from: one, to: two });
+    assert_eq!(pair(20.0, 10.0), Pair { from: two, to: one });
 }
 
 #[test]

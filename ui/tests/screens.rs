@@ -44,6 +44,21 @@ fn sizes_and_processes_at_every_size() {
 }
 
 #[test]
+fn what_has_ended_is_not_said_to_hold_anything_together() {
+    for (running, words) in [(1, "1 runs · 4 ended"), (3, "3 run · 4 ended")] {
+        let mut data = sample::session();
+        data.processes.sums.running = running;
+        assert!(plain(data, Screen::Processes, (120, 40)).contains(words));
+    }
+    for size in [(80, 24), (120, 40)] {
+        let mut data = sample::session();
+        (data.processes.sums.running, data.processes.sums.live) = (0, 0);
+        let frame = plain(data, Screen::Processes, size);
+        assert!(frame.contains("4 ended") && !frame.contains("0 B live"), "{frame}");
+    }
+}
+
+#[test]
 fn why_a_process_is_not_traced_is_said_below_the_tree() {
     let mut data = sample::session();
     data.processes.rows.selected = 4;

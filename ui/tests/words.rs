@@ -194,6 +194,19 @@ fn changes_of_sites_are_told_since_what_they_are_measured_from() {
     data.sites.since = Baseline::Start;
     let frame = frame_of(data, &mut on_code(Screen::Sites, (120, 40)));
     assert!(frame.contains(" Δ since the start "), "{frame}");
+    for (screen, words) in [
+        (Screen::Overview, "since the clear"),
+        (Screen::Sites, " Δ since the clear "),
+        (Screen::Site, "Δ since the clear"),
+    ] {
+        let mut data = sample::session();
+        data.header.tracing.cleared_s = Some(30.0);
+        data.sites.since = Baseline::Start;
+        data.growth.since = Baseline::Start;
+        data.site.as_mut().unwrap().since = Baseline::Start;
+        let frame = frame_of(data, &mut on_code(screen, (120, 40)));
+        assert!(frame.contains(words), "{screen:?} {frame}");
+    }
 }
 
 #[test]

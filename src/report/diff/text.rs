@@ -1,7 +1,7 @@
 //! The diff for people: by how much, in what, and where.
 
 use memtop_ui::format::{
-    bytes, left, or_unknown, percent, right, signed_bytes, signed_count, thousands,
+    bytes, exactly, left, or_unknown, percent, right, signed_bytes, signed_count, thousands,
 };
 use serde_json::{Map, Value};
 
@@ -57,8 +57,8 @@ fn notes(side: &Side, groups_are_sites: bool) -> Vec<String> {
         return notes;
     };
     if exactness.unattributed_blocks > 0 {
-        let blocks = thousands(exactness.unattributed_blocks);
-        notes.push(format!("Figures read \"≥\": {blocks} blocks could not be followed."));
+        let blocks = exactly(exactness.unattributed_blocks, "block");
+        notes.push(format!("Figures read \"≥\": {blocks} could not be followed."));
     }
     if let Some(at) = exactness.sites_at_s.filter(|_| groups_are_sites) {
         let at = after(at);
@@ -149,6 +149,10 @@ fn groups(page: &mut Page, (by, groups): (&str, &[Group]), most: usize) {
     let sides = [right("A bytes", BYTES + 1), right("B bytes", BYTES + 1)].concat();
     page.painted(Role::Muted, &format!("{names}{sides}{}   {by}", right("grew", 9)));
     keep_most(&mut shown, most);
+    // The largest change stands first. JSON keeps its order: its first group grew most.
+    if shown.iter().all(lost) {
+        shown.reverse();
+    }
     for group in &shown {
         page.line(&row(page, group));
     }
@@ -156,6 +160,11 @@ fn groups(page: &mut Page, (by, groups): (&str, &[Group]), most: usize) {
         let more = thousands((changed - most) as u64);
         page.painted(Role::Muted, &format!("  … and {more} that changed less"));
     }
+}
+
+/// Whether nothing of it grew.
+fn lost(group: &Group) -> bool {
+    group.bytes_delta <= 0 && group.blocks_delta.is_none_or(|blocks| blocks <= 0)
 }
 
 fn row(page: &Page, group: &Group) -> String {

@@ -110,9 +110,10 @@ fn title(cx: Cx, width: u16, right: &Line) -> String {
     let room = usize::from(width).saturating_sub(4 + beside);
     match whole.chars().count() <= room {
         true => whole,
-        false => {
-            format::shorten(&format!(" {did} since {} ", baseline(cx.data.growth.since)), room)
-        }
+        false => format::shorten(
+            &format!(" {did} since {} ", baseline(cx.data, cx.data.growth.since)),
+            room,
+        ),
     }
 }
 

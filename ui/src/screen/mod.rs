@@ -165,9 +165,10 @@ pub(crate) fn as_of(data: &Data) -> Option<String> {
     data.sites_as_of_s.map(|at| format!("as of {}", format::clock_tenths(at)))
 }
 
-/// A baseline in a word or two.
-pub(crate) fn baseline(baseline: Baseline) -> String {
+/// A baseline in a word or two; after a clear, figures start there.
+pub(crate) fn baseline(data: &Data, baseline: Baseline) -> String {
     match baseline {
+        Baseline::Start if data.header.tracing.cleared_s.is_some() => "the clear".to_owned(),
         Baseline::Start => "the start".to_owned(),
         Baseline::Mark(number) => format!("mark {number}"),
     }

@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::Cx;
 use crate::data::Output;
+use crate::format;
 use crate::state::Mode;
 use crate::theme::Role;
 use crate::widget::{empty_words, panel, terminal};
@@ -56,7 +57,8 @@ fn banner(cx: Cx, typing: bool) -> Line<'static> {
         return Line::styled(text, cx.theme.style(Role::Banner));
     }
     if screen.scrollback() > 0 {
-        let text = format!(" {} lines back · ", screen.scrollback());
+        let back = format::counted(screen.scrollback() as u64, "line");
+        let text = format!(" {back} back · ");
         return Line::from(vec![
             Span::styled(text, cx.theme.style(Role::Warning)),
             Span::styled("G", key),

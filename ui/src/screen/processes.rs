@@ -198,16 +198,26 @@ fn explain(row: &ProcessRow) -> Option<String> {
 /// ` 3 run · 12 ended · 1 not traced · together 20.1 MiB live, 1,234 allocations `.
 fn sums(cx: Cx, width: u16) -> String {
     let sums = &cx.data.processes.sums;
-    let counts = [(sums.running, "run"), (sums.ended, "ended"), (sums.untraced, "not traced")];
+    let counts = [
+        (sums.running, format::agree(sums.running as u64, "runs", "run")),
+        (sums.ended, "ended"),
+        (sums.untraced, "not traced"),
+    ];
     let counts = counts.iter().filter(|(count, _)| *count > 0);
     let counts: Vec<String> =
         counts.map(|(count, word)| format!("{} {word}", format::count(*count as u64))).collect();
-    let counts = counts.join(" · ");
-    if width < WIDE {
-        return format!(" {counts} · {} live ", format::bytes(sums.live));
+    if counts.is_empty() {
+        return String::new();
     }
+    let counts = counts.join(" · ");
     let (live, allocations) = (format::bytes(sums.live), format::count(sums.allocations));
-    format!(" {counts} · together {live} live, {allocations} allocs ")
+    // What has ended holds nothing: 0 B would stand over rows that say what they held then.
+    match (width < WIDE, sums.running > 0) {
+        (true, true) => format!(" {counts} · {live} live "),
+        (true, false) => format!(" {counts} "),
+        (false, true) => format!(" {counts} · together {live} live, {allocations} allocs "),
+        (false, false) => format!(" {counts} · together {allocations} allocs "),
+    }
 }
 
 fn draw_threads(frame: &mut Frame, area: Rect, cx: Cx) {

@@ -219,7 +219,7 @@ fn title<'a>(cx: Cx<'a>, width: u16) -> Vec<Span<'a>> {
     ));
     if shows_growth(cx, width) {
         title.push(rule(cx));
-        let since = format!("Δ since {} ", baseline(cx.data.sites.since));
+        let since = format!("Δ since {} ", baseline(cx.data, cx.data.sites.since));
         title.push(Span::styled(since, cx.theme.style(Role::Label)));
     }
     title.extend(narrowed(cx, &cx.state.code.filter_text));

@@ -109,7 +109,8 @@ fn sums(cx: Cx) -> Vec<Span<'static>> {
         Bars::Bytes => "bars: bytes",
         Bars::Blocks => "bars: blocks",
     };
-    let mut words = vec![Span::styled(format!(" {} classes ", classes.rows.matching), label)];
+    let counted = format::counted(classes.rows.matching as u64, "class");
+    let mut words = vec![Span::styled(format!(" {counted} "), label)];
     if let Some(slack) = classes.slack_bytes {
         let part = share(slack, classes.sums.bytes.saturating_add(slack));
         words.push(Span::styled("· slack ", label));

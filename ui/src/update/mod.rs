@@ -206,13 +206,15 @@ fn mark(state: &mut State, data: &Data) -> Effect {
     let t_s = data.timeline.now_s;
     // Of recorded marks, only what was before counts as the one before.
     let last = state.marks.iter().rev().find(|mark| !mark.recorded || mark.t_s <= t_s);
-    let before = last.map(|mark| mark.number);
+    let last = last.map(|mark| (mark.number, mark.t_s));
     let number = state.next_mark(data.time.last_mark);
     state.marks.push(Mark { number, t_s, ..Mark::default() });
     measure_from(state, Baseline::Mark(number));
-    if let Some(before) = before {
-        // Whoever marks twice wants to know what happened in between.
-        state.diff.pair = Pair { from: When::Mark(before), to: When::Mark(number) };
+    if let Some((other, other_s)) = last {
+        // Whoever marks twice wants to know what happened in between. In a replay, the second may
+        // be the earlier one.
+        let (from, to) = if other_s > t_s { (number, other) } else { (other, number) };
+        state.diff.pair = Pair { from: When::Mark(from), to: When::Mark(to) };
     }
     Effect::Marked(number)
 }

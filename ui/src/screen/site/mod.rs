@@ -32,7 +32,8 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
     };
     let most = if area.height < 18 { 2 } else { 3 };
     let room = (usize::from(area.width.saturating_sub(4)), most);
-    let words = summary(site, as_of(cx.data), room, cx.theme);
+    let since = baseline(cx.data, site.since);
+    let words = summary((site, &since), as_of(cx.data), room, cx.theme);
     let height = match area.height {
         0..LOW => 0,
         height => (words.len() as u16 + 2).min(height * 2 / 5),
@@ -89,14 +90,14 @@ fn draw_summary(frame: &mut Frame, area: Rect, cx: Cx, site: &Site, words: Vec<L
 
 /// Of when it all is, the figures that fit in `most` lines, and the sentence.
 fn summary(
-    site: &Site,
+    (site, since): (&Site, &str),
     as_of: Option<String>,
     (width, most): (usize, usize),
     theme: &Theme,
 ) -> Vec<Line<'static>> {
     let mut lines = vec![Line::default()];
     let as_of = as_of.map(|words| vec![Span::styled(words, theme.style(Role::Key))]);
-    for item in as_of.into_iter().chain(figures(site, theme)) {
+    for item in as_of.into_iter().chain(figures(site, since, theme)) {
         let line = lines.last_mut().expect("starts with one");
         let used = line.width();
         if used > 0 && used + 3 + item.iter().map(Span::width).sum::<usize>() > width {
@@ -118,7 +119,8 @@ fn summary(
 /// Label and value, the value in its role.
 type Item = (String, String, Role);
 
-fn figures(site: &Site, theme: &Theme) -> Vec<Vec<Span<'static>>> {
+/// `since`: the word for what growth is measured from.
+fn figures(site: &Site, since: &str, theme: &Theme) -> Vec<Vec<Span<'static>>> {
     let figures = &site.figures;
     let item = |label: &str, value, role| -> Item { (label.to_owned(), value, role) };
     let mut items = vec![
@@ -131,7 +133,7 @@ fn figures(site: &Site, theme: &Theme) -> Vec<Vec<Span<'static>>> {
     let tendency = figures.delta_bytes.map_or(Role::Label, tendency);
     items.extend([
         item("blocks", format::count(figures.live_blocks), Role::Figure),
-        (format!("Δ since {}", baseline(site.since)), change(figures), tendency),
+        (format!("Δ since {}", since), change(figures), tendency),
         item("at peak", format::bytes(figures.at_peak_bytes), Role::Peak),
         item("allocated", format::bytes(figures.allocated_bytes), Role::Figure),
         item("allocs", allocations(figures), Role::Figure),
