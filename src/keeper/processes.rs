@@ -10,7 +10,7 @@ use memtop_probe::session::reader::Reader;
 
 use crate::{
     model::{Exit, Point, ProcessState, Sites},
-    procfs::mappings,
+    procfs::{children::Former, mappings},
     recording::Look,
     source::sites::Follower,
     sys::process::{self, Handle},
@@ -203,10 +203,14 @@ impl Processes {
         }
     }
 
-    /// Processes that went on as a program that cannot be traced, each with its parent.
-    pub fn gone_untraced(&self, reader: &Reader) -> Vec<(u32, u32)> {
+    /// Processes that went on as a program that cannot be traced.
+    pub fn gone_untraced(&self, reader: &Reader) -> Vec<Former> {
         let gone = self.images.iter().filter(|image| image.goes_on_untraced());
-        gone.map(|image| (image.pid, image.parent(reader))).collect()
+        let former = |image: &Image| {
+            let ended_ns = image.end()?.at_ns;
+            Some(Former { pid: image.pid, parent: image.parent(reader), ended_ns })
+        };
+        gone.filter_map(former).collect()
     }
 
     /// Reads the names of the threads that live. Costs a few system calls a thread, so it is

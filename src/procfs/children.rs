@@ -32,8 +32,12 @@ pub struct Untraced {
     pub reason: Untraceable,
     /// Resident bytes; `None` once it has ended.
     pub resident: Option<u64>,
+    /// When it began, or became a program that is not traced, `CLOCK_MONOTONIC` nanoseconds.
+    pub started_ns: u64,
+    /// The same, as it was found.
+    began_ns: u64,
     /// When it was met, `CLOCK_MONOTONIC` nanoseconds.
-    pub met_ns: u64,
+    met_ns: u64,
     /// When it was seen to be gone.
     pub ended_ns: Option<u64>,
     /// What its process executed before was traced, and is not yet known to have ended.
@@ -88,11 +92,23 @@ impl Untraced {
             pid: self.pid,
             parent: (self.parent != 0).then_some(self.parent),
             command: self.command.clone(),
+            // As the keeper saw it: before, its process may have been in an image that is recorded.
             started: since_launch(self.met_ns),
             ended: self.ended_ns.map(since_launch),
             why: Some(self.reason.words().to_owned()),
         }
     }
+}
+
+/// A traced process that went on as a program that is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Former {
+    /// Process id.
+    pub pid: u32,
+    /// Process id of its parent.
+    pub parent: u32,
+    /// When its traced image ended, `CLOCK_MONOTONIC` nanoseconds.
+    pub ended_ns: u64,
 }
 
 /// A process that is not heard of for so long is not in its loader any more.
@@ -126,14 +142,16 @@ impl Children {
     }
 
     /// Looks at the children of all processes in `traced`, and at theirs, and at those that are
-    /// `gone_untraced`: process ids, each with that of its parent.
-    pub fn observe(&mut self, traced: &BTreeSet<u32>, gone_untraced: &[(u32, u32)], now_ns: u64) {
+    /// `gone_untraced`.
+    pub fn observe(&mut self, traced: &BTreeSet<u32>, gone_untraced: &[Former], now_ns: u64) {
         let mut seen = BTreeSet::new();
         let mut next: Vec<u32> = traced.iter().copied().collect();
-        for &(pid, parent) in gone_untraced {
-            if runs(pid) && seen.insert(pid) {
-                self.meet(pid, parent, now_ns);
-                next.push(pid);
+        for former in gone_untraced {
+            if runs(former.pid) && seen.insert(former.pid) {
+                // Anew each time: others may know better when it was.
+                self.meet(former.pid, former.parent, now_ns);
+                self.seen.entry(former.pid).and_modify(|one| one.began_ns = former.ended_ns);
+                next.push(former.pid);
             }
         }
         while let Some(parent) = next.pop() {
@@ -159,9 +177,25 @@ impl Children {
             child.ended_ns.get_or_insert(now_ns);
             child.resident = None;
         }
+        self.date();
         self.seen.retain(|_, child| child.ended_ns.is_none() || child.is_certain());
         while self.seen.len() > MOST {
             self.seen.pop_first();
+        }
+    }
+
+    /// That a traced process went on untraced is noticed late, and its children began after that.
+    fn date(&mut self) {
+        let found: BTreeMap<u32, (u32, u64)> =
+            self.seen.values().map(|one| (one.pid, (one.parent, one.began_ns))).collect();
+        for child in self.seen.values_mut() {
+            let (mut above, mut started_ns) = (child.parent, child.began_ns);
+            // No further than the tree can be deep, whatever the process ids say.
+            for _ in 0..found.len() {
+                let Some((next, began_ns)) = found.get(&above) else { break };
+                (above, started_ns) = (*next, started_ns.max(*began_ns));
+            }
+            child.started_ns = started_ns.min(child.ended_ns.unwrap_or(u64::MAX));
         }
     }
 
@@ -176,18 +210,24 @@ impl Children {
         match known {
             Some(known) => known.look_again(parent, now_ns),
             None => {
+                let birth = process::birth(pid);
+                // The same process, now another program, or met in the middle of its exec.
+                let is_known = self.seen.get(&pid).is_some_and(|known| known.birth == birth);
+                let began_ns = process::birth_ns(pid).filter(|_| !is_known).unwrap_or(now_ns);
                 let child = Untraced {
                     pid,
                     parent,
                     command: command(pid),
                     reason: preflight::why_untraced(pid),
                     resident: process::resident_bytes(pid),
+                    started_ns: began_ns.min(now_ns),
+                    began_ns: began_ns.min(now_ns),
                     met_ns: now_ns,
                     ended_ns: None,
                     follows_traced: false,
                     has_lasted: false,
                     incarnation,
-                    birth: process::birth(pid),
+                    birth,
                 };
                 self.seen.insert(pid, child);
             }

@@ -54,10 +54,17 @@ fn order(rows: &[Arc<TreeRow>]) -> Vec<(usize, usize)> {
     };
     push(&mut next, None, 0);
     while let Some((at, depth)) = next.pop() {
-        order.push((at, depth));
+        if !is_nameless(&rows[at]) {
+            order.push((at, depth));
+        }
         push(&mut next, Some(at), depth + 1);
     }
     order
+}
+
+/// Nothing is known of it but that there was one.
+fn is_nameless(row: &TreeRow) -> bool {
+    matches!(row.traced, Traced::Unseen(_)) && row.command.is_empty() && row.ended.is_some()
 }
 
 /// For each row the row of its parent. A parent never stands after its child in time, so that
@@ -146,10 +153,13 @@ fn sums(rows: &[Arc<TreeRow>]) -> ProcessSums {
     for row in rows {
         match &row.traced {
             Traced::No(_) => sums.untraced += 1,
-            Traced::Unseen(_) => match row.ended {
-                Some(_) => sums.ended += 1,
-                None => sums.running += 1,
-            },
+            Traced::Unseen(_) => {
+                sums.unseen += 1;
+                match row.ended {
+                    Some(_) => sums.ended += 1,
+                    None => (sums.running, sums.live_is_least) = (sums.running + 1, true),
+                }
+            }
             Traced::Yes(figures) => {
                 sums.allocations = sums.allocations.saturating_add(figures.allocations);
                 match row.ended {
@@ -245,6 +255,8 @@ mod tests {
         assert_eq!((shown.figures, shown.position), (None, Some(7)));
         let sums = sums(&model.reading.tree);
         assert_eq!((sums.running, sums.ended, sums.untraced, sums.live), (1, 1, 0, 5));
+        assert_eq!((sums.unseen, sums.live_is_least, sums.allocations), (1, false, 2));
+        assert_eq!(order(&model.reading.tree), [(0, 0)], "there is nothing to say of it");
     }
 
     #[test]

@@ -81,6 +81,7 @@ fn rows(
     before: &[Arc<TreeRow>],
 ) -> Vec<Arc<TreeRow>> {
     let images = processes.images();
+    let launched_ns = reader.clock().created_ns;
     let alive = images.iter().filter(|image| image.end().is_none());
     let alive: BTreeSet<u32> = alive.map(|image| image.pid).collect();
     let now_ns = clock::monotonic_ns();
@@ -89,19 +90,40 @@ fn rows(
     let mut rows: Vec<Arc<TreeRow>> = Vec::with_capacity(images.len());
     for (position, image) in images.iter().enumerate() {
         // What has ended says the same for ever.
-        let known = before.get(position).filter(|row| is_final(row, image));
-        let row =
-            known.cloned().or_else(|| traced(position, image, processes, reader).map(Arc::new));
-        rows.extend(row);
+        let known = before.get(position).filter(|row| is_final(row, image, launched_ns));
+        let look = || {
+            let seen = traced(position, image, processes, reader);
+            Arc::new(seen.unwrap_or_else(|| unseen(position, image, launched_ns)))
+        };
+        rows.push(known.cloned().unwrap_or_else(look));
     }
-    let launched_ns = reader.clock().created_ns;
     rows.extend(children.all().map(|child| Arc::new(untraced(child, launched_ns))));
     rows
 }
 
-fn is_final(row: &TreeRow, image: &Image) -> bool {
+/// Whether nothing will change in a row. A viewer that comes late notices ends late, until the
+/// keeper tells when they were.
+fn is_final(row: &TreeRow, image: &Image, launched_ns: u64) -> bool {
     let same = (row.pid, row.generation) == (image.pid, image.generation);
-    same && image.end().is_some() && row.ended.is_some()
+    let end = image.end().map(|end| (Some(since(launched_ns, end.at_ns)), end.exit));
+    same && end == Some((row.ended, row.exit))
+}
+
+/// One whose figures were given back before anyone looked here, or that cannot be read.
+fn unseen(position: usize, image: &Image, launched_ns: u64) -> TreeRow {
+    TreeRow {
+        pid: image.pid,
+        generation: image.generation,
+        started: since(launched_ns, image.started_ns()),
+        ended: image.end().map(|end| since(launched_ns, end.at_ns)),
+        exit: image.end().and_then(|end| end.exit),
+        traced: Traced::Unseen(position),
+        ..TreeRow::default()
+    }
+}
+
+fn since(launched_ns: u64, at_ns: u64) -> Duration {
+    Duration::from_nanos(at_ns.saturating_sub(launched_ns))
 }
 
 fn traced(
@@ -128,12 +150,12 @@ fn traced(
 }
 
 fn untraced(child: &Untraced, launched_ns: u64) -> TreeRow {
-    let since_launch = |at: u64| Duration::from_nanos(at.saturating_sub(launched_ns));
+    let since_launch = |at: u64| since(launched_ns, at);
     TreeRow {
         pid: child.pid,
         parent: Some(child.parent),
         command: child.command.clone(),
-        started: since_launch(child.met_ns),
+        started: since_launch(child.started_ns),
         ended: child.ended_ns.map(since_launch),
         resident: child.resident,
         traced: Traced::No(child.reason),

@@ -145,12 +145,9 @@ pub fn began_by(pid: u32, monotonic_ns: u64) -> io::Result<bool> {
 }
 
 fn is_after(start_ticks: u64, monotonic_ns: u64) -> bool {
-    // SAFETY: sysconf takes an integer.
-    let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.max(1) as u64;
-    let tick_ns = 1_000_000_000 / per_second;
-    let asleep = clock::boot_ns().saturating_sub(clock::monotonic_ns());
+    let tick_ns = kernel_tick_ns();
     // One tick of slack: the start is rounded down, and the two clocks are read in turn.
-    start_ticks.saturating_mul(tick_ns) > monotonic_ns.saturating_add(asleep + tick_ns)
+    start_ticks.saturating_mul(tick_ns) > monotonic_ns.saturating_add(asleep_ns() + tick_ns)
 }
 
 /// Device and inode of the file that a process executes; another one after an exec.
@@ -186,6 +183,23 @@ pub fn birth(pid: u32) -> Option<u64> {
 pub fn parent(pid: u32) -> Option<u32> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     text.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// When a process began, `CLOCK_MONOTONIC` nanoseconds: up to a tick of the kernel later than it
+/// was, and so not before what its parent did until then.
+pub fn birth_ns(pid: u32) -> Option<u64> {
+    let ticks = birth(pid)?.saturating_add(1);
+    Some(ticks.saturating_mul(kernel_tick_ns()).saturating_sub(asleep_ns()))
+}
+
+fn kernel_tick_ns() -> u64 {
+    // SAFETY: sysconf takes an integer.
+    1_000_000_000 / unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.max(1) as u64
+}
+
+/// By how much the clock of birth times is ahead of the monotonic one.
+fn asleep_ns() -> u64 {
+    clock::boot_ns().saturating_sub(clock::monotonic_ns())
 }
 
 /// Resident bytes of a process.

@@ -163,3 +163,37 @@ fn a_replay_shows_the_tree_as_it_was_at_the_moment() {
     replay.press("q");
     assert_eq!(replay.wait().code(), Some(0));
 }
+
+/// The time in a row, which is how long the process lived.
+fn lived(row: &str) -> Option<f64> {
+    let clock = row.split_whitespace().find(|word| word.contains(':'))?;
+    let (minutes, seconds) = clock.split_once(':')?;
+    Some(minutes.parse::<f64>().ok()? * 60.0 + seconds.parse::<f64>().ok()?)
+}
+
+#[test]
+fn who_joins_late_sees_how_long_the_others_lived() {
+    let home = Home::new();
+    let script = "sleep 0.01; env -i sleep 1000 & sleep 4; sleep 1001";
+    let mut first = Terminal::start(LARGE, run_shell(&home, script));
+    first.press("6");
+    first.wait_for("└ sleep 1001");
+    let late = Terminal::start(LARGE, home.memtop([]));
+    late.choose("sh");
+    late.wait_for(" Memory ");
+    late.press("6");
+    let of = |rows: &[String], name: &str| lived(row_with(rows, name)?);
+    let rows = late.wait_until("what the keeper knows of their ends", |rows| {
+        of(rows, "└ sleep 0.01").is_some_and(|lived| lived <= 2.0)
+    });
+    assert!(of(&rows, "└ sleep 4").is_some_and(|lived| lived >= 3.0), "{}", rows.join("\n"));
+    // It went on untraced when `env` had done its work, and not when somebody came to look.
+    late.wait_until("when the untraced one began", |rows| {
+        let untraced = rows.iter().find(|row| row.contains("environment emptied"));
+        untraced.and_then(|row| lived(row)).is_some_and(|lived| lived >= 3.0)
+    });
+    first.press("q");
+    first.wait_for("still runs");
+    first.press("e");
+    first.wait();
+}

@@ -67,6 +67,22 @@ fn why_a_process_is_not_traced_is_said_below_the_tree() {
 }
 
 #[test]
+fn sums_that_lack_somebody_are_bounds_and_say_who_is_missing() {
+    let with = |live_is_least, size| {
+        let mut data = sample::session();
+        data.processes.sums.unseen = 700;
+        data.processes.sums.live_is_least = live_is_least;
+        plain(data, Screen::Processes, size)
+    };
+    let frame = with(false, (120, 40));
+    assert!(frame.contains("49.4 MiB live, ≥530,115 allocs"), "{frame}");
+    assert!(frame.contains("700 images ended before this viewer came"), "{frame}");
+    let frame = with(true, (120, 40));
+    assert!(frame.contains("together ≥49.4 MiB live, ≥530,115"), "{frame}");
+    assert!(with(true, (80, 24)).contains("700 images ended before"));
+}
+
+#[test]
 fn overview_in_blocks_and_in_ascii() {
     for (name, glyphs) in [("blocks", Glyphs::Blocks), ("ascii", Glyphs::Ascii)] {
         let mut state = State::new(Screen::Overview, (80, 24));

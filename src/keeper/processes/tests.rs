@@ -6,6 +6,7 @@ use std::{
         AtomicBool,
         Ordering::{Relaxed, Release},
     },
+    time::Duration,
 };
 
 use memtop_probe::session::{
@@ -17,6 +18,8 @@ use memtop_probe::session::{
 use super::*;
 use crate::{
     keeper::returning::Ended,
+    model::Traced,
+    source::surroundings::Surroundings,
     sys::{clock, descriptor},
 };
 
@@ -141,7 +144,7 @@ fn an_exec_without_a_session_ends_the_image_too() {
     let deadline = clock::monotonic_ns() + 20_000_000_000;
     while launch.observe().ended.is_empty() {
         assert!(clock::monotonic_ns() < deadline);
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     }
     end(child);
 }
@@ -222,6 +225,13 @@ fn what_an_ended_image_held_outlives_its_memory() {
     let images: Vec<_> = late.images().iter().map(|one| (one.pid, one.end().is_some())).collect();
     assert_eq!(images, [(ended_pid, true), (lives.id(), false)]);
     assert_eq!(late.states(&launch.reader).len(), 1);
+    // It is in the tree, and so in the counts; its end is corrected once the keeper says.
+    late.ended_elsewhere(0, Some(Exit::Code(4)), launch.reader.clock().created_ns + 5);
+    let tree = Surroundings::default().tree(&late, &launch.reader);
+    let ended = Duration::from_nanos(5);
+    assert_eq!((tree[0].pid, tree[0].ended), (ended_pid, Some(ended)));
+    assert_eq!(tree[0].traced, Traced::Unseen(0));
+    assert_eq!(tree[1].pid, lives.id());
     end(lives);
 }
 

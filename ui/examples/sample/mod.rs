@@ -393,6 +393,7 @@ pub fn processes() -> Processes {
             untraced: 1,
             live: 51_827_508,
             allocations: 530_115,
+            ..ProcessSums::default()
         },
         threads: vec![
             thread(4242, Some("redis-server"), 50_000_000, 500_000),

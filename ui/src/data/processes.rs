@@ -23,9 +23,13 @@ pub struct ProcessSums {
     pub ended: usize,
     /// Processes that are not traced.
     pub untraced: usize,
+    /// Those among the running and ended ones whose figures are in no sum.
+    pub unseen: usize,
+    /// One of them runs.
+    pub live_is_least: bool,
     /// Live bytes of those that run.
     pub live: u64,
-    /// Allocations of all.
+    /// Allocations of all but the unseen ones.
     pub allocations: u64,
 }
 

@@ -179,7 +179,7 @@ fn draw_tree(frame: &mut Frame, area: Rect, cx: Cx) {
         cx.theme,
         &processes.rows.rows,
     );
-    if let Some(text) = processes.rows.chosen().and_then(explain) {
+    if let Some(text) = processes.rows.chosen().and_then(explain).or_else(|| missing(cx)) {
         frame.render_widget(Line::styled(text, cx.theme.style(Role::Label)), words);
     }
 }
@@ -193,6 +193,16 @@ fn explain(row: &ProcessRow) -> Option<String> {
         _ if row.shown => None,
         _ => Some(format!("Enter shows {} on all screens", row.pid)),
     }
+}
+
+/// Who is missing in the tree and its sums, while there is nothing else to say.
+fn missing(cx: Cx) -> Option<String> {
+    let sums = &cx.data.processes.sums;
+    let why = match cx.data.header.origin {
+        Origin::Replay => "further back are not summed up here",
+        _ => "ended before this viewer came: their figures were given back",
+    };
+    (sums.unseen > 0).then(|| format!("{} images {why}", format::count(sums.unseen as u64)))
 }
 
 /// ` 3 run · 12 ended · 1 not traced · together 20.1 MiB live, 1,234 allocations `.
@@ -210,7 +220,9 @@ fn sums(cx: Cx, width: u16) -> String {
         return String::new();
     }
     let counts = counts.join(" · ");
-    let (live, allocations) = (format::bytes(sums.live), format::count(sums.allocations));
+    let least = |is_least: bool| if is_least { "≥" } else { "" };
+    let live = format!("{}{}", least(sums.live_is_least), format::bytes(sums.live));
+    let allocations = format!("{}{}", least(sums.unseen > 0), format::count(sums.allocations));
     // What has ended holds nothing: 0 B would stand over rows that say what they held then.
     match (width < WIDE, sums.running > 0) {
         (true, true) => format!(" {counts} · {live} live "),
