@@ -5,7 +5,7 @@
 //! a session that lives is shown as that of a file is. It lies in memory and not on a disk, so
 //! that no folder fills up and nothing is left behind whoever is killed; it keeps to
 //! `past_bytes`, its oldest detail first to go; viewers open it through `/proc`. It has no
-//! names: viewers look those up anyway. A recording that is begun later begins with all of it:
+//! names: viewers look those up anyway, and so does a recording that begins with it. A recording that is begun later begins with all of it:
 //!
 //! ```text
 //!  past ──── fork ─────▶ recorder ──▶ queue ──▶ thread ──▶ memory
@@ -88,6 +88,9 @@ struct Places {
     asked: Asked,
 }
 
+/// Images whose memory was given back.
+type Gone = Vec<usize>;
+
 impl Places {
     /// What is new; its names are asked for.
     fn look(&mut self, reader: &Reader, image: usize, namer: Option<&mut Namer>) -> SitesUpdate {
@@ -98,14 +101,18 @@ impl Places {
         update
     }
 
-    /// The same for another recording, whose names are all to be asked for.
-    fn fork(&self, reader: &Reader, image: usize, namer: &mut Namer) -> Self {
+    /// The same for another recording, whose names are all to be asked for; those of an image
+    /// that is `gone` from the session's memory are not found there.
+    fn fork(&self, reader: &Reader, image: usize, (namer, gone): (&mut Namer, &mut Gone)) -> Self {
         let told = match self.is_over {
             true => Follower::whole(reader, image),
             false => self.follower.told(reader),
         };
         let mut asked = Asked::default();
-        namer.ask(image, &mut asked, &told);
+        match self.is_over && reader.is_gone(image) {
+            true => gone.push(image),
+            false => namer.ask(image, &mut asked, &told),
+        }
         Self { follower: self.follower.clone(), is_over: self.is_over, asked }
     }
 }
@@ -128,21 +135,31 @@ impl Recording {
     }
 
     /// Begins to record into `file`, which is emptied, with all that `past` has of the session;
-    /// both go on.
+    /// both go on. `kept` is the descriptor of the past.
     ///
     /// # Errors
     /// When that cannot be done.
-    pub fn begin_with(past: &mut Self, file: File, path: &Path, watch: &Watch) -> io::Result<Self> {
+    pub fn begin_with(
+        (past, kept): (&mut Self, RawFd),
+        file: File,
+        path: &Path,
+        watch: &Watch,
+    ) -> io::Result<Self> {
         let (way, saved, most) = way::to_file(file, path, watch.most_bytes())?;
         saved.await_beginning();
         let mut namer = Namer::new()?;
         past.catch_up_with_sites(watch);
         let mut recorder = past.recorder.fork(|kept| way::lead(kept, way))?;
         recorder.keep_to(most.unwrap_or(u64::MAX));
+        let mut gone = Gone::new();
         let fork = |(&image, places): (&usize, &Places)| {
-            (image, places.fork(watch.reader(), image, &mut namer))
+            (image, places.fork(watch.reader(), image, (&mut namer, &mut gone)))
         };
         let places = past.places.iter().map(fork).collect();
+        // Without it these have no names, as the report says, and nothing else is missing.
+        if let Ok(past) = File::open(format!("/proc/self/fd/{kept}")) {
+            namer.ask_recorded(past, gone);
+        }
         Ok(Self {
             recorder,
             from: past.from,

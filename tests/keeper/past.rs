@@ -336,3 +336,38 @@ fn events_begin_where_they_are_asked_for() {
     file.each_events(PROGRAM, (Duration::ZERO, Duration::MAX), note).unwrap();
     assert_eq!(sizes, [STEP], "what was allocated before is no event of it");
 }
+
+/// Of 8 MiB the tracer needs more than half for fifty of these, and gives back what the first had.
+#[test]
+fn what_has_no_memory_any_more_has_its_names_in_a_recording_that_begins_later() {
+    let folder = Folder::new();
+    let program = compiled(&folder).display().to_string();
+    let script = format!(
+        "echo | {program} >&2; i=0; while [ $i -lt 240 ]; do /bin/true; sleep 0.03; \
+         i=$((i+1)); done; exec {program}"
+    );
+    let mut options = Options::new(["/bin/sh", "-c", &script].map(Into::into).to_vec());
+    options.tracer_limit = Some(8 << 20);
+    let connection = launcher::spawn_with(&options).unwrap();
+    let session = Session { connection, viewer: Viewer::default(), steps: 0 };
+    // The shell runs on; the first to end are what it piped into the program, and that.
+    let reader = session.connection.reader();
+    wait_until(|| (1..4).all(|image| reader.is_gone(image)));
+    let path = folder.path("late.memtop");
+    session.record(&path);
+    // Not asked of a report, which would look for what was not recorded.
+    wait_until(|| File::open(&path).is_ok_and(|file| is_named(&file, "first_step")));
+    session.end_recording(&path);
+}
+
+/// Whether any image recorded has a function of this name.
+fn is_named(file: &File, function: &str) -> bool {
+    (0..file.images().len()).any(|image| {
+        let mut cursor = Cursor::new(image);
+        let names = cursor.seek(file, Duration::MAX).and_then(|()| cursor.names(file));
+        names.is_ok_and(|names| {
+            let mut functions = names.iter().flat_map(|(_, functions)| functions);
+            functions.any(|one| &*one.name == function)
+        })
+    })
+}

@@ -64,12 +64,13 @@ impl Server {
         match output.open().and_then(|file| Ok((file, self.watch.collect()?))) {
             Ok((file, events)) => {
                 self.recorded.unsaid = Some(output.path.clone());
-                let past = self.past.as_mut().map(|(past, _)| past);
+                let past = self.past.as_mut().map(|(past, kept)| (past, *kept));
                 // Events are not kept, and begin where they are asked for.
-                let recording = match past.filter(|past| events.is_none() && past.is_up_to_date()) {
-                    Some(past) => Recording::begin_with(past, file, &output.path, &self.watch),
-                    None => Recording::begin(file, &output.path, &self.watch, events),
-                };
+                let recording =
+                    match past.filter(|(past, _)| events.is_none() && past.is_up_to_date()) {
+                        Some(past) => Recording::begin_with(past, file, &output.path, &self.watch),
+                        None => Recording::begin(file, &output.path, &self.watch, events),
+                    };
                 self.begin_recording(recording, &output.path);
             }
             Err(error) => self.say_recording(None, &error.to_string()),

@@ -382,6 +382,11 @@ impl<B: Bytes> File<B> {
         self.images.get(image).is_some_and(|facts| facts.has_figures)
     }
 
+    /// Position among [`images`](Self::images) of the one that its writer gave this number.
+    pub fn position_of(&self, number: usize) -> Option<usize> {
+        self.positions.get(&u32::try_from(number).ok()?).copied()
+    }
+
     /// Position of the image that an entry is about.
     pub(super) fn position(&self, entry: &Entry) -> Option<usize> {
         self.positions.get(&entry.image?).copied()
