@@ -115,6 +115,22 @@ fn names_that_are_cut_end_in_a_sign_of_it() {
 }
 
 #[test]
+fn the_window_sentence_is_whole_or_cut_with_a_sign_of_it() {
+    let overview = |size| {
+        let mut data = sample::ended();
+        let words = "Traced +57.5 MiB, but 32.0 MiB from before the start were freed: the program \
+                     holds +25.4 MiB more than at 0:03.5.";
+        data.sentence = Some(words.into());
+        rows(data, Screen::Overview, size)
+    };
+    for size in [(60, 15), (77, 20), (80, 24)] {
+        assert!(shows(&overview(size), "0:03.5."), "{}", overview(size).join("\n"));
+    }
+    let narrow = overview((42, 14));
+    assert!(!shows(&narrow, "0:03.5.") && shows(&narrow, "…"), "{}", narrow.join("\n"));
+}
+
+#[test]
 fn a_sentence_that_is_cut_says_so() {
     let mut data = sample::session();
     let site = data.site.as_mut().expect("a site");

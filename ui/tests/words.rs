@@ -306,6 +306,11 @@ fn what_is_not_kept_of_resident_memory_is_said_of_the_past() {
         change(&mut data, &mut state);
         frame_of(data, &mut state)
     };
+    let last = |data: &mut Data| {
+        (data.classes, data.header.state) = (sample::classes(), RunState::Ended { code: Some(0) });
+    };
+    assert!(words(&|data, _| last(data)).contains(" Resident memory, as last seen "));
+    assert!(!words(&|data, _| data.classes = sample::classes()).contains("as last seen"));
     let of_the_past = "What was resident is recorded as a whole alone";
     assert!(!words(&|_, _| {}).contains(of_the_past));
     assert!(words(&|_, state| state.playback.at_s = Some(1.0)).contains(of_the_past));

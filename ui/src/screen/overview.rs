@@ -34,6 +34,8 @@ const TOTALS: u16 = 28;
 const TALL: u16 = 27;
 /// From this width on the longest sentence takes one row.
 const ONE_LINE: u16 = 144;
+/// From this width on it takes two, and mostly below.
+const TWO_LINES: u16 = 78;
 /// A table takes so many rows at least: its frame, a heading, and a row.
 const LEAST_TABLE: u16 = 4;
 /// From this width on there is room for the totals.
@@ -91,8 +93,14 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, cx: Cx) {
 /// The words, and what is resident in the last row where one is kept for it.
 fn draw_words(frame: &mut Frame, area: Rect, cx: Cx, resident: bool) {
     let end = area.bottom().saturating_sub(u16::from(resident));
-    for (line, y) in words(cx, area.width).into_iter().zip(area.top()..end) {
+    let words = words(cx, area.width);
+    let is_cut = words.len() > usize::from(end.saturating_sub(area.top()));
+    for (line, y) in words.into_iter().zip(area.top()..end) {
         frame.render_widget(line, Rect { y, height: 1, ..area });
+    }
+    if is_cut && end > area.top() {
+        let at = Rect { x: area.right().saturating_sub(2), y: end - 1, width: 1, height: 1 };
+        frame.render_widget(Span::styled("…", cx.theme.style(Role::Label)), at);
     }
     let gap = cx.data.classes.gap.as_ref().filter(|_| resident && area.height > 0);
     if let Some(gap) = gap {
@@ -152,10 +160,13 @@ fn words(cx: Cx, width: u16) -> Vec<Line<'static>> {
             Span::styled(" to leave", cx.theme.style(Role::Label)),
         ]));
     }
-    let sentence = cx.data.sentence.as_deref().unwrap_or("");
-    let rows = wrap(sentence, usize::from(width).saturating_sub(4));
+    let rows = sentence(cx.data, width);
     lines.extend(rows.iter().map(|r| Line::styled(format!("  {r}"), cx.theme.style(Role::Figure))));
     lines
+}
+
+fn sentence(data: &Data, width: u16) -> Vec<String> {
+    wrap(data.sentence.as_deref().unwrap_or(""), usize::from(width).saturating_sub(4))
 }
 
 /// How live memory moved just before a kill: often the reason for it.
@@ -172,9 +183,14 @@ fn last_growth(data: &Data) -> String {
     }
 }
 
-/// Rows kept for the words, whatever they are just now, so that nothing moves with them.
+/// Rows kept for the words, whatever they are just now, so that nothing moves with them; where
+/// the longest take three, two are enough for most.
 pub(crate) fn lines(data: &Data, area: Rect) -> u16 {
-    let sentence = if area.width >= ONE_LINE { 1 } else { 2 };
+    let sentence = match area.width {
+        ONE_LINE.. => 1,
+        TWO_LINES.. => 2,
+        width => (sentence(data, width).len() as u16).clamp(2, 3),
+    };
     let fate = u16::from(!data.header.state.is_alive());
     sentence + fate + u16::from(has_resident(data, area))
 }

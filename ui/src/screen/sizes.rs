@@ -122,7 +122,10 @@ fn sums(cx: Cx) -> Vec<Span<'static>> {
 }
 
 fn draw_gap(frame: &mut Frame, area: Rect, cx: Cx) {
-    let title = Line::styled(" Resident memory ", cx.theme.style(Role::Title));
+    // What was known last stands beside newer figures.
+    let is_past = cx.data.classes.gap.is_some() && !cx.data.header.state.is_alive();
+    let title = if is_past { " Resident memory, as last seen " } else { " Resident memory " };
+    let title = Line::styled(title, cx.theme.style(Role::Title));
     let limit = Line::styled(limit(cx.data), cx.theme.style(Role::Label));
     let inner = panel(frame, area, cx.theme, (title, limit));
     let Some(gap) = &cx.data.classes.gap else {
