@@ -7,9 +7,13 @@ mod view;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, builder::FalseyValueParser};
+use clap::{
+    Args, CommandFactory, FromArgMatches, Parser, Subcommand,
+    builder::FalseyValueParser,
+    error::{ContextKind, ContextValue},
+};
 
-use crate::{Error, config};
+use crate::{Error, commands::complain, config};
 pub use reading::{
     DiffOptions, DiffSort, ExportFormat, ExportOptions, FilterOptions, GroupBy, Moment,
     ReportOptions,
@@ -112,7 +116,7 @@ pub fn parse() -> Result<Cli, Error> {
     if !["keeper", "doctor", "completions", "man"].contains(&first) {
         command = config::load()?.apply(command)?;
     }
-    let matches = command.get_matches();
+    let matches = command.try_get_matches().unwrap_or_else(|error| refuse(&error));
     Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
 }
 
@@ -129,7 +133,7 @@ pub struct TraceOptions {
     #[arg(long, value_name = "DURATION", env = "MEMTOP_TICK", hide_env = true, default_value = "100ms", value_parser = value::parse_tick)]
     pub tick: Duration,
     /// Record into FILE.
-    #[arg(short, long, value_name = "FILE", env = "MEMTOP_OUTPUT", hide_env = true)]
+    #[arg(short, long, value_name = "FILE", env = "MEMTOP_OUTPUT", hide_env = true, value_parser = value::recording_file())]
     pub output: Option<PathBuf>,
     /// Most memory the tracer may take in the program, as in `64M` or `4GiB`; at least 1M
     /// [default: the smaller of 4 GiB and a quarter of what the control group has left]. Beyond
@@ -151,6 +155,33 @@ pub struct TraceOptions {
     /// out: events first, then ticks.
     #[arg(long, value_name = "SIZE", env = "MEMTOP_MAX_SIZE", hide_env = true, value_parser = value::parse_max_size)]
     pub max_size: Option<u64>,
+}
+
+/// Ends the process with the message, and names the variable that a wrong value stands in: it was
+/// set where nobody looks for it.
+fn refuse(error: &clap::Error) -> ! {
+    // There is nobody to tell that stderr is closed.
+    let _ = error.print();
+    if let Some(variable) = variable_of(error) {
+        complain(format_args!("this is the value of {variable}; set another one, or unset it"));
+    }
+    std::process::exit(error.exit_code())
+}
+
+/// The variable of the option that has a wrong value, where that was not typed.
+fn variable_of(error: &clap::Error) -> Option<String> {
+    let text = |kind| match error.get(kind)? {
+        ContextValue::String(text) => Some(text.as_str()),
+        _ => None,
+    };
+    let option = text(ContextKind::InvalidArg)?.split([' ', '=']).next()?;
+    let name = option.strip_prefix("--")?;
+    let variable = format!("MEMTOP_{}", name.replace('-', "_").to_uppercase());
+    let is_set =
+        std::env::var(&variable).is_ok_and(|set| Some(&*set) == text(ContextKind::InvalidValue));
+    let is = |word: &str| word.split('=').next() == Some(option);
+    let is_typed = std::env::args_os().any(|word| word.to_str().is_some_and(is));
+    (is_set && !is_typed).then_some(variable)
 }
 
 /// `memtop run`.

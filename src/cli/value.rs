@@ -1,6 +1,11 @@
 //! Values of options: durations, sizes, moments. Each parser says what it takes.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::builder::{PathBufValueParser, TypedValueParser};
 
 use super::Moment;
 
@@ -22,6 +27,14 @@ pub enum ProcessChoice {
     Pid(u32),
     /// All of them.
     Sum,
+}
+
+/// The file of a recording. Elsewhere `-` is the standard output, and that is the program's here.
+pub(super) fn recording_file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|file| match file == Path::new("-") {
+        true => Err("a recording is no standard output, that is the program's; write a file"),
+        false => Ok(file),
+    })
 }
 
 /// Reads `5s`, `250ms`, `2m`, `1.5h`.

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, fs, io::BufReader, path::Path, time::Duration};
 
+use memtop_ui::format::agree;
+
 use super::{File, ReadError, Recording, When, dump, read_tree};
 use crate::Error;
 
@@ -55,7 +57,10 @@ pub fn time_of_mark(path: &Path, number: u32) -> Result<Duration, Error> {
         let known: Vec<_> = known.into_iter().map(|number| number.to_string()).collect();
         let why = match known.is_empty() {
             true => format!("it has no mark {number}: none was set while it was recorded"),
-            false => format!("it has no mark {number}; there are {}", known.join(", ")),
+            false => {
+                let are = agree(known.len() as u64, "is", "are");
+                format!("it has no mark {number}; there {are} {}", known.join(", "))
+            }
         };
         Error::NothingToShow { path: path.to_owned(), why }
     })

@@ -8,6 +8,8 @@
 
 use serde_json::Value;
 
+use memtop_ui::format::agree;
+
 use crate::cli::{split_unit, unit_bytes};
 
 /// A parsed condition.
@@ -268,7 +270,8 @@ fn fields_of(at: &Value) -> String {
     match at {
         Value::Object(fields) => {
             let names: Vec<&str> = fields.keys().map(String::as_str).collect();
-            format!("; there are {}", names.join(", "))
+            let are = agree(names.len() as u64, "is", "are");
+            format!("; there {are} {}", names.join(", "))
         }
         Value::Array(items) => format!(" in a list of {}", items.len()),
         _ => String::new(),

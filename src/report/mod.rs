@@ -26,6 +26,8 @@ pub use json::Report;
 pub use paint::Look;
 pub use text::render as text;
 
+use memtop_ui::format::agree;
+
 use crate::{
     Error,
     cli::{GroupBy, Moment, ProcessChoice, ReportOptions},
@@ -64,7 +66,7 @@ pub enum Missing {
     )]
     EveryProcess,
     /// Not this one.
-    #[error("--process {pid}: there is no such process at that moment; there are {}", list(.known))]
+    #[error("--process {pid}: there is no such process at that moment; there {}", list(.known))]
     Process {
         /// Asked for.
         pid: u32,
@@ -74,8 +76,9 @@ pub enum Missing {
 }
 
 fn list(pids: &[u32]) -> String {
+    let are = agree(pids.len() as u64, "is", "are");
     let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-    pids.join(", ")
+    format!("{are} {}", pids.join(", "))
 }
 
 /// The command: reads, prints, and checks `--fail-if`.

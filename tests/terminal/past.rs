@@ -129,7 +129,7 @@ fn marks_are_in_the_recording_that_is_being_written() {
         assert!(output.status.success(), "{}", text(&output.stderr));
     }
     let output = home.memtop(["report", "out.memtop", "--at", "mark:2"]).output().expect("runs");
-    assert!(text(&output.stderr).contains("it has no mark 2; there are 1"));
+    assert!(text(&output.stderr).contains("it has no mark 2; there is 1"));
     let replay = Terminal::start(USUAL, home.memtop(["replay", "out.memtop"]));
     replay.press("8");
     replay.wait_for("mark 1");

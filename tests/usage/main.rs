@@ -61,6 +61,7 @@ fn wrong_options_are_named() {
         ("record --max-tracer-memory much -o out true", "much"),
         ("record --max-tracer-memory 1K -o out true", "--max-tracer-memory"),
         ("record --max-tracer-memory 1K -o out true", "1M at least"),
+        ("record -o - true", "write a file"),
         ("report", "<FILE>"),
         ("report --process all file", "all"),
         ("frobnicate", "frobnicate"),
@@ -194,6 +195,23 @@ fn the_doctor_tries_tracing_and_says_what_to_do() {
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("✗ tracing") && said.contains("cannot trace programs here"), "{said}");
+}
+
+#[test]
+fn a_wrong_value_of_a_variable_is_said_to_be_one() {
+    let home = Home::new();
+    let said_of = |line: &str| {
+        let mut command = home.memtop(line.split(' '));
+        command.env("MEMTOP_TICK", "banana");
+        said(command)
+    };
+    let (status, words) = said_of("record -o out true");
+    assert!(status == Some(2) && words.contains("the value of MEMTOP_TICK"), "{words}");
+    for typed in ["record --tick banana -o out true", "record --tick=banana -o out true"] {
+        let (status, words) = said_of(typed);
+        assert!(status == Some(2) && !words.contains("MEMTOP_TICK"), "{words}");
+    }
+    assert_eq!(said_of("record --quiet --tick 1s -o out true"), (Some(0), String::new()));
 }
 
 #[test]
