@@ -183,7 +183,8 @@ for round in range(3):
     back = json.loads(json.dumps(rows(10_000)))
     lines = [json.dumps(row) for row in back]
     check += sum(len(json.loads(line)["tags"]) for line in lines)
-print(check, sorted(os.listdir("/proc/self/fd")))
+print(check, sorted(os.listdir("/proc/self/fd")),
+      [line for line in open("/proc/self/status") if line[:6] in ("SigBlk", "SigIgn", "SigCgt")])
 "#;
 
 #[test]
@@ -295,6 +296,8 @@ fn bash_with_pipelines() {
         for ((i = 0; i < 30000; i++)); do seen["key $((i % 1000))"]+="x$i"; done
         echo "${#seen[@]} ${seen[key 7]:0:40}"
         cat <(echo one) <(echo two); echo words >&2; (exit 4) | cat; echo "${PIPESTATUS[@]}"
+        open=(/proc/$$/fd/*); echo "${open[@]##*/}"; trap; ulimit -a; umask
+        (exec grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status); grep '^Sig[BIC]' /proc/$$/status
     "#;
     let work = Work::new(need("bash", "bash"), &["-c", script]);
     work.check(&home, 500_000);

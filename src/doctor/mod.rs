@@ -3,6 +3,7 @@
 //! Each check looks at one thing and says one sentence. Nothing is guessed that can be tried:
 //! a real program is traced from its start to its end.
 
+mod libraries;
 mod machine;
 mod surroundings;
 
@@ -58,6 +59,7 @@ const CHECKS: &[fn() -> Finding] = &[
     machine::kernel,
     machine::c_library,
     surroundings::library,
+    libraries::old_libraries,
     surroundings::joining,
     machine::proc_files,
     machine::memory_limits,

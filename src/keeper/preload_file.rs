@@ -32,6 +32,36 @@ pub struct Image<'a> {
     pub hash: &'a str,
 }
 
+impl Image<'_> {
+    /// Of the file it is put into.
+    fn name(&self) -> String {
+        format!("{PREFIX}{}-{}.so", env!("CARGO_PKG_VERSION"), self.hash)
+    }
+}
+
+/// What the names of all such files begin with.
+const PREFIX: &str = "libmemtop-";
+
+/// The files of other versions in the folders where this one puts its own.
+pub fn of_other_versions(image: Image<'_>) -> Vec<PathBuf> {
+    let shared = Path::new(SHARED).join("memtop");
+    let mut found: Vec<PathBuf> =
+        folders().chain([shared]).flat_map(|folder| others(&folder, &image.name())).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn others(folder: &Path, own: &str) -> Vec<PathBuf> {
+    let is_other = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        let name = name.to_str().unwrap_or_default();
+        name.starts_with(PREFIX) && name.ends_with(".so") && name != own
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter(is_other).map(|entry| entry.path()).collect()
+}
+
 /// A library that a loader can map.
 #[derive(Debug)]
 pub struct Library {
@@ -62,7 +92,7 @@ impl Library {
     /// # Errors
     /// When not even memory will do.
     pub fn place(image: Image<'_>) -> io::Result<Self> {
-        let name = format!("libmemtop-{}-{}.so", env!("CARGO_PKG_VERSION"), image.hash);
+        let name = image.name();
         let shared = || place_shared(&name, image.bytes);
         let own = || folders().find_map(|folder| place(&folder, &name, image.bytes).ok());
         let placed = shared().or_else(own);
@@ -205,6 +235,17 @@ mod tests {
         place(&folder.0, "lib.so", BYTES).unwrap();
         assert_eq!(fs::read(&path).unwrap(), BYTES);
         assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn files_of_other_versions_are_found_and_nothing_else() {
+        let folder = Folder::new("others");
+        fs::create_dir(&folder.0).unwrap();
+        for name in ["libmemtop-1-a.so", "libmemtop-1-b.so", "libmemtop-1", ".draft-7", "x.so"] {
+            fs::write(folder.0.join(name), BYTES).unwrap();
+        }
+        assert_eq!(others(&folder.0, "libmemtop-1-b.so"), [folder.0.join("libmemtop-1-a.so")]);
+        assert!(others(&folder.0.join("missing"), "x").is_empty());
     }
 
     #[test]
