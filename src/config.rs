@@ -94,14 +94,13 @@ pub fn load() -> Result<Config, ConfigError> {
 }
 
 fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
-    let line_at = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;
+    let line_at = |offset: usize| line_of(text, offset);
     let failed = |offset: Option<usize>, reason: String| ConfigError {
         path: path.to_owned(),
         line: offset.map(line_at),
         reason,
     };
-    let table = DeTable::parse(text)
-        .map_err(|error| failed(error.span().map(|span| span.start), error.message().to_owned()))?;
+    let table = DeTable::parse(text).map_err(|error| no_toml(path, text, &error))?;
     let mut defaults = Vec::new();
     for (key, value) in table.get_ref().iter().filter(|(key, _)| *key.get_ref() != THEMES) {
         let option = key.get_ref().to_string();
@@ -113,6 +112,15 @@ fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     }
     defaults.sort_by_key(|default| default.line);
     Ok(Config { path: path.to_owned(), defaults })
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+fn no_toml(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let line = error.span().map(|span| line_of(text, span.start));
+    ConfigError { path: path.to_owned(), line, reason: error.message().to_owned() }
 }
 
 /// The table of themes.
@@ -142,7 +150,7 @@ pub fn themes() -> Result<BTreeMap<String, Own>, ConfigError> {
 
 fn themes_of(path: &Path, text: &str) -> Result<BTreeMap<String, Own>, ConfigError> {
     let failed = |reason: String| ConfigError { path: path.to_owned(), line: None, reason };
-    let tables: Tables = toml::from_str(text).map_err(|error| failed(error.to_string()))?;
+    let tables: Tables = toml::from_str(text).map_err(|error| no_toml(path, text, &error))?;
     for (name, own) in &tables.themes {
         let tried = Theme::of(own, ColorDepth::True, Glyphs::Braille);
         tried.map_err(|error| failed(format!("[themes.{name}]: {error}")))?;
@@ -156,12 +164,11 @@ pub const BUILT_IN_THEMES: [&str; 3] = ["auto", "dark", "light"];
 /// That a theme is not there, and which are.
 pub fn no_such_theme(name: &str, own: &BTreeMap<String, Own>) -> String {
     let names: Vec<&str> = own.keys().map(String::as_str).collect();
-    let own = if names.is_empty() { "has none".to_owned() } else { names.join(", ") };
-    format!(
-        "there is no theme '{name}'; there are {}, and those of the configuration file \
-         ([themes.NAME]): {own}",
-        BUILT_IN_THEMES.join(", ")
-    )
+    let own = match &names[..] {
+        [] => "a configuration file may have more ([themes.NAME])".to_owned(),
+        names => format!("the configuration file has {}", names.join(", ")),
+    };
+    format!("there is no theme '{name}'; there are {}; {own}", BUILT_IN_THEMES.join(", "))
 }
 
 /// A value as it would be typed.
@@ -301,6 +308,23 @@ mod tests {
         assert!(error.contains("line 1: 'a' must be a text, a number, true or false"), "{error}");
         let error = config("x = 1\ny = = 2\n").unwrap_err();
         assert!(error.contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_theme_is_one_line() {
+        let error = |text: &str| themes_of(Path::new("c.toml"), text).unwrap_err().to_string();
+        let of_colour = error("# mine\n\n[themes.x]\nlive = { fg = \"zzz\" }\n");
+        assert_eq!(of_colour, "cannot use c.toml, line 3: “zzz” is no colour");
+        let of_role = error("[themes.x]\nlife = { fg = \"red\" }\n");
+        assert!(
+            of_role.contains("[themes.x]: ") && of_role.contains("no role “life”"),
+            "{of_role}"
+        );
+        let own = themes_of(Path::new("c.toml"), "[themes.x]\n").unwrap();
+        assert!(
+            no_such_theme("y", &own).ends_with("auto, dark, light; the configuration file has x")
+        );
+        assert!(!no_such_theme("y", &BTreeMap::new()).contains("has"));
     }
 
     #[test]

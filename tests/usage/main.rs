@@ -239,7 +239,7 @@ fn a_configuration_file_is_used_and_its_mistakes_are_named() {
     let (status, words) = record(&mine.replacen("mine", "thine", 1), &["true"]);
     assert_eq!(status, Some(2), "{words}");
     assert!(words.contains("memtop/config.toml, line 1: there is no theme 'thine'"), "{words}");
-    assert!(words.contains("auto, dark, light") && words.contains("): mine"), "{words}");
+    assert!(words.contains("auto, dark, light") && words.contains("has mine"), "{words}");
     let (status, words) = record("[themes.odd]\nlife = { fg = \"red\" }\n", &["true"]);
     assert!(status == Some(2) && words.contains("[themes.odd]"), "{words}");
 }
