@@ -124,13 +124,18 @@ pub struct Children {
     seen: BTreeMap<u32, Untraced>,
     /// How many of those that found no room were heard of.
     refused: u32,
+    /// Which of them had not written its number yet.
+    late: Option<u32>,
 }
 
 impl Children {
     /// Hears of those that found no room for a session, who say so themselves: of short ones, too.
     pub fn hear(&mut self, reader: &Reader, now_ns: u64) {
-        let (refused, count) = reader.refused(self.refused);
-        self.refused = count;
+        let (refused, next, is_late) = reader.refused(self.refused);
+        // Who is late is waited for once.
+        let is_over = is_late && self.late == Some(next);
+        self.late = is_late.then_some(next);
+        self.refused = next.wrapping_add(u32::from(is_over));
         for (pid, is_fork) in refused {
             self.meet(pid, process::parent(pid).unwrap_or(0), now_ns);
             if let Some(child) = self.seen.get_mut(&pid) {

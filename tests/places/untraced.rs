@@ -132,7 +132,7 @@ fn who_finds_no_room_in_the_tracers_memory_is_named_with_the_reason() {
     let full = |one: &Value| sleeps(one) && one["why"] == "tracer memory full";
     let untraced = of(&report["untraced"], &full);
     assert!(untraced > 0, "{found:?}");
-    assert_eq!(traced + untraced, SLEEPERS, "{report}");
+    assert_eq!(traced + untraced, SLEEPERS, "{traced} traced, {}", report["untraced"]);
     assert!(found.stderr.contains("sleep (tracer memory full)"), "{found:?}");
 }
 

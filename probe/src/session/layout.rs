@@ -39,7 +39,7 @@ pub const INTERVALS: usize = 128;
 /// How many stretches in which nobody kept the time are remembered; later ones replace the oldest.
 pub const UNWATCHED: usize = 64;
 /// How many processes that found no room are remembered; later ones replace the oldest.
-pub const REFUSED: usize = 256;
+pub const REFUSED: usize = 128;
 /// Marks a fork among those.
 pub const FORKED: u32 = 1 << 31;
 /// Tick maxima are kept for this many ticks.
@@ -117,9 +117,9 @@ pub struct Header {
     pub full_at: AtomicU32,
     /// How many process images found no room for a session.
     pub refused: AtomicU32,
-    /// Their process ids, each at its number `% REFUSED`, with [`FORKED`] for forks; 0 = it is
-    /// being written.
-    pub refused_processes: [AtomicU32; REFUSED],
+    /// Each of them at its number `% REFUSED`: `number + 1 << 32 | process id`, with [`FORKED`] for
+    /// forks. Another number stands there while it is being written.
+    pub refused_processes: [AtomicU64; REFUSED],
 }
 
 /// One stretch of tracing, `CLOCK_MONOTONIC` nanoseconds; 0 = not yet.

@@ -232,17 +232,22 @@ impl Reader {
     }
 
     /// Those that found no room for a session, from number `from` on and as far as they are
-    /// remembered: process id, and whether it was a fork; and how many there were by now.
-    pub fn refused(&self, from: u32) -> (Vec<(u32, bool)>, u32) {
+    /// remembered: process id, and whether it was a fork; the number to go on from, and whether the
+    /// one with that number is still being written, or died at it.
+    pub fn refused(&self, from: u32) -> (Vec<(u32, bool)>, u32, bool) {
         let header = self.memory.header();
         let count = header.refused.load(Relaxed);
         let new = count.wrapping_sub(from).min(REFUSED as u32);
-        let pid = |back: u32| {
-            let place = count.wrapping_sub(back) as usize % REFUSED;
-            header.refused_processes[place].load(Relaxed)
+        let first = count.wrapping_sub(new);
+        let told = |at: u32| {
+            let number = first.wrapping_add(at);
+            let told = header.refused_processes[number as usize % REFUSED].load(Relaxed);
+            let who = (told as u32 & !FORKED, told as u32 & FORKED != 0);
+            ((told >> 32) as u32 == number.wrapping_add(1)).then_some(who)
         };
-        let told = (1..=new).rev().map(pid).filter(|pid| *pid != 0);
-        (told.map(|pid| (pid & !FORKED, pid & FORKED != 0)).collect(), count)
+        let all: Vec<_> = (0..new).map_while(told).collect();
+        let next = first.wrapping_add(all.len() as u32);
+        (all, next, next != count)
     }
 
     /// Process id and start of session `index`, `CLOCK_MONOTONIC` nanoseconds; `None` while it is

@@ -73,8 +73,9 @@ impl Memory {
     pub fn refuse(&self, pid: u32, is_fork: bool) {
         let header = self.header();
         let number = header.refused.fetch_add(1, Relaxed);
-        header.refused_processes[number as usize % REFUSED]
-            .store(if is_fork { pid | FORKED } else { pid }, Relaxed);
+        let who = if is_fork { pid | FORKED } else { pid };
+        let told = u64::from(number.wrapping_add(1)) << 32 | u64::from(who);
+        header.refused_processes[number as usize % REFUSED].store(told, Relaxed);
     }
 
     /// Whether the session with this mark is in the table still.
@@ -198,7 +199,7 @@ fn rest_of_newest(session: &Session) -> u64 {
 #[cfg(all(test, not(miri)))]
 mod tests {
     use super::*;
-    use crate::session::memory::Settings;
+    use crate::session::{memory::Settings, reader::Reader};
 
     const SMALL: u64 = 4 << 20;
 
@@ -266,5 +267,23 @@ mod tests {
         memory.set_free(last..last + 1);
         assert_eq!(memory.take_piece(session, REGION), Some(PIECES + last as u64 * REGION));
         assert_eq!(memory.take_piece(session, REGION), None);
+    }
+
+    #[test]
+    fn those_that_are_refused_are_told_in_order_and_as_far_as_they_have_said() {
+        let memory = memory(SMALL);
+        let reader = Reader::over(memory);
+        assert_eq!(reader.refused(0), (vec![], 0, false));
+        memory.refuse(7, false);
+        memory.refuse(8, true);
+        assert_eq!(reader.refused(0), (vec![(7, false), (8, true)], 2, false));
+        // The next one has its number, and has not said who it is.
+        memory.header().refused.fetch_add(1, Relaxed);
+        memory.refuse(9, false);
+        assert_eq!(reader.refused(1), (vec![(8, true)], 2, true));
+        assert_eq!(reader.refused(2), (vec![], 2, true));
+        assert_eq!(reader.refused(3), (vec![(9, false)], 4, false));
+        (0..REFUSED).for_each(|_| memory.refuse(1, false));
+        assert_eq!(reader.refused(0).0.len(), REFUSED, "older ones are forgotten");
     }
 }
