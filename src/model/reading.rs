@@ -34,6 +34,8 @@ pub struct Reading {
     pub tree_at: Duration,
     /// The shown image has ended and its process runs on, as a program that cannot be traced.
     pub goes_on_untraced: bool,
+    /// The shown image has ended, and nothing is left of its figures: others have its memory.
+    pub given_back: bool,
     /// Whether new blocks are recorded now.
     pub tracing: bool,
     /// A signal has stopped the program.

@@ -57,7 +57,7 @@ fn run_state(model: &Model) -> RunState {
         None if model.reading.goes_on_untraced => RunState::Untraced,
         Some(Exit::Code(code)) => RunState::Ended { code: Some(code) },
         Some(Exit::Signal(signal)) => killed(signal),
-        None if own.is_some() => RunState::Ended { code: None },
+        None if own.is_some() || model.reading.given_back => RunState::Ended { code: None },
         None if !model.reading.connected => RunState::Disconnected,
         None if model.state().is_none() => RunState::Starting,
         None => RunState::Running,
@@ -131,6 +131,17 @@ mod tests {
         assert_eq!((header.live, header.live_per_s, header.net), (None, None, None));
         assert_eq!((header.allocs_per_s, header.untracked_freed), (None, None));
         assert!(header.state.is_alive());
+    }
+
+    #[test]
+    fn one_of_which_nothing_is_left_has_ended_and_does_not_start() {
+        let mut model = Model::default();
+        let state_of = |model: &mut Model, given_back| {
+            model.observe(Reading { given_back, connected: true, ..Reading::default() });
+            header(model, &Session::default()).state
+        };
+        assert_eq!(state_of(&mut model, false), RunState::Starting);
+        assert_eq!(state_of(&mut model, true), RunState::Ended { code: None });
     }
 
     #[test]

@@ -182,6 +182,7 @@ impl Live {
             now_s: image.map_or(0.0, |image| image.lived_ns(now_ns) as f64 / 1e9),
             images: self.processes.images().iter().map(|image| self.name(image)).collect(),
             shown,
+            given_back: state.is_none() && image.is_some_and(|image| image.end().is_some()),
             state,
             sites,
             sites_as_of: None,

@@ -17,6 +17,7 @@ impl Live {
             tree: Arc::clone(&present.tree),
             tree_at: present.tree_at,
             goes_on_untraced: present.goes_on_untraced,
+            given_back: present.given_back,
             tracing: present.tracing,
             stopped: present.stopped,
             exit: present.exit,

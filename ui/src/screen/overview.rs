@@ -195,11 +195,14 @@ pub(crate) fn lines(data: &Data, area: Rect) -> u16 {
     sentence + fate + u16::from(has_resident(data, area))
 }
 
-/// What is said of nothing: that it is nothing, or that nobody has counted yet.
+/// What is said of nothing: that it is nothing, that nobody has counted yet, or that what was
+/// counted is gone.
 pub(crate) fn none(cx: Cx, words: &'static str) -> &'static str {
-    match cx.data.header.live {
-        Some(_) => words,
-        None => "Not counted yet.",
+    let header = &cx.data.header;
+    match (header.live, &header.state) {
+        (Some(_), _) => words,
+        (None, RunState::Ended { .. }) => "Nothing is kept of it.",
+        (None, _) => "Not counted yet.",
     }
 }
 
