@@ -181,10 +181,10 @@ fn a_mark_that_is_set_in_a_replay_stays_whatever_is_looked_at() {
     terminal.wait_for("   at 0:00");
     terminal.press("s");
     terminal.press("4");
-    let rows = terminal.wait_for("mark 1 → mark 3");
-    let row = rows.iter().find(|row| row.contains("[ from mark 1 ")).expect("the mark");
+    let rows = terminal.wait_for("mark 3 → mark 1");
+    let row = rows.iter().find(|row| row.contains("] to   mark 1 ")).expect("the mark");
     assert!(row.contains(" blocks"), "{row}");
     terminal.wait_until("the difference between them", |rows| {
-        rows.iter().any(|row| row.contains("   new 1   grown "))
+        rows.iter().any(|row| row.contains("   gone 1   same "))
     });
 }
