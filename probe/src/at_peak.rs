@@ -11,10 +11,15 @@ use crate::{
 /// Before a cell's first change since the peak was left, as far as its slot has heard.
 #[inline(always)]
 pub fn keep(slot: &Slot, cell: &Cell) {
-    let epoch = slot.epoch.load(Relaxed);
-    if cell.epoch.load(Relaxed) != epoch {
-        copy(cell, epoch);
+    if is_behind(slot, cell) {
+        copy(cell, slot.epoch.load(Relaxed));
     }
+}
+
+/// Whether a peak was left since a cell changed last, so that it has no copy.
+#[inline(always)]
+pub fn is_behind(slot: &Slot, cell: &Cell) -> bool {
+    cell.epoch.load(Relaxed) != slot.epoch.load(Relaxed)
 }
 
 /// The copy, in an epoch.

@@ -82,7 +82,7 @@ fn begin_window(session: &Session, slot: &Slot, clears: u64) {
     note_cleared(slot);
     forget_peak(slot);
     let company = Company::of(session);
-    let live = session.live.change(|live| live);
+    let live = session.live.now();
     rebase(session, slot, company, (live, session.live_blocks.load(Relaxed)));
 }
 

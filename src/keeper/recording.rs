@@ -5,7 +5,8 @@
 //! a session that lives is shown as that of a file is. It lies in memory and not on a disk, so
 //! that no folder fills up and nothing is left behind whoever is killed; it keeps to
 //! `past_bytes`, its oldest detail first to go; viewers open it through `/proc`. It has no
-//! names: viewers look those up anyway, and so does a recording that begins with it. A recording that is begun later begins with all of it:
+//! names: viewers look those up anyway, and so does a recording that is begun later, which begins
+//! with all of it:
 //!
 //! ```text
 //!  past ──── fork ─────▶ recorder ──▶ queue ──▶ thread ──▶ memory

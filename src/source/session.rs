@@ -228,7 +228,8 @@ fn sum(classes: &[ClassReading], figure: impl Fn(&ClassReading) -> u64) -> u64 {
     classes.iter().map(figure).fold(0, u64::saturating_add)
 }
 
-fn since(start_ns: u64, at_ns: u64) -> Duration {
+/// From one moment to another.
+pub(super) fn since(start_ns: u64, at_ns: u64) -> Duration {
     Duration::from_nanos(at_ns.saturating_sub(start_ns))
 }
 

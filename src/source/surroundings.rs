@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use memtop_probe::session::reader::Reader;
 
+use super::session::since;
 use crate::{
     keeper::processes::{Image, Processes},
     model::{Gap, ProcessState, Sums, Traced, TreeRow, gap},
@@ -120,10 +121,6 @@ fn unseen(position: usize, image: &Image, launched_ns: u64) -> TreeRow {
         traced: Traced::Unseen(position),
         ..TreeRow::default()
     }
-}
-
-fn since(launched_ns: u64, at_ns: u64) -> Duration {
-    Duration::from_nanos(at_ns.saturating_sub(launched_ns))
 }
 
 fn traced(

@@ -116,13 +116,35 @@ fn open_descriptor(pid: u32) -> Option<OwnedFd> {
     (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
+/// What the kernel says of a process in `/proc/PID/stat`.
+struct Stat(String);
+
+/// The numbers of its fields, from 1, as in `proc(5)`.
+const STATE: usize = 3;
+const PARENT: usize = 4;
+const START: usize = 22;
+const STACK: usize = 28;
+
+impl Stat {
+    fn read(pid: u32) -> io::Result<Self> {
+        fs::read_to_string(format!("/proc/{pid}/stat")).map(Self)
+    }
+
+    /// One of the fields behind the name.
+    fn field(&self, number: usize) -> Option<&str> {
+        // The name stands in parentheses and may hold anything, parentheses too.
+        self.0.rsplit_once(')')?.1.split_ascii_whitespace().nth(number - STATE)
+    }
+
+    fn number(&self, number: usize) -> Option<u64> {
+        self.field(number)?.parse().ok()
+    }
+}
+
 /// Start of a process in clock ticks since boot; `None` if there is none, or only a zombie.
 fn start_time(pid: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name stands in parentheses and may hold anything, parentheses too.
-    let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
-    let state = fields.next()?;
-    let start = fields.nth(18)?.parse().ok()?;
+    let stat = Stat::read(pid).ok()?;
+    let (state, start) = (stat.field(STATE)?, stat.number(START)?);
     // Its first thread may have ended alone.
     let is_over = state == "X" || state == "Z" && !has_threads(pid);
     (!is_over).then_some(start)
@@ -138,9 +160,7 @@ pub fn has_threads(pid: u32) -> bool {
 /// # Errors
 /// When it is gone, or cannot be looked at.
 pub fn began_by(pid: u32, monotonic_ns: u64) -> io::Result<bool> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let start = text.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(19));
-    let start = start.and_then(|start| start.parse().ok());
+    let start = Stat::read(pid)?.number(START);
     Ok(start.is_none_or(|start| !is_after(start, monotonic_ns)))
 }
 
@@ -167,22 +187,19 @@ pub struct Incarnation {
 
 /// That of a process; `None` when it is gone or cannot be looked at.
 pub fn incarnation(pid: u32) -> Option<Incarnation> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let stack = text.rsplit_once(')')?.1.split_ascii_whitespace().nth(25)?.parse().ok()?;
+    let stack = Stat::read(pid).ok()?.number(STACK)?;
     Some(Incarnation { file: executable(pid)?, stack })
 }
 
 /// When a process began, in ticks of the kernel since it was started: with its number it tells
 /// one process from all others, whatever it executes.
 pub fn birth(pid: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    text.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+    Stat::read(pid).ok()?.number(START)
 }
 
 /// Process id of the parent; 0 for one whose parent is out of sight.
 pub fn parent(pid: u32) -> Option<u32> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    text.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+    Stat::read(pid).ok()?.field(PARENT)?.parse().ok()
 }
 
 /// When a process began, `CLOCK_MONOTONIC` nanoseconds: up to a tick of the kernel later than it

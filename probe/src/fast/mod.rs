@@ -19,7 +19,7 @@ pub use settle::{
 };
 
 use crate::{
-    at_peak,
+    at_peak::{self, is_behind},
     counter::{Mode, Own},
     hook::Allocation,
     ledger, peak,
@@ -353,11 +353,6 @@ fn release<const BITS: u32, const STACKS: bool>(
         return Step::Untold(packed);
     }
     settle_or_open(slot, pulse, sinks)
-}
-
-#[inline(always)]
-fn is_behind(slot: &Slot, cell: &Cell) -> bool {
-    cell.epoch.load(Relaxed) != slot.epoch.load(Relaxed)
 }
 
 /// Counts a new block in a class and a cell that have their copies of the peak, and returns its

@@ -57,6 +57,11 @@ impl Live {
         (mark >> 1, mark & 1 != 0)
     }
 
+    /// As it is now.
+    pub fn now(&self) -> LiveState {
+        LiveState::of(self.0.load())
+    }
+
     /// What `next` makes of it, in one step; it is asked again when another was faster. Since a
     /// mark never comes back, the bytes that are read beside it were there with it.
     pub fn change(&self, mut next: impl FnMut(LiveState) -> LiveState) -> LiveState {
