@@ -4,6 +4,8 @@
 #[path = "real_programs/allocators.rs"]
 mod allocators;
 mod end_to_end;
+#[path = "real_programs/memcached.rs"]
+mod memcached;
 #[path = "real_programs/others.rs"]
 mod others;
 
