@@ -3,12 +3,13 @@
 //! ```text
 //!  word   ┌ id: 24 ┬ birth tick: 20 ┬ size: 20 ┐     0 = no block
 //!  path   granule = address / 16, or / 32
-//!         root[granule >> 27] ─▶ middle[(granule >> 11) & 0xFFFF] ─▶ leaf[granule & 0x7FF]
+//!         root[granule >> 25] ─▶ middle[(granule >> 9) & 0xFFFF] ─▶ leaf[granule & 0x1FF]
 //! ```
 //!
 //! A granule has at most one block that begins in it. For glibc, whose blocks begin at least
-//! 32 bytes apart, it is 32 bytes; for other allocators 16. A leaf of 2048 words comes to be
-//! with the first block in it; the levels above are sparse mappings. A size that does not fit
+//! 32 bytes apart, it is 32 bytes; for other allocators 16. A leaf of 512 words comes to be
+//! with the first block in it: a page, so that what is charged for it is what it takes, also where
+//! blocks are large and few. The levels above are sparse mappings. A size that does not fit
 //! stands in the word of the next granule, which belongs to the same block: its id is 0, so it
 //! is never taken for a block of its own. Addresses that are 8 but not 16 aligned have a
 //! second root.
@@ -25,26 +26,26 @@ use core::{
     },
 };
 
+mod word;
+
+pub use word::{MAX_ID, VERSION, birth_tick_in, id_in, is_usual, size_in, stamp, with_id};
+
+use self::word::{WIDE, pack};
 use crate::sys;
 
-/// Version of the word's layout.
-pub const VERSION: u32 = 1;
-/// Highest id a word can hold.
-pub const MAX_ID: u32 = (1 << 24) - 1;
-
-const SIZE_BITS: u32 = 20;
-const TICK_BITS: u32 = 20;
-const WIDE: u64 = (1 << SIZE_BITS) - 1;
-const TICKS: u64 = (1 << TICK_BITS) - 1;
-
-const TABLE_ENTRIES: usize = 1 << 16;
-const LEAF_WORDS: usize = 1 << 11;
+/// Bits of an address.
+const ADDRESS_BITS: u32 = 47;
+const LEAF_BITS: u32 = 9;
+const MIDDLE_BITS: u32 = 16;
+const MIDDLE_ENTRIES: usize = 1 << MIDDLE_BITS;
+const LEAF_WORDS: usize = 1 << LEAF_BITS;
 const LEAF_BYTES: usize = LEAF_WORDS * 8;
 const ARENA_BYTES: usize = 16 << 20;
 
 type Leaf = [AtomicU64; LEAF_WORDS];
-type Middle = [AtomicPtr<Leaf>; TABLE_ENTRIES];
-type Root = [AtomicPtr<Middle>; TABLE_ENTRIES];
+type Middle = [AtomicPtr<Leaf>; MIDDLE_ENTRIES];
+/// The first entry of a root.
+type Root = AtomicPtr<Middle>;
 
 /// What is known of a live block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,10 +113,16 @@ impl Shadow {
     /// Makes the first root, which [`word`](Shadow::word) then needs not ask for.
     pub fn prepare(&self) -> bool {
         !self.roots[0].load(Acquire).is_null()
-            || sys::map_private(size_of::<Root>()).is_some_and(|root| {
+            || sys::map_private(self.root_bytes()).is_some_and(|root| {
                 self.roots[0].store(root.cast(), Release);
                 true
             })
+    }
+
+    /// No more than the granules ask for: a program may have little room for data
+    /// (`RLIMIT_DATA`), of which a mapping takes its part whether it is touched or not.
+    fn root_bytes(&self) -> usize {
+        size_of::<Root>() << (ADDRESS_BITS - self.granule_bits() - MIDDLE_BITS - LEAF_BITS)
     }
 
     /// Bits of an address within a granule.
@@ -134,7 +141,7 @@ impl Shadow {
         // Misaligned bits end up at the top, where one comparison finds them together with
         // addresses that no process has.
         let rotated = (address as u64).rotate_right(FINE);
-        if rotated >> 43 != 0 {
+        if rotated >> (ADDRESS_BITS - FINE) != 0 {
             return None;
         }
         let granule = (rotated >> (BITS - FINE)) as usize;
@@ -142,11 +149,11 @@ impl Shadow {
         // them.
         unsafe {
             let root = self.roots[0].load(Acquire);
-            let middle = (*root).get_unchecked(granule >> 27).load(Acquire);
+            let middle = (*root.add(in_root(granule))).load(Acquire);
             if middle.is_null() {
                 return None;
             }
-            let leaf = (&(*middle))[(granule >> 11) % TABLE_ENTRIES].load(Acquire);
+            let leaf = (&(*middle))[in_middle(granule)].load(Acquire);
             (!leaf.is_null()).then(|| &(&(*leaf))[granule % LEAF_WORDS])
         }
     }
@@ -269,35 +276,34 @@ impl Shadow {
     #[inline]
     fn leaf(&self, address: usize) -> *const Leaf {
         let root = self.roots[usize::from(address & 8 != 0)].load(Acquire);
-        if root.is_null() || address >> 47 != 0 || address & 7 != 0 {
+        if root.is_null() || address >> ADDRESS_BITS != 0 || address & 7 != 0 {
             return null_mut();
         }
         // SAFETY: the tables are never unmapped, and the indices are within them.
         unsafe {
-            let middle = (*root)[self.granule(address) >> 27].load(Acquire);
+            let middle = (*root.add(in_root(self.granule(address)))).load(Acquire);
             if middle.is_null() {
                 return null_mut();
             }
-            (*middle)[(self.granule(address) >> 11) % TABLE_ENTRIES].load(Acquire)
+            (*middle)[in_middle(self.granule(address))].load(Acquire)
         }
     }
 
     #[cold]
     #[inline(never)]
     fn make_leaf(&self, address: usize, account: &impl Account) -> *const Leaf {
-        if address >> 47 != 0 || address & 7 != 0 {
+        if address >> ADDRESS_BITS != 0 || address & 7 != 0 {
             return null_mut();
         }
         let _errno = sys::KeepErrno::new();
         let made = || {
-            let root = table(&self.roots[usize::from(address & 8 != 0)], account)?;
+            let root = &self.roots[usize::from(address & 8 != 0)];
+            let root = table(root, self.root_bytes(), account)?;
             // SAFETY: tables are never unmapped, and the indices are within them.
-            let middle = table(unsafe { &(*root)[self.granule(address) >> 27] }, account)?;
+            let middle = unsafe { &*root.add(in_root(self.granule(address))) };
+            let middle = table(middle, size_of::<Middle>(), account)?;
             // SAFETY: as above.
-            self.leaf_in(
-                unsafe { &(*middle)[(self.granule(address) >> 11) % TABLE_ENTRIES] },
-                account,
-            )
+            self.leaf_in(unsafe { &(*middle)[in_middle(self.granule(address))] }, account)
         };
         made().unwrap_or(null_mut())
     }
@@ -307,7 +313,7 @@ impl Shadow {
             return None;
         }
         let fresh = self.take_from_arena()?.cast::<Leaf>();
-        // A thread that lost this race leaves 16 KiB unused; that is all.
+        // A thread that lost this race leaves a page unused; that is all.
         match entry.compare_exchange(null_mut(), fresh, AcqRel, Acquire) {
             Ok(_) => Some(fresh),
             Err(other) => Some(other),
@@ -335,6 +341,18 @@ impl Shadow {
     }
 }
 
+/// Where in the root to look for a granule.
+#[inline(always)]
+const fn in_root(granule: usize) -> usize {
+    granule >> (MIDDLE_BITS + LEAF_BITS)
+}
+
+/// Where in the table that stands there.
+#[inline(always)]
+const fn in_middle(granule: usize) -> usize {
+    (granule >> LEAF_BITS) % MIDDLE_ENTRIES
+}
+
 /// A mapping of [`ARENA_BYTES`], aligned to its size.
 fn map_arena() -> Option<*mut u8> {
     let wide = sys::map_private(2 * ARENA_BYTES)?;
@@ -349,8 +367,8 @@ fn map_arena() -> Option<*mut u8> {
     }
 }
 
-/// The table an entry leads to, made if there is none.
-fn table<T>(entry: &AtomicPtr<T>, account: &impl Account) -> Option<*mut T> {
+/// The table of so many bytes that an entry leads to, made if there is none.
+fn table<T>(entry: &AtomicPtr<T>, bytes: usize, account: &impl Account) -> Option<*mut T> {
     let there = entry.load(Acquire);
     if !there.is_null() {
         return Some(there);
@@ -359,98 +377,16 @@ fn table<T>(entry: &AtomicPtr<T>, account: &impl Account) -> Option<*mut T> {
     if !account.charge(2 * 4096) {
         return None;
     }
-    let fresh = sys::map_private(size_of::<T>())?.cast::<T>();
+    let fresh = sys::map_private(bytes)?.cast::<T>();
     match entry.compare_exchange(null_mut(), fresh, AcqRel, Acquire) {
         Ok(_) => Some(fresh),
         Err(other) => {
             // SAFETY: just mapped, and nobody knows of it.
-            unsafe { sys::unmap(fresh.cast(), size_of::<T>()) };
+            unsafe { sys::unmap(fresh.cast(), bytes) };
             Some(other)
         }
     }
 }
 
-/// Whether a size is one of the usual: it stands in the word itself and has a
-/// [`size_class::of_usual`](crate::session::size_class::of_usual).
-#[inline(always)]
-pub const fn is_usual(size: u64) -> bool {
-    size.wrapping_sub(1) < WIDE - 1
-}
-
-/// The size in a word.
-#[inline(always)]
-pub const fn size_in(word: u64) -> u64 {
-    word & WIDE
-}
-
-/// The part of a word that does not depend on the size.
-pub const fn stamp(id: u32, birth_tick: u32) -> u64 {
-    (id as u64) << (SIZE_BITS + TICK_BITS) | (birth_tick as u64 & TICKS) << SIZE_BITS
-}
-
-/// A stamp with another id.
-#[inline(always)]
-pub const fn with_id(stamp: u64, id: u32) -> u64 {
-    stamp & ((1 << (SIZE_BITS + TICK_BITS)) - 1) | (id as u64) << (SIZE_BITS + TICK_BITS)
-}
-
-/// The id in a word or in a stamp.
-pub const fn id_in(word: u64) -> u32 {
-    (word >> (SIZE_BITS + TICK_BITS)) as u32
-}
-
-/// The birth tick in a word, modulo 2^20.
-pub const fn birth_tick_in(word: u64) -> u32 {
-    (word >> SIZE_BITS & TICKS) as u32
-}
-
-#[inline(always)]
-fn pack(id: u32, birth_tick: u32, size: u64) -> u64 {
-    stamp(id, birth_tick) | size
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Free;
-    impl Account for Free {
-        fn charge(&self, _: u64) -> bool {
-            true
-        }
-    }
-
-    fn block(size: u64) -> Block {
-        Block { id: 7, birth_tick: 3, size }
-    }
-
-    #[test]
-    fn what_is_noted_comes_back_once() {
-        let shadow = Shadow::new();
-        for (address, size) in [(0x7f00_0000_0010, 24), (0x5500_0000_7ff0, 5 << 30), (0x1238, 8)] {
-            assert_eq!(shadow.note(address, block(size), &Free), Noted::Fresh);
-            assert_eq!(shadow.take(address), Some(block(size)));
-            assert_eq!(shadow.take(address), None);
-            assert_eq!(shadow.take(address + 16), None);
-        }
-    }
-
-    #[test]
-    fn a_block_whose_free_was_missed_is_replaced() {
-        let shadow = Shadow::new();
-        shadow.note(0x1000, block(1 << 20), &Free);
-        assert_eq!(shadow.note(0x1010, block(5), &Free), Noted::Fresh);
-        shadow.take(0x1010);
-        shadow.note(0x2000, block(1 << 21), &Free);
-        assert_eq!(shadow.note(0x2000, block(9), &Free), Noted::Replaced(block(1 << 21)));
-        assert_eq!(shadow.take(0x2000), Some(block(9)));
-    }
-
-    #[test]
-    fn an_address_without_a_word_is_refused() {
-        let shadow = Shadow::new();
-        assert_eq!(shadow.note(0x1001, block(1), &Free), Noted::Refused);
-        assert_eq!(shadow.note(1 << 50, block(1), &Free), Noted::Refused);
-        assert_eq!(shadow.take(0x1001), None);
-    }
-}
+mod tests;
