@@ -295,7 +295,13 @@ fn numbers(is_child: bool) -> (u32, u32) {
     }
     let outer = sys::outer_pid().unwrap_or(own);
     APART.store(outer != own, Relaxed);
-    (outer, if is_child { above } else { inner_above })
+    let parent = match is_child {
+        true => above,
+        false if outer == own => inner_above,
+        // In there, its parent has another number, or none.
+        false => sys::outer_parent().unwrap_or(0),
+    };
+    (outer, parent)
 }
 
 /// Does by hand what a kernel without `MADV_WIPEONFORK` left undone.

@@ -46,6 +46,12 @@ fn may_map() -> bool {
     LOCKED_IN.load(Relaxed) != STRICT
 }
 
+/// Whether the processor has `cmpxchg16b`, by which two words change in one step. The very first
+/// of x86-64 had not; there, it would be the program's death.
+pub fn has_pairs() -> bool {
+    core::arch::x86_64::__cpuid(1).ecx & 1 << 13 != 0
+}
+
 /// The number of this process in the world of who looks at it, which is where `/proc` comes
 /// from; a program may be in one of its own, where others have its number.
 pub fn outer_pid() -> Option<u32> {
@@ -55,6 +61,29 @@ pub fn outer_pid() -> Option<u32> {
         unsafe { libc::readlink(c"/proc/self".as_ptr(), room.as_mut_ptr().cast(), room.len()) };
     let digits = room.get(..usize::try_from(length).ok()?)?;
     str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// The number of this process's parent in that world.
+pub fn outer_parent() -> Option<u32> {
+    let mut room = [0u8; 128];
+    // SAFETY: `room` is writable for its length, the path is a C string, and the descriptor is ours.
+    let length = unsafe {
+        let file = libc::open(c"/proc/self/stat".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        if file < 0 {
+            return None;
+        }
+        let length = libc::read(file, room.as_mut_ptr().cast(), room.len());
+        libc::close(file);
+        length
+    };
+    parent_in(room.get(..usize::try_from(length).ok()?)?)
+}
+
+/// `PID (NAME) STATE PARENT …`, where anything may stand in the name.
+fn parent_in(stat: &[u8]) -> Option<u32> {
+    let name_ends = stat.iter().rposition(|&byte| byte == b')')?;
+    let field = stat.get(name_ends + 1..)?.split(|&byte| byte == b' ').nth(2)?;
+    str::from_utf8(field).ok()?.parse().ok()
 }
 
 /// Puts `errno` back when dropped: a hook must leave it as the allocator set it.
@@ -148,5 +177,21 @@ pub unsafe fn unmap(base: *mut u8, bytes: usize) {
     if may_map() {
         // SAFETY: upheld by the caller.
         unsafe { libc::munmap(base.cast(), bytes) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_is_found_whatever_the_name_is() {
+        assert_eq!(parent_in(b"7 (a) S 9) R 41 7 7 0 "), Some(41));
+        assert_eq!(parent_in(b"7 (sh) S 0 7"), Some(0));
+        for damaged in [&b"7 (sh"[..], b"7 (sh)", b"7 (sh) S", b"7 (sh) S x 1", b""] {
+            assert_eq!(parent_in(damaged), None);
+        }
+        // SAFETY: getppid has no preconditions.
+        assert_eq!(outer_parent(), Some(unsafe { libc::getppid() } as u32));
     }
 }

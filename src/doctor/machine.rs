@@ -2,11 +2,12 @@
 
 use std::fs;
 
+use memtop_probe::session::memory::Memory;
 use memtop_ui::format::{bytes, count};
 
 use super::Finding;
 use crate::{
-    keeper::{Options, record},
+    keeper::{LACKS_PAIRS, Options, record},
     procfs::{group, mappings},
     sys::{limits, machine},
 };
@@ -40,6 +41,20 @@ pub(super) fn kernel() -> Finding {
     match architecture.as_str() {
         "x86_64" => Finding::works(NAME, words),
         _ => Finding::broken(NAME, words, "memtop traces programs on x86-64 only"),
+    }
+}
+
+pub(super) fn processor() -> Finding {
+    judge_processor(Memory::suits_processor())
+}
+
+fn judge_processor(has_pairs: bool) -> Finding {
+    const NAME: &str = "processor";
+    match has_pairs {
+        true => Finding::works(NAME, "it has all that tracing needs (cmpxchg16b)"),
+        false => {
+            Finding::broken(NAME, LACKS_PAIRS, "run memtop on a newer one; give virtual ones cx16")
+        }
     }
 }
 
@@ -108,5 +123,20 @@ pub(super) fn ptrace() -> Finding {
             format!("processes may be attached to by their parents only (ptrace_scope {scope})"),
             "start programs with memtop run, which needs none of it",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict;
+
+    #[test]
+    fn a_processor_without_pairs_traces_nothing() {
+        let flags = fs::read_to_string("/proc/cpuinfo").unwrap();
+        assert_eq!(Memory::suits_processor(), flags.split_whitespace().any(|flag| flag == "cx16"));
+        assert_eq!(judge_processor(true).verdict, Verdict::Works);
+        let found = judge_processor(false);
+        assert_eq!((found.verdict, found.words.as_str()), (Verdict::Broken, LACKS_PAIRS));
     }
 }

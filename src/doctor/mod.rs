@@ -57,6 +57,7 @@ impl Finding {
 const CHECKS: &[fn() -> Finding] = &[
     machine::tracing,
     machine::kernel,
+    machine::processor,
     machine::c_library,
     surroundings::library,
     libraries::old_libraries,

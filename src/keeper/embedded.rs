@@ -16,6 +16,7 @@ use memtop_probe::session::{
     reader::Reader,
 };
 
+use super::LACKS_PAIRS;
 use crate::sys::file;
 
 /// What the kernel calls the descriptor of session memory.
@@ -49,6 +50,7 @@ fn open(path: &Path) -> io::Result<Reader> {
         | MemoryError::Resize(errno)
         | MemoryError::Map(errno)
         | MemoryError::Inspect(errno) => io::Error::from_raw_os_error(errno),
+        MemoryError::Processor => io::Error::other(LACKS_PAIRS),
         MemoryError::Foreign => io::Error::other(
             "it was built with another version of memtop's tracing allocator; build it with \
              this one",

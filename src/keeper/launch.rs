@@ -262,6 +262,9 @@ fn within(address_space: u64) -> u64 {
     (address_space / 4).next_power_of_two().clamp(2 * LEAST_SIZE, 2 * TREE_SIZE) / 2
 }
 
+/// What the very first processors of x86-64 cannot do.
+pub const LACKS_PAIRS: &str = "this processor lacks the instruction cmpxchg16b";
+
 fn bad_memory(error: MemoryError) -> LaunchError {
     let (step, source) = match error {
         MemoryError::Create(errno) => ("create", io::Error::from_raw_os_error(errno)),
@@ -269,6 +272,10 @@ fn bad_memory(error: MemoryError) -> LaunchError {
         MemoryError::Map(errno) => ("map", io::Error::from_raw_os_error(errno)),
         MemoryError::Inspect(errno) => ("inspect", io::Error::from_raw_os_error(errno)),
         MemoryError::Foreign => ("recognise", io::Error::other("it is not memtop's")),
+        MemoryError::Processor => {
+            let remedy = "run memtop on a newer one (in a virtual machine: let it have cx16)";
+            return LaunchError::prepare("trace programs", io::Error::other(LACKS_PAIRS), remedy);
+        }
     };
     no_memory(&format!("{step} the session memory"), source)
 }
@@ -319,6 +326,14 @@ mod tests {
         assert!(said(libc::EFBIG).contains(words), "{}", said(libc::EFBIG));
         assert!(!said(libc::ENOMEM).contains(words), "{}", said(libc::ENOMEM));
         assert!(said(libc::ENOMEM).contains("; raise the limits of memory, file size and"));
+    }
+
+    #[test]
+    fn a_processor_that_is_too_old_is_no_lack_of_memory() {
+        let error = bad_memory(MemoryError::Processor);
+        let said = "cannot trace programs: this processor lacks the instruction cmpxchg16b; run ";
+        assert!(error.to_string().starts_with(said), "{error}");
+        assert_eq!(error.exit_code(), exit_code::NOT_STARTED);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub mod watch;
 mod way;
 
 pub use clock::Start;
-pub use launch::{LaunchError, Options};
+pub use launch::{LACKS_PAIRS, LaunchError, Options};
 
 /// The preload library that this memtop carries.
 pub(crate) fn image() -> Option<preload_file::Image<'static>> {

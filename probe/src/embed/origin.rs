@@ -10,7 +10,7 @@ use crate::{
     process::Origin,
     session::{
         layout::{FRAMES, PAGE, entry},
-        memory::{LEAST_SIZE, Memory, Settings, TREE_SIZE},
+        memory::{LEAST_SIZE, Memory, MemoryError, Settings, TREE_SIZE},
     },
     sys,
 };
@@ -76,11 +76,17 @@ fn sparse_memory(frames: u32) -> Option<Memory> {
     };
     let mut size = TREE_SIZE.min(file_size_limit()) / PAGE * PAGE;
     while size >= LEAST_SIZE {
-        if let Ok((memory, descriptor)) = Memory::create(&settings(size)) {
-            raise_descriptor(descriptor);
-            return Some(memory);
+        match Memory::create(&settings(size)) {
+            Ok((memory, descriptor)) => {
+                raise_descriptor(descriptor);
+                return Some(memory);
+            }
+            Err(MemoryError::Processor) => {
+                complain(c"memtop: this processor lacks cmpxchg16b; this program is not traced\n");
+                return None;
+            }
+            Err(_) => size = size / 2 / PAGE * PAGE,
         }
-        size = size / 2 / PAGE * PAGE;
     }
     complain(c"memtop: the system gives no memory for a session; this program is not traced\n");
     None

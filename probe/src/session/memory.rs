@@ -6,6 +6,7 @@
 use core::{ffi::CStr, mem::align_of, ptr::NonNull, sync::atomic::Ordering::Relaxed};
 
 use super::layout::{Header, MAGIC, MAX_FRAMES, SESSIONS, Session, Slot, TABLE, VERSION};
+use crate::sys;
 
 /// Name of the memfd; `/proc/PID/fd` shows it as `/memfd:memtop-session (deleted)`.
 pub const NAME: &CStr = c"memtop-session";
@@ -33,6 +34,8 @@ pub enum MemoryError {
     Inspect(i32),
     /// The file is not session memory, or of another version, or not the one expected.
     Foreign,
+    /// The processor lacks the instruction by which two words change in one step.
+    Processor,
 }
 
 /// What a new memory is to hold.
@@ -71,8 +74,18 @@ fn errno() -> i32 {
 }
 
 impl Memory {
-    /// Makes, sizes, seals and maps a new memory. The descriptor is close-on-exec.
+    /// Whether this processor can do what is done in session memory.
+    pub fn suits_processor() -> bool {
+        sys::has_pairs()
+    }
+
+    /// Makes, sizes, seals and maps a new memory. The descriptor is close-on-exec. Where memory
+    /// was made, the processor can do what is done in it, so that [`map`](Memory::map) need not
+    /// ask, which takes microseconds in a virtual machine and happens at every exec.
     pub fn create(settings: &Settings) -> Result<(Memory, i32), MemoryError> {
+        if !Memory::suits_processor() {
+            return Err(MemoryError::Processor);
+        }
         let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
         // SAFETY: NAME is a C string.
         let fd = unsafe { libc::memfd_create(NAME.as_ptr(), flags) };
@@ -180,7 +193,7 @@ impl Memory {
         self.base.as_ptr().expose_provenance().wrapping_add(offset as usize)
     }
 
-    /// The header page.
+    /// The header.
     pub fn header(&self) -> &'static Header {
         // SAFETY: every mapping is at least LEAST_SIZE long and page aligned; the header is
         // made of atomics, for which any bytes are valid.
