@@ -13,15 +13,20 @@ use crate::{
     procfs::{children::Former, mappings},
     recording::Look,
     source::sites::Follower,
-    sys::process::{self, Handle},
+    sys::{
+        clock,
+        process::{self, Handle},
+    },
 };
 
 mod image;
 
 pub use image::{End, Image};
 
-/// Incarnations are compared so often.
-const EXECS_EVERY_NS: u64 = 1_000_000_000;
+/// Incarnations are compared so often at most, and so often at least.
+const EXECS_EVERY_NS: (u64, u64) = (100_000_000, 1_000_000_000);
+/// The part of the time that may go into that, in between.
+const EXECS_SHARE: u64 = 100;
 
 /// What one look at the processes found.
 #[derive(Debug, Default, PartialEq)]
@@ -114,7 +119,7 @@ impl Processes {
         self.notice_ends(reader, now_ns, &mut changes);
         self.notice_untraced_execs(reader, now_ns, &mut changes);
         let tick = reader.clock().tick;
-        for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
+        for image in self.images.iter_mut().filter(|image| image.is_itself()) {
             if let Some(point) = image.sample(reader, now_ns, tick) {
                 changes.samples.push((image.index, point));
             }
@@ -190,17 +195,26 @@ impl Processes {
         if now_ns < self.execs_at_ns {
             return;
         }
-        self.execs_at_ns = now_ns.saturating_add(EXECS_EVERY_NS);
+        let begun_ns = clock::monotonic_ns();
         for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
             let now = process::incarnation(image.pid);
-            let is_new = now.is_some() && now != image.incarnation;
+            if now.is_some() && now != image.incarnation {
+                image.became_ns.get_or_insert(now_ns);
+            }
+            // A program that can be traced has a session of its own by the next look.
+            let left_ns = image.became_ns.filter(|at_ns| *at_ns < now_ns);
             // What it was when it was met may have come after an exec already.
             let unsure = !std::mem::replace(&mut image.is_sure, true);
-            if is_new || (unsure && (self.presence.0)(image.pid) == Some(false)) {
-                image.finish(reader, now_ns, None, changes);
+            let is_without = unsure && (self.presence.0)(image.pid) == Some(false);
+            if let Some(at_ns) = left_ns.or(is_without.then_some(now_ns)) {
+                image.finish(reader, at_ns, None, changes);
                 changes.ended.push(image.index);
             }
         }
+        let took_ns = clock::monotonic_ns().saturating_sub(begun_ns);
+        let (least, most) = EXECS_EVERY_NS;
+        let pause_ns = took_ns.saturating_mul(EXECS_SHARE).clamp(least, most);
+        self.execs_at_ns = now_ns.saturating_add(pause_ns);
     }
 
     /// Processes that went on as a program that cannot be traced.

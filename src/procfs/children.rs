@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use memtop_probe::session::reader::Reader;
+use memtop_probe::session::reader::{Reader, RefusedProcess};
 
 use crate::{
     keeper::preflight::{self, Untraceable},
@@ -42,6 +42,8 @@ pub struct Untraced {
     pub ended_ns: Option<u64>,
     /// What its process executed before was traced, and is not yet known to have ended.
     follows_traced: bool,
+    /// What its process executed before was not traced either.
+    follows_untraced: bool,
     /// It was seen for longer than a look takes.
     has_lasted: bool,
     /// Another one means another program.
@@ -82,6 +84,22 @@ impl Untraced {
         };
         if self.reason == Untraceable::Quiet && lasts {
             self.reason = preflight::by_mappings(self.pid);
+        }
+    }
+
+    /// What its process was before has ended then, as far as that was noticed; who found no room
+    /// said so itself.
+    fn follow(&mut self, ended_ns: u64) {
+        if self.reason != Untraceable::Room && !self.follows_untraced {
+            self.began_ns = ended_ns;
+            self.met_ns = self.met_ns.min(ended_ns);
+        }
+    }
+
+    /// It said itself when it was; 0 where it could not.
+    fn began_at(&mut self, at_ns: u64, now_ns: u64) {
+        if (1..=now_ns).contains(&at_ns) {
+            (self.began_ns, self.started_ns, self.met_ns) = (at_ns, at_ns, at_ns);
         }
     }
 
@@ -136,12 +154,13 @@ impl Children {
         let is_over = is_late && self.late == Some(next);
         self.late = is_late.then_some(next);
         self.refused = next.wrapping_add(u32::from(is_over));
-        for (pid, is_fork) in refused {
+        for RefusedProcess { pid, is_fork, at_ns } in refused {
             self.meet(pid, process::parent(pid).unwrap_or(0), now_ns);
             if let Some(child) = self.seen.get_mut(&pid) {
                 child.reason = Untraceable::Room;
                 child.follows_traced = !is_fork;
                 child.ended_ns = (!runs(pid)).then_some(now_ns);
+                child.began_at(at_ns, now_ns);
             }
         }
     }
@@ -155,7 +174,7 @@ impl Children {
             if runs(former.pid) && seen.insert(former.pid) {
                 // Anew each time: others may know better when it was.
                 self.meet(former.pid, former.parent, now_ns);
-                self.seen.entry(former.pid).and_modify(|one| one.began_ns = former.ended_ns);
+                self.seen.entry(former.pid).and_modify(|one| one.follow(former.ended_ns));
                 next.push(former.pid);
             }
         }
@@ -230,6 +249,7 @@ impl Children {
                     met_ns: now_ns,
                     ended_ns: None,
                     follows_traced: false,
+                    follows_untraced: is_known,
                     has_lasted: false,
                     incarnation,
                     birth,
@@ -265,86 +285,4 @@ fn command(pid: u32) -> Vec<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::process::{Child, Command, Stdio};
-
-    /// A shell that looks traced.
-    fn shell(script: &str) -> Child {
-        Command::new("/bin/sh")
-            .args(["-c", script])
-            .stdin(Stdio::piped())
-            .env("LD_PRELOAD", "/nonexistent/memtop-probe.so")
-            .env("MEMTOP_SESSION", "x")
-            .spawn()
-            .unwrap()
-    }
-
-    fn sleep(children: &Children) -> Option<Untraced> {
-        let is_sleep = |one: &&Untraced| one.command.first().is_some_and(|c| c == b"sleep");
-        children.all().find(is_sleep).cloned()
-    }
-
-    /// Looks until the child is known; in the middle of its exec nothing can be told yet.
-    fn meet_sleep(children: &mut Children, traced: &BTreeSet<u32>) -> Untraced {
-        loop {
-            children.observe(traced, &[], 1);
-            let is_known = |one: &Untraced| one.reason == Untraceable::Environment;
-            if let Some(found) = sleep(children).filter(is_known) {
-                return found;
-            }
-        }
-    }
-
-    #[test]
-    fn children_are_seen_and_remembered_after_their_end() {
-        let mut shell = shell("env -i sleep 60 & wait");
-        let traced = BTreeSet::from([shell.id()]);
-        let mut children = Children::default();
-        let found = meet_sleep(&mut children, &traced);
-        assert_eq!((found.parent, found.ended_ns), (shell.id(), None));
-        assert_eq!(found.reason, Untraceable::Environment);
-        assert!(found.resident.is_some());
-        process::signal(found.pid, libc::SIGKILL).unwrap();
-        shell.wait().unwrap();
-        children.observe(&traced, &[], 2);
-        children.observe(&traced, &[], 3);
-        let found = sleep(&children).unwrap();
-        assert_eq!((found.ended_ns, found.resident), (Some(2), None));
-        children.observe(&BTreeSet::from([found.pid]), &[], 4);
-        assert_eq!(sleep(&children), None, "it turned out to be traced");
-    }
-
-    #[test]
-    fn a_child_that_outlives_its_parent_has_not_ended() {
-        let mut shell = shell("env -i sleep 60 & read line");
-        let traced = BTreeSet::from([shell.id()]);
-        let mut children = Children::default();
-        meet_sleep(&mut children, &traced);
-        drop(shell.stdin.take());
-        shell.wait().unwrap();
-        children.observe(&traced, &[], 2);
-        let found = sleep(&children).unwrap();
-        assert!(found.ended_ns.is_none() && found.resident.is_some());
-        process::signal(found.pid, libc::SIGKILL).unwrap();
-        while process::incarnation(found.pid).is_some() {
-            std::thread::yield_now();
-        }
-        children.observe(&traced, &[], 3);
-        assert_eq!(sleep(&children).unwrap().ended_ns, Some(3));
-    }
-
-    #[test]
-    fn who_ended_before_it_was_looked_at_is_forgotten() {
-        let parent = BTreeSet::from([std::process::id()]);
-        let mut zombie = Command::new("/bin/true").spawn().unwrap();
-        let mut children = Children::default();
-        while process::incarnation(zombie.id()).is_some() {
-            std::thread::yield_now();
-        }
-        children.observe(&parent, &[], 1);
-        zombie.wait().unwrap();
-        children.observe(&BTreeSet::new(), &[], 2);
-        assert!(children.all().all(|child| child.pid != zombie.id()));
-    }
-}
+mod tests;

@@ -90,6 +90,27 @@ fn processes_in_a_world_of_their_own_are_known_from_outside() {
 }
 
 #[test]
+fn programs_that_are_executed_in_such_a_world_have_their_parents() {
+    if !is_root() {
+        return println!("skipped: only root may unshare process numbers");
+    }
+    let home = Home::new();
+    let mut command = home.memtop(["record", "--quiet", "-o", "recording.memtop", "--", "unshare"]);
+    command.args(["--pid", "--fork", "sh", "-c", "echo $$; sleep 0.1; cat /dev/null | cat"]);
+    let found = behaviour(command, "");
+    assert_eq!((found.status, found.stdout.as_str()), (0, "1\n"), "{found:?}");
+    let report = home.report();
+    let all = processes(&report);
+    let pids: Vec<u64> = all.iter().map(|one| number(one, &["pid"])).collect();
+    let parents: Vec<_> = all[1..].iter().map(|one| one["parent"].as_u64()).collect();
+    assert!(all[0]["parent"].is_null() && pids.len() >= 5, "{pids:?}");
+    // The shell's is unshare, and the shell is that of the others, before and after their exec.
+    let shell = pids[1];
+    let expected = pids[1..].iter().map(|pid| Some(if *pid == shell { pids[0] } else { shell }));
+    assert_eq!(parents, expected.collect::<Vec<_>>(), "{pids:?}");
+}
+
+#[test]
 fn a_program_that_executes_itself_has_a_generation_each_time() {
     let home = Home::new();
     let report = recorded(&home, &["again", "3"]);

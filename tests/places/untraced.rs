@@ -59,6 +59,12 @@ fn a_program_that_goes_on_untraced_is_named_at_the_end() {
     let found = behaviour(command, "");
     assert_eq!(found.status, 7, "{found:?}");
     assert!(found.stderr.contains("; not traced: sh (environment emptied)"), "{found:?}");
+    // It began when the traced one ended, which is noticed soon.
+    let report = home.report();
+    let (env, sh) = (&report["processes"][0], &report["untraced"][0]);
+    let second = |one: &Value, what: &str| one[what].as_f64().unwrap();
+    let (ended, started) = (second(env, "ended_s"), second(sh, "started_s"));
+    assert!((ended - started).abs() < 0.001 && started < 0.9, "{env}\n{sh}");
 }
 
 /// `NAME (WHY)` of each process that is named as not traced, in the closing line and the recording.

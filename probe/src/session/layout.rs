@@ -22,7 +22,7 @@ use super::size_class;
 /// First word of session memory.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"memtop\0S");
 /// Version of this layout.
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 /// Pieces are handed out in multiples of this.
 pub const PAGE: u64 = 4096;
 /// How many sessions one memory can hold.
@@ -57,7 +57,7 @@ pub const FRAMES: u32 = 128;
 /// Bytes of a process's command line that are kept.
 pub const COMMAND: usize = 1024;
 
-/// The first page.
+/// The first pages.
 ///
 /// `pulse` is the one word that every hook call loads and compares with the copy its thread
 /// saw last: ticks (high 32 bits), clears (16 bits) and flags (16 bits). Anything memtop wants
@@ -120,6 +120,8 @@ pub struct Header {
     /// Each of them at its number `% REFUSED`: `number + 1 << 32 | process id`, with [`FORKED`] for
     /// forks. Another number stands there while it is being written.
     pub refused_processes: [AtomicU64; REFUSED],
+    /// When that was, `CLOCK_MONOTONIC` nanoseconds, at the same place; written before.
+    pub refused_ns: [AtomicU64; REFUSED],
 }
 
 /// One stretch of tracing, `CLOCK_MONOTONIC` nanoseconds; 0 = not yet.
@@ -461,7 +463,10 @@ const _: () = {
     assert!(size_of::<Event>() == 32);
     assert!(RING.is_power_of_two() && JOURNAL.is_power_of_two());
     assert!(offset_of!(Journal, tail) == 64 && offset_of!(Journal, events) == 128);
-    assert!(size_of::<Header>() == 4096);
+    assert!(size_of::<Header>() == 8192);
+    // Nobody touches the second page before somebody finds no room.
+    assert!(offset_of!(Header, refused_ns) + 8 * REFUSED > 4096);
+    assert!(offset_of!(Header, refused_processes) + 8 * REFUSED <= 4096);
     assert!(offset_of!(Header, pulse) == 64);
     assert!(offset_of!(Header, shared_bytes) == 128);
     assert!(PIECES.is_multiple_of(PAGE) && REGION.is_multiple_of(PAGE));

@@ -39,6 +39,17 @@ pub struct Reader {
     memory: Memory,
 }
 
+/// A process image that found no room for a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusedProcess {
+    /// Process id.
+    pub pid: u32,
+    /// Whether it was a fork, and not a program that was executed.
+    pub is_fork: bool,
+    /// When it asked, `CLOCK_MONOTONIC` nanoseconds; 0 = it could not tell.
+    pub at_ns: u64,
+}
+
 /// Where the clock and the window of a memory stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClockReading {
@@ -232,18 +243,21 @@ impl Reader {
     }
 
     /// Those that found no room for a session, from number `from` on and as far as they are
-    /// remembered: process id, and whether it was a fork; the number to go on from, and whether the
-    /// one with that number is still being written, or died at it.
-    pub fn refused(&self, from: u32) -> (Vec<(u32, bool)>, u32, bool) {
+    /// remembered; the number to go on from, and whether the one with that number is still being
+    /// written, or died at it.
+    pub fn refused(&self, from: u32) -> (Vec<RefusedProcess>, u32, bool) {
         let header = self.memory.header();
         let count = header.refused.load(Relaxed);
         let new = count.wrapping_sub(from).min(REFUSED as u32);
         let first = count.wrapping_sub(new);
         let told = |at: u32| {
             let number = first.wrapping_add(at);
-            let told = header.refused_processes[number as usize % REFUSED].load(Relaxed);
-            let who = (told as u32 & !FORKED, told as u32 & FORKED != 0);
-            ((told >> 32) as u32 == number.wrapping_add(1)).then_some(who)
+            let place = number as usize % REFUSED;
+            let told = header.refused_processes[place].load(Acquire);
+            let (pid, is_fork) = (told as u32 & !FORKED, told as u32 & FORKED != 0);
+            let at_ns = header.refused_ns[place].load(Relaxed);
+            let is_it = (told >> 32) as u32 == number.wrapping_add(1);
+            is_it.then_some(RefusedProcess { pid, is_fork, at_ns })
         };
         let all: Vec<_> = (0..new).map_while(told).collect();
         let next = first.wrapping_add(all.len() as u32);

@@ -26,6 +26,7 @@ use super::{
     },
     memory::Memory,
 };
+use crate::sys;
 
 impl Memory {
     /// Hands out a piece for a session, whole pages, zero-filled. `None` when the limit is met or
@@ -75,7 +76,9 @@ impl Memory {
         let number = header.refused.fetch_add(1, Relaxed);
         let who = if is_fork { pid | FORKED } else { pid };
         let told = u64::from(number.wrapping_add(1)) << 32 | u64::from(who);
-        header.refused_processes[number as usize % REFUSED].store(told, Relaxed);
+        let place = number as usize % REFUSED;
+        header.refused_ns[place].store(sys::monotonic_ns(), Relaxed);
+        header.refused_processes[place].store(told, Release);
     }
 
     /// Whether the session with this mark is in the table still.
@@ -273,17 +276,27 @@ mod tests {
     fn those_that_are_refused_are_told_in_order_and_as_far_as_they_have_said() {
         let memory = memory(SMALL);
         let reader = Reader::over(memory);
-        assert_eq!(reader.refused(0), (vec![], 0, false));
+        let refused = |from| {
+            let (all, next, is_late) = reader.refused(from);
+            let who = all.iter().map(|one| (one.pid, one.is_fork)).collect::<Vec<_>>();
+            (who, next, is_late)
+        };
+        assert_eq!(refused(0), (vec![], 0, false));
+        let before = sys::monotonic_ns();
         memory.refuse(7, false);
+        let between = sys::monotonic_ns();
         memory.refuse(8, true);
-        assert_eq!(reader.refused(0), (vec![(7, false), (8, true)], 2, false));
+        assert_eq!(refused(0), (vec![(7, false), (8, true)], 2, false));
+        let [first, second] = reader.refused(0).0[..] else { panic!("two are told") };
+        assert!((before..=between).contains(&first.at_ns), "{first:?}");
+        assert!((between..=sys::monotonic_ns()).contains(&second.at_ns), "{second:?}");
         // The next one has its number, and has not said who it is.
         memory.header().refused.fetch_add(1, Relaxed);
         memory.refuse(9, false);
-        assert_eq!(reader.refused(1), (vec![(8, true)], 2, true));
-        assert_eq!(reader.refused(2), (vec![], 2, true));
-        assert_eq!(reader.refused(3), (vec![(9, false)], 4, false));
+        assert_eq!(refused(1), (vec![(8, true)], 2, true));
+        assert_eq!(refused(2), (vec![], 2, true));
+        assert_eq!(refused(3), (vec![(9, false)], 4, false));
         (0..REFUSED).for_each(|_| memory.refuse(1, false));
-        assert_eq!(reader.refused(0).0.len(), REFUSED, "older ones are forgotten");
+        assert_eq!(refused(0).0.len(), REFUSED, "older ones are forgotten");
     }
 }

@@ -30,6 +30,8 @@ pub struct Image {
     pub(super) names: BTreeMap<u32, String>,
     pub(super) history: History,
     pub(super) sampled_tick: u64,
+    /// When its process was first seen to be another program.
+    pub(super) became_ns: Option<u64>,
     /// That its incarnation is the one of the session was looked at.
     pub(super) is_sure: bool,
     /// What the last sample was taken from.
@@ -60,6 +62,7 @@ impl Image {
             names: BTreeMap::new(),
             history: History::default(),
             sampled_tick: 0,
+            became_ns: None,
             is_sure: false,
             sampled: None,
             end: None,
@@ -80,6 +83,11 @@ impl Image {
     /// Its history, oldest first.
     pub fn timeline(&self) -> &[Point] {
         self.history.points()
+    }
+
+    /// Whether it lives, and its process is not known to be another program by now.
+    pub(super) fn is_itself(&self) -> bool {
+        self.end.is_none() && self.became_ns.is_none()
     }
 
     /// Whether its process lives, though it has ended, as a program that cannot be traced.
@@ -142,6 +150,10 @@ impl Image {
     }
 
     pub(super) fn name_threads(&mut self, reading: &SessionReading) {
+        // Those of another program have other names.
+        if process::incarnation(self.pid) != self.incarnation {
+            return;
+        }
         for thread in reading.threads.iter().filter(|thread| thread.tid != 0) {
             if let Some(name) = process::thread_name(self.pid, thread.tid) {
                 self.names.insert(thread.tid, name);

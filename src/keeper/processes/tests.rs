@@ -1,6 +1,7 @@
 //! Sessions written by hand, as the probe would, for processes that are real.
 
 use std::{
+    fs,
     process::{Child, Command},
     sync::atomic::{
         AtomicBool,
@@ -138,14 +139,26 @@ fn an_exec_without_a_session_ends_the_image_too() {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", "read word; exec sleep 60"]);
     let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
-    launch.claim(child.id(), 1);
+    launch.claim(child.id(), 1).owner.store(child.id(), Relaxed);
     assert!(launch.observe().ended.is_empty());
     drop(child.stdin.take());
+    let became = |pid| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap() == "sleep\n";
     let deadline = clock::monotonic_ns() + 20_000_000_000;
+    while !became(child.id()) {
+        assert!(clock::monotonic_ns() < deadline);
+        std::thread::yield_now();
+    }
+    let before_ns = clock::monotonic_ns();
     while launch.observe().ended.is_empty() {
         assert!(clock::monotonic_ns() < deadline);
+        launch.processes.name_threads(&launch.reader);
         std::thread::sleep(Duration::from_millis(20));
     }
+    // It is dated by the first look that saw it, and its threads are not called as the new ones.
+    let image = launch.processes.image(0).unwrap();
+    let (ended_ns, now_ns) = (image.end().unwrap().at_ns, clock::monotonic_ns());
+    assert!(ended_ns > before_ns && now_ns - ended_ns >= 90_000_000, "{ended_ns} {now_ns}");
+    assert!(image.names.values().all(|name| name != "sleep"), "{:?}", image.names);
     end(child);
 }
 
