@@ -43,7 +43,7 @@ pub struct Gap {
     pub shared: u64,
     /// The tracer's.
     pub tracer: u64,
-    /// Blocks from before the start may be in the heap as well.
+    /// Blocks that were allocated while tracing was off may be in the heap as well.
     pub late: bool,
     /// Who else manages memory.
     pub runtime: Option<Runtime>,
@@ -77,7 +77,7 @@ pub fn gap(state: &ProcessState, mappings: &Mappings, group: Option<GroupLimit>)
         files: mappings.files,
         shared: mappings.shared,
         tracer: mappings.tracer + private,
-        late: started_late(state),
+        late: was_off(state),
         runtime: mappings.runtime,
         group,
     }
@@ -93,12 +93,12 @@ fn live_usable(state: &ProcessState) -> (u64, u64) {
     (usable - large, large)
 }
 
-/// Later than its first moments, or with breaks.
-fn started_late(state: &ProcessState) -> bool {
-    let intervals = &state.window.intervals;
-    let at_once = intervals.first().is_some_and(|first| first.from.as_millis() < 50);
-    let unbroken = intervals.len() == 1 && state.window.cleared.is_none();
-    !(at_once && unbroken) || state.inherited.bytes > 0
+/// Whether tracing was off at any time since the first moments of the process.
+fn was_off(state: &ProcessState) -> bool {
+    let [only] = &state.window.intervals[..] else { return true };
+    let at_once = only.from.as_millis() < 50;
+    let to_the_end = only.to.is_none_or(|to| state.identity.ended.is_some_and(|end| to >= end));
+    !(at_once && to_the_end) || state.window.cleared.is_some() || state.inherited.bytes > 0
 }
 
 /// The largest part that is not live, in a sentence, where it is worth one.
@@ -117,7 +117,7 @@ pub fn gap_sentence(gap: &Gap) -> Option<String> {
     if notable(gap.free) {
         let why = match gap.late {
             false => "free, and kept by the allocator",
-            true => "free, or from before the start of tracing",
+            true => "free, from before the start of tracing, or from a pause",
         };
         return Some(format!("{} of the heap is not live: {why}.", bytes(gap.free)));
     }
@@ -199,5 +199,25 @@ mod tests {
         let mut late = gap(&state(10 * MIB, 0), &mappings(100 * MIB, 0), None);
         late.late = true;
         assert!(gap_sentence(&late).unwrap().contains("from before the start"));
+    }
+
+    #[test]
+    fn where_tracing_was_off_what_is_not_live_may_not_be_free() {
+        let late = |intervals: &[(u64, Option<u64>)], ended: Option<u64>| {
+            let time = Duration::from_millis;
+            let interval =
+                |&(from, to): &(u64, Option<u64>)| Interval { from: time(from), to: to.map(time) };
+            let mut state = state(10, 0);
+            state.window.intervals = intervals.iter().map(interval).collect();
+            state.identity.ended = ended.map(time);
+            gap(&state, &mappings(20, 0), None).late
+        };
+        assert!(!late(&[(0, None)], None));
+        assert!(!late(&[(0, Some(500))], Some(500)), "it has ended with the process");
+        assert!(late(&[(0, Some(500))], None), "stopped");
+        assert!(late(&[(0, Some(500))], Some(600)), "stopped");
+        assert!(late(&[(100, None)], None), "started late");
+        assert!(late(&[(0, Some(500)), (700, None)], None), "after a pause");
+        assert!(late(&[], None), "not started");
     }
 }

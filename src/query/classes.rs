@@ -71,16 +71,18 @@ fn slack(process: &ProcessState) -> Option<u64> {
 
 /// The parts with their names, in the order of their meaning.
 pub fn gap(gap: &model::Gap) -> Gap {
-    let free = match gap.late {
-        false => "in the heap and not live: free, kept by the allocator",
-        true => "in the heap and not traced: free, or from before the start",
+    let (name, free) = match gap.late {
+        false => ("free heap", "in the heap and not live: free, kept by the allocator"),
+        true => {
+            ("other heap", "in the heap and not traced: free, older than tracing, or of a pause")
+        }
     };
     let part = |name, bytes, help| GapPart { name, help, bytes };
     Gap {
         resident: gap.resident(),
         parts: vec![
             part("live", gap.live, "traced blocks, as the allocator gave them"),
-            part("free heap", gap.free, free),
+            part(name, gap.free, free),
             part("mapped", gap.mapped, "anonymous, outside the heap: other allocators, runtimes"),
             part("stacks", gap.stacks, "of all threads"),
             part("files", gap.files, "the program, its libraries, mapped files"),
@@ -98,6 +100,12 @@ mod tests {
     use crate::model::{Reading, Totals};
     use memtop_ui::Screen;
     use std::time::Duration;
+
+    #[test]
+    fn a_heap_of_which_not_all_is_traced_is_not_called_free() {
+        let named = |late| gap(&model::Gap { late, ..model::Gap::default() }).parts[1].name;
+        assert_eq!([named(false), named(true)], ["free heap", "other heap"]);
+    }
 
     #[test]
     fn classes_know_what_they_held_at_the_peak_and_what_is_slack() {
