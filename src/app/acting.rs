@@ -6,16 +6,21 @@ use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use memtop_ui::{
     Action, Effect, Leave,
     data::{Notice, Origin},
-    keymap, mouse, update,
+    format, keymap, mouse, update,
 };
 
-use super::{App, Outcome};
+use super::{App, Outcome, Shown};
 use crate::{
     Error,
     keeper::{output, protocol::FromKeeper},
-    model::Exit,
-    recording, terminal,
+    model::{Exit, Reading},
+    query, recording,
+    sys::process,
+    terminal,
 };
+
+/// Columns that a command line may take of what is said of it.
+const COMMAND: usize = 60;
 
 impl App {
     pub(super) fn on_terminal(&mut self, event: TerminalEvent) -> Result<Option<Outcome>, Error> {
@@ -124,7 +129,7 @@ impl App {
                 let _ = self.draw();
                 match (self.end_program(), self.shown.session.origin) {
                     (exit, Origin::Launched) => Outcome::Ended(exit),
-                    _ => Outcome::Detached,
+                    _ => Outcome::Ended(None),
                 }
             }
             Leave::Detach | Leave::Leave => self.left(),
@@ -132,10 +137,35 @@ impl App {
     }
 
     pub(super) fn left(&self) -> Outcome {
-        match (self.shown.model.reading.exit, self.shown.session.origin) {
-            (None, _) | (_, Origin::Joined | Origin::Embedded) => Outcome::Detached,
+        let Reading { exit, connected, .. } = self.shown.model.reading;
+        match (exit, self.shown.session.origin) {
+            (None, _) if connected => Outcome::Detached,
+            // A status is for who started the program.
+            (None, _) | (_, Origin::Joined | Origin::Embedded) => Outcome::Ended(None),
             (exit, _) => Outcome::Ended(exit),
         }
+    }
+
+    /// How to come back, for who leaves a program that goes on.
+    pub(super) fn last_words(&self) -> Option<String> {
+        if self.shown.session.origin == Origin::Replay {
+            return None;
+        }
+        let pid = self.shown.model.reading.images.first()?.pid;
+        let runs = process::resident_bytes(pid).is_some();
+        runs.then(|| goes_on(&query::title(&self.shown.session.command), pid))
+    }
+
+    /// What was said and happened while nobody looked is taken in before anything is drawn.
+    pub(super) fn stood_still(&mut self, still: Duration) {
+        self.catch_up();
+        let Shown { model, state, session, .. } = &mut self.shown;
+        if session.origin != Origin::Replay && model.reading.exit.is_none() {
+            let span = format::span(still.as_secs_f64());
+            let words = format!("memtop stood still for {span}; the program went on");
+            state.notice = Some(Notice::warning(words));
+        }
+        self.dirty = true;
     }
 
     /// Asks the program to end and waits until it has; the keeper insists after a while. What it
@@ -159,5 +189,24 @@ impl App {
         terminal::stop_self();
         self.guard.resume().map_err(Self::drawing)?;
         terminal::wipe(&mut self.terminal).map_err(Self::drawing)
+    }
+}
+
+/// What a person reads who left a program running.
+fn goes_on(command: &str, pid: u32) -> String {
+    let command = format::command(command, COMMAND);
+    format!("{command} (process {pid}) goes on; to see it again: memtop")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_on_is_named_in_one_line() {
+        let said = goes_on("/srv/bin/server --port\n8080", 7);
+        let expected = "/srv/bin/server --port 8080 (process 7) goes on; to see it again: memtop";
+        assert_eq!(said, expected);
+        assert!(goes_on(&"word ".repeat(100), 7).contains("… (process 7) goes on"));
     }
 }

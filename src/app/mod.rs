@@ -36,7 +36,7 @@ use memtop_ui::{
 use ratatui::{Frame, Terminal, backend::CrosstermBackend};
 
 use crate::{
-    Error,
+    Error, commands,
     keeper::protocol::FromKeeper,
     model::{Exit, LocationId, Model},
     query::{self, Session},
@@ -54,6 +54,8 @@ use shown::Shown;
 
 /// Between two frames.
 const FRAME: Duration = Duration::from_millis(50);
+/// Who has not looked for so long was stopped, or the machine had no time for it.
+const STOOD_STILL: Duration = Duration::from_secs(3);
 /// Between two frames of a program that does nothing: only clocks move.
 const QUIET_FRAME: Duration = Duration::from_millis(500);
 
@@ -91,7 +93,14 @@ pub struct Opened {
 pub fn run(opened: Opened, screen: &terminal::Screen, view: View) -> Result<Outcome, Error> {
     let mut app = App::new(opened, screen, view)?;
     app.resize_program();
-    app.run(screen)
+    let outcome = app.run(screen)?;
+    let words = (outcome == Outcome::Detached).then(|| app.last_words()).flatten();
+    // The terminal is the shell's again before anything is said on it.
+    drop(app);
+    if let Some(words) = words {
+        commands::complain(format_args!("{words}"));
+    }
+    Ok(outcome)
 }
 
 struct App {
@@ -178,7 +187,7 @@ impl App {
     fn run(&mut self, screen: &terminal::Screen) -> Result<Outcome, Error> {
         let ticks = tick(self.tick);
         let frames = tick(FRAME);
-        let mut played = Instant::now();
+        let (mut played, mut awake) = (Instant::now(), Instant::now());
         self.observe();
         loop {
             select! {
@@ -198,6 +207,10 @@ impl App {
                     played = Instant::now();
                     self.play(elapsed)?;
                 }
+            }
+            let still = std::mem::replace(&mut awake, Instant::now()).elapsed();
+            if still >= STOOD_STILL {
+                self.stood_still(still);
             }
             if self.dirty && self.drawn.elapsed() >= FRAME {
                 self.drawn = Instant::now();

@@ -49,6 +49,11 @@ fn quitting_asks_and_detaching_leaves_the_program_running() {
     late.terminal.press("d");
     assert_eq!(late.terminal.wait().code(), Some(0));
     late.terminal.wait_until_whole();
+    let said = format!("(process {}) goes on; to see it again: memtop", late.program());
+    // The line is wider than the screen.
+    let squeezed = |text: &str| text.split_whitespace().collect::<String>();
+    late.terminal
+        .wait_until("how to come back", |rows| squeezed(&rows.concat()).contains(&squeezed(&said)));
     late.goes_on();
     late.home.wait_until_empty();
 }
@@ -192,6 +197,29 @@ fn a_viewer_may_be_killed_at_any_moment() {
         }
     }
     assert!(finished > rounds / 2, "only {finished} of {rounds} programs were started in time");
+}
+
+#[test]
+fn who_was_stopped_says_so_and_shows_what_happened_meanwhile() {
+    let mut late = Late::built(USUAL, &["100000", "100", "0"]);
+    late.terminal.wait_for(" Memory ");
+    late.terminal.signal(libc::SIGSTOP);
+    wait_until("memtop is stopped", || state(late.terminal.pid()) == Some('T'));
+    late.steps.go();
+    let replaced = late.steps.wait_for("replaced");
+    wait_for_time(replaced, Duration::from_secs(3));
+    late.terminal.signal(libc::SIGCONT);
+    let rows = late.terminal.wait_until("its words", |rows| {
+        rows.iter().any(|row| row.contains("memtop stood still for "))
+    });
+    // In no frame are the words beside what was seen before.
+    assert_eq!(figure(&rows, "allocations"), "200,000", "{}", rows.join("\n"));
+    late.steps.go();
+    late.terminal.wait_for("ended: exit 0");
+    late.terminal.press("q");
+    assert_eq!(late.terminal.wait().code(), Some(0));
+    late.terminal.wait_until_whole();
+    assert!(!late.terminal.text().contains("to see it again"), "it has ended");
 }
 
 #[test]
