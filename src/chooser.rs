@@ -52,6 +52,33 @@ pub enum Choice {
     Recording(PathBuf),
 }
 
+impl Choice {
+    /// Whether it is what the other was, whatever has become of it.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Kept(one), Self::Kept(other)) => one.keeper == other.keeper,
+            (Self::Embedded(one), Self::Embedded(other)) => one.pid == other.pid,
+            (Self::Recording(one), Self::Recording(other)) => one == other,
+            _ => false,
+        }
+    }
+
+    /// What runs stands before what has ended, and that before recordings.
+    fn place(&self) -> u8 {
+        match self {
+            Self::Kept(Running { exit: None, .. }) | Self::Embedded(_) => 0,
+            Self::Kept(_) => 1,
+            Self::Recording(_) => 2,
+        }
+    }
+}
+
+/// Where what was selected stands in a list that was made anew.
+fn selected_in(new: &[Choice], old: &[Choice], selected: usize) -> usize {
+    let is_it = |one: &Choice| old.get(selected).is_some_and(|old| one.is(old));
+    new.iter().position(is_it).unwrap_or(selected)
+}
+
 /// Lets the person choose; `None` when they leave.
 ///
 /// # Errors
@@ -89,7 +116,11 @@ fn choose_on(screen: &terminal::Screen, view: &View) -> io::Result<Option<Choice
                     _ => {}
                 }
             }
-            recv(refresh) -> _ => choices = list(),
+            recv(refresh) -> _ => {
+                let new = list();
+                state.selected = selected_in(&new, &choices, state.selected);
+                choices = new;
+            }
         }
     }
 }
@@ -112,7 +143,10 @@ fn on_terminal(event: TerminalEvent, state: &mut State, data: &Data, targets: &T
 fn list() -> Vec<Choice> {
     let kept = client::list_running().into_iter().map(Choice::Kept);
     let embedded = embedded::list_embedded().into_iter().map(Choice::Embedded);
-    kept.chain(embedded).chain(recordings(Path::new(".")).map(Choice::Recording)).collect()
+    let recordings = recordings(Path::new(".")).map(Choice::Recording);
+    let mut all: Vec<_> = kept.chain(embedded).chain(recordings).collect();
+    all.sort_by_key(Choice::place);
+    all
 }
 
 /// The recordings of a folder, the newest first: told by their first bytes, not by their names.
@@ -172,5 +206,36 @@ fn recording_row(path: &Path) -> ChooserRow {
         kind: JoinKind::Recording,
         age_s: age.map(|age| age.as_secs_f64()),
         ..ChooserRow::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Exit;
+
+    fn kept(keeper: u32, exit: Option<Exit>) -> Choice {
+        Choice::Kept(Running {
+            keeper,
+            pid: keeper + 1,
+            command: Vec::new(),
+            launched_at: Duration::ZERO,
+            live: None,
+            viewers: 0,
+            exit,
+        })
+    }
+
+    #[test]
+    fn what_is_selected_stays_so_when_the_list_changes() {
+        let recording = || Choice::Recording("a".into());
+        let ended = Some(Exit::Code(0));
+        let old = [kept(10, None), kept(20, None), kept(30, ended), recording()];
+        // The first has ended, and the third is gone.
+        let new = [kept(20, None), kept(10, ended), recording()];
+        let found = [0, 1, 3].map(|selected| selected_in(&new, &old, selected));
+        assert_eq!(found, [1, 0, 2]);
+        assert!(new.is_sorted_by_key(Choice::place) && old.is_sorted_by_key(Choice::place));
+        assert_eq!(selected_in(&[], &old, 2), 2, "for whoever draws to bring it into the list");
     }
 }

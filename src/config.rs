@@ -27,7 +27,10 @@ use memtop_ui::{
     theme::{ColorDepth, Glyphs, Own},
 };
 use serde::Deserialize;
-use toml::de::{DeTable, DeValue};
+use toml::{
+    Spanned,
+    de::{DeString, DeTable, DeValue},
+};
 
 /// A configuration file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -150,12 +153,35 @@ pub fn themes() -> Result<BTreeMap<String, Own>, ConfigError> {
 
 fn themes_of(path: &Path, text: &str) -> Result<BTreeMap<String, Own>, ConfigError> {
     let failed = |reason: String| ConfigError { path: path.to_owned(), line: None, reason };
-    let tables: Tables = toml::from_str(text).map_err(|error| no_toml(path, text, &error))?;
+    let tables: Tables = toml::from_str(text).map_err(|error| {
+        let told = no_toml(path, text, &error);
+        ConfigError { line: wrong_role(text).or(told.line), ..told }
+    })?;
     for (name, own) in &tables.themes {
         let tried = Theme::of(own, ColorDepth::True, Glyphs::Braille);
         tried.map_err(|error| failed(format!("[themes.{name}]: {error}")))?;
     }
     Ok(tables.themes)
+}
+
+/// The line of the first role that cannot be one: the parser knows only where its theme begins.
+fn wrong_role(text: &str) -> Option<usize> {
+    let table = DeTable::parse(text).ok()?;
+    let (_, themes) = table.get_ref().iter().find(|(key, _)| *key.get_ref() == THEMES)?;
+    let roles = inside(themes.get_ref()).flat_map(|(_, theme)| inside(theme.get_ref()));
+    let is_wrong = |(role, value): &(&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
+        let alone = text.get(value.span()).map(|value| format!("{:?} = {value}", role.get_ref()));
+        alone.is_some_and(|alone| toml::from_str::<Own>(&alone).is_err())
+    };
+    let (_, value) = { roles }.find(is_wrong)?;
+    Some(line_of(text, value.span().start))
+}
+
+/// The entries of a table; none of what is no table.
+fn inside<'a, 'b>(
+    value: &'a DeValue<'b>,
+) -> impl Iterator<Item = (&'a Spanned<DeString<'b>>, &'a Spanned<DeValue<'b>>)> {
+    value.as_table().into_iter().flat_map(|table| table.iter())
 }
 
 /// The themes that memtop brings along, with what the terminal says among them.
@@ -314,7 +340,13 @@ mod tests {
     fn what_is_wrong_with_a_theme_is_one_line() {
         let error = |text: &str| themes_of(Path::new("c.toml"), text).unwrap_err().to_string();
         let of_colour = error("# mine\n\n[themes.x]\nlive = { fg = \"zzz\" }\n");
-        assert_eq!(of_colour, "cannot use c.toml, line 3: “zzz” is no colour");
+        assert_eq!(of_colour, "cannot use c.toml, line 4: “zzz” is no colour");
+        let further = error(
+            "[themes.x]\nbase = \"light\"\nlive = { bold = true }\npeak = { fg = \"zzz\" }\n",
+        );
+        assert_eq!(further, "cannot use c.toml, line 4: “zzz” is no colour");
+        let of_base = error("[themes.x]\nlive = {}\nbase = \"grey\"\n");
+        assert!(of_base.starts_with("cannot use c.toml, line 3: "), "{of_base}");
         let of_role = error("[themes.x]\nlife = { fg = \"red\" }\n");
         assert!(
             of_role.contains("[themes.x]: ") && of_role.contains("no role “life”"),
