@@ -94,7 +94,7 @@ fn collect(session: &Session, stop: &AtomicBool) -> Collected {
             return Collected { events };
         }
         reader.attend_journals();
-        reader.await_journals(1_000_000);
+        reader.await_journals(1_000_000, || false);
     }
 }
 

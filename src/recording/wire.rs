@@ -5,7 +5,29 @@
 pub(super) struct Malformed;
 
 /// Appends a varint.
-pub(super) fn put_uint(mut value: u64, out: &mut Vec<u8>) {
+#[inline]
+pub(super) fn put_uint(value: u64, out: &mut Vec<u8>) {
+    match value < 1 << 28 {
+        true => put_short_uint(value as u32, out),
+        false => put_long_uint(value, out),
+    }
+}
+
+/// Up to four groups of 7 bits at once: how many there are is seldom foreseen by a processor.
+#[inline]
+fn put_short_uint(value: u32, out: &mut Vec<u8>) {
+    let groups = (value & 0x7f)
+        | (value & 0x7f << 7) << 1
+        | (value & 0x7f << 14) << 2
+        | (value & 0x7f << 21) << 3;
+    let more = (value | 1).ilog2() / 7;
+    let marks = 0x80_80_80 & ((1 << (8 * more)) - 1);
+    out.extend_from_slice(&(groups | marks).to_le_bytes());
+    out.truncate(out.len() - 3 + more as usize);
+}
+
+#[cold]
+fn put_long_uint(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;

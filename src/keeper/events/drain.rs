@@ -2,13 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    mem::take,
+    mem::{replace, take},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender};
-use memtop_probe::session::reader::{EventReading, Reader};
+use memtop_probe::session::{
+    layout::JOURNAL,
+    reader::{EventReading, Reader},
+};
 
 use crate::recording::MAX_EVENTS;
 
@@ -16,8 +19,13 @@ use crate::recording::MAX_EVENTS;
 const FLUSH: Duration = Duration::from_millis(300);
 /// All that wait together are at most so many.
 const MOST_WAITING: usize = 1 << 18;
-/// With nothing to read it sleeps for so long, unless a journal is half full before.
+/// Fewer events at a look are not worth another at once: who writes as fast as it can would be
+/// run after one by one.
+const LITTLE: usize = JOURNAL / 4;
+/// With little to read it sleeps for so long, unless a journal is half full before.
 const SLEEP_NS: u64 = 10_000_000;
+/// A full batch has no room for another journal, and makes one frame.
+const FULL: usize = MAX_EVENTS - JOURNAL;
 /// The encoder is waited for in pieces of so long, so that writers know that they are read.
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -26,7 +34,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 pub struct Batch {
     /// Number of the session.
     pub session: usize,
-    /// In order; of one thread.
+    /// In order; those of one thread, and then those of the next that owned the journal.
     pub events: Vec<EventReading>,
 }
 
@@ -44,6 +52,8 @@ pub struct Drain {
     reader: Arc<Reader>,
     orders: Receiver<Order>,
     batches: Sender<Batch>,
+    /// Room that was used before: the system makes new pages more slowly than they are filled.
+    spares: Receiver<Vec<EventReading>>,
     /// By session; `None` for those that have ended and were read to their end.
     sessions: Vec<Option<Journals>>,
     flushed: Instant,
@@ -59,9 +69,14 @@ struct Journals {
 
 impl Drain {
     /// Reads nothing yet.
-    pub fn new(reader: Arc<Reader>, orders: Receiver<Order>, batches: Sender<Batch>) -> Self {
-        let flushed = Instant::now();
-        Self { reader, orders, batches, sessions: Vec::new(), flushed, waiting: 0 }
+    pub fn new(
+        reader: Arc<Reader>,
+        orders: Receiver<Order>,
+        batches: Sender<Batch>,
+        spares: Receiver<Vec<EventReading>>,
+    ) -> Self {
+        let (sessions, flushed) = (Vec::new(), Instant::now());
+        Self { reader, orders, batches, spares, sessions, flushed, waiting: 0 }
     }
 
     /// Forgets what stands in the journals from an earlier reading.
@@ -74,18 +89,19 @@ impl Drain {
 
     /// Reads until it is told to finish, or nobody takes the batches any more.
     pub fn run(mut self) {
+        let reader = Arc::clone(&self.reader);
         loop {
-            self.reader.attend_journals();
+            reader.attend_journals();
             let finish = self.obey();
             let found = self.read();
             if finish || self.waiting >= MOST_WAITING || self.flushed.elapsed() >= FLUSH {
                 self.flush();
             }
             if finish {
-                return self.reader.leave_journals();
+                return reader.leave_journals();
             }
-            if found == 0 {
-                self.reader.await_journals(SLEEP_NS);
+            if found < LITTLE {
+                reader.await_journals(SLEEP_NS, || self.read() >= LITTLE);
             }
         }
     }
@@ -132,9 +148,10 @@ impl Drain {
         self.reader.drain_journal((session, number), ended, events);
         let found = events.len() - before;
         self.waiting += found;
-        if events.len() >= MAX_EVENTS {
-            let events = take(events);
-            self.send(session, events);
+        if events.len() > FULL {
+            let room = self.spares.try_recv().unwrap_or_default();
+            let full = replace(events, room);
+            self.send(session, full);
         }
         found
     }
@@ -155,15 +172,15 @@ impl Drain {
     /// Waits for the encoder, which only computes and so never stands still.
     fn send(&mut self, session: usize, events: Vec<EventReading>) {
         self.waiting -= events.len();
-        for piece in events.chunk_by(|one, next| one.tid == next.tid) {
-            let events = piece.to_vec();
-            let mut batch = Batch { session, events };
-            while let Err(SendTimeoutError::Timeout(unsent)) =
-                self.batches.send_timeout(batch, PATIENCE)
-            {
-                self.reader.attend_journals();
-                batch = unsent;
-            }
+        if events.is_empty() {
+            return;
+        }
+        let mut batch = Batch { session, events };
+        while let Err(SendTimeoutError::Timeout(unsent)) =
+            self.batches.send_timeout(batch, PATIENCE)
+        {
+            self.reader.attend_journals();
+            batch = unsent;
         }
     }
 }

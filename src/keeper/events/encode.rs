@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use memtop_probe::session::{
     layout::kind,
     reader::{EventReading, Reader},
 };
 
 use super::{drain::Batch, ticks::TickTimes};
-use crate::recording::{Encoded, EventRecord, Events, Kind, MAX_EVENTS};
+use crate::recording::{Encoded, Encoder, EventRecord, Kind, MAX_EVENTS};
 
 /// Blocks that are not fetched take at most so many bytes; more is dropped, and counted.
 const MOST_BYTES: usize = 64 << 20;
@@ -52,25 +52,52 @@ impl Outbox {
     }
 }
 
-/// Encodes batches until there are no more.
-pub fn run(reader: &Reader, ticks: &TickTimes, batches: &Receiver<Batch>, outbox: &Arc<Outbox>) {
-    for batch in batches {
-        let Some((_, started_ns)) = reader.identity(batch.session) else { continue };
-        for piece in batch.events.chunks(MAX_EVENTS) {
-            let events = encode(piece, started_ns, ticks);
-            if let Err(block) = outbox.put(Block { session: batch.session, events }) {
-                reader.count_dropped(block.session, block.events.count);
+/// Makes blocks of batches.
+pub struct Encode {
+    /// Whose events they are.
+    pub reader: Arc<Reader>,
+    /// When they were.
+    pub ticks: Arc<TickTimes>,
+    /// Where blocks go.
+    pub outbox: Arc<Outbox>,
+    /// Where the room of a batch goes; what finds none is given back to the system.
+    pub spares: Sender<Vec<EventReading>>,
+}
+
+impl Encode {
+    /// Encodes batches until there are no more.
+    pub fn run(&self, batches: &Receiver<Batch>) {
+        let mut encoder = Encoder::new();
+        for Batch { session, mut events } in batches {
+            if let Some((_, started_ns)) = self.reader.identity(session) {
+                self.encode(session, started_ns, &events, &mut encoder);
+            }
+            events.clear();
+            if events.capacity() >= MAX_EVENTS {
+                let _ = self.spares.try_send(events);
             }
         }
     }
-}
 
-fn encode(readings: &[EventReading], started_ns: u64, ticks: &TickTimes) -> Encoded {
-    let tid = readings.first().map_or(0, |first| first.tid);
-    let events: Vec<_> = readings.iter().map(record).collect();
-    let runs = events.chunk_by(|one, next| one.tick == next.tick);
-    let began = runs.map(|run| ticks.of(run[0].tick).saturating_sub(started_ns)).collect();
-    Events { tid, events, began }.encode()
+    fn encode(
+        &self,
+        session: usize,
+        started_ns: u64,
+        mut events: &[EventReading],
+        encoder: &mut Encoder,
+    ) {
+        while let Some(&EventReading { tid, .. }) = events.first() {
+            let of_one = events.iter().take(MAX_EVENTS).take_while(|event| event.tid == tid);
+            of_one.for_each(|event| encoder.put(&record(event)));
+            events = &events[encoder.count()..];
+            let since = |tick| self.ticks.of(tick).saturating_sub(started_ns);
+            let began: Vec<_> = encoder.ticks().map(since).collect();
+            let events = encoder.finish(tid, &began);
+            if let Err(block) = self.outbox.put(Block { session, events }) {
+                self.reader.count_dropped(block.session, block.events.count);
+            }
+        }
+    }
 }
 
 fn record(reading: &EventReading) -> EventRecord {

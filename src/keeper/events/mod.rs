@@ -25,7 +25,7 @@ use memtop_probe::session::{control, reader::Reader};
 
 use drain::{Drain, Order};
 pub use encode::Block;
-use encode::Outbox;
+use encode::{Encode, Outbox};
 pub use ticks::TickTimes;
 
 use super::launch::Prepared;
@@ -59,12 +59,17 @@ impl Collector {
         let (orders, received) = unbounded();
         let (batches, to_encode) = bounded(BATCHES);
         let outbox = Arc::new(Outbox::default());
-        let mut drain = Drain::new(Arc::clone(&reader), received, batches);
+        let (spares, to_fill) = bounded(BATCHES);
+        let mut drain = Drain::new(Arc::clone(&reader), received, batches, to_fill);
         drain.discard();
-        let theirs = (Arc::clone(&reader), Arc::clone(ticks), Arc::clone(&outbox));
+        let encode = Encode {
+            reader: Arc::clone(&reader),
+            ticks: Arc::clone(ticks),
+            outbox: Arc::clone(&outbox),
+            spares,
+        };
         let named = |name: &str| thread::Builder::new().name(name.to_owned());
-        let encode = named("memtop-encode")
-            .spawn(move || encode::run(&theirs.0, &theirs.1, &to_encode, &theirs.2))?;
+        let encode = named("memtop-encode").spawn(move || encode.run(&to_encode))?;
         let drain = named("memtop-drain").spawn(move || drain.run())?;
         let fed = control::has_feed(reader.header());
         control::set_lossless(reader.header(), true);

@@ -5,8 +5,9 @@ use super::{
     habits::{Habits, Place},
 };
 use crate::recording::{
-    block, huffman,
-    wire::{Malformed, put_uint, take_uint, unzigzag, zigzag},
+    block,
+    huffman::{self, Code},
+    wire::{Malformed, put_field, put_uint, take_uint, unzigzag, zigzag},
 };
 
 pub(super) const STACK_FORESEEN: u8 = 1 << 4;
@@ -24,16 +25,34 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub(super) fn put(&mut self, event: &EventRecord, habits: &mut Habits) {
-        let free = event.kind.is_free();
-        let place = match free {
-            true => habits.place_of_freed(event),
-            false => habits.place_of_new(event),
-        };
-        let mut op = event.kind as u8 | place.bits() << 2;
-        if !free || place == Place::Spelled {
-            op |= self.put_facts(event, habits);
+    /// Empties them, for the next frame.
+    pub(super) fn clear(&mut self) {
+        let Self { ops, sizes, stacks, births, ranks, addresses } = self;
+        [ops, sizes, stacks, births, ranks, addresses].into_iter().for_each(Vec::clear);
+    }
+
+    /// Appends them as fields, from tag 4 on.
+    pub(super) fn put_fields(&self, out: &mut Vec<u8>) {
+        let Self { ops, sizes, stacks, births, ranks, addresses } = self;
+        for (tag, column) in (4..).zip([ops, sizes, stacks, births, ranks, addresses]) {
+            put_field(tag, &store(column), out);
         }
+    }
+
+    /// Appends an event, and `habits` takes it in.
+    #[inline(always)]
+    pub(super) fn put(&mut self, event: &EventRecord, habits: &mut Habits) {
+        let (place, facts) = match event.kind.is_free() {
+            true => match habits.note_free(event) {
+                // What is foreseen of a stack is a matter of allocations alone.
+                Place::Spelled => (Place::Spelled, self.put_facts(event, habits)),
+                place => (place, 0),
+            },
+            false => {
+                let facts = self.put_facts(event, habits);
+                (habits.note_new(event), facts)
+            }
+        };
         match place {
             Place::Rank(rank) => put_uint(rank, &mut self.ranks),
             Place::Spelled => {
@@ -42,10 +61,10 @@ impl Columns {
             }
             Place::Likeliest | Place::Following => {}
         }
-        self.ops.push(op);
-        habits.note(event);
+        self.ops.push(event.kind as u8 | place.bits() << 2 | facts);
     }
 
+    #[inline(always)]
     fn put_facts(&mut self, event: &EventRecord, habits: &Habits) -> u8 {
         let mut op = 0;
         match event.stack == habits.next_stack() {
@@ -84,10 +103,14 @@ pub(super) fn take_address(bytes: &mut &[u8], before: u64) -> Result<u64, Malfor
 }
 
 /// A column in its shortest form.
-pub(super) fn store(column: &[u8]) -> Vec<u8> {
-    let packed = block::pack(column);
-    match huffman::encode(column).filter(|code| code.len() < packed.len()) {
-        Some(code) => [&[2], &code[..]].concat(),
+fn store(column: &[u8]) -> Vec<u8> {
+    let (code, packed) = (Code::of(column), block::pack(column));
+    match code.filter(|code| code.len() < packed.len()) {
+        Some(code) => {
+            let mut out = vec![2];
+            code.put(column, &mut out);
+            out
+        }
         None if packed.len() <= column.len() => [&[1], &packed[..]].concat(),
         None => [&[0], column].concat(),
     }

@@ -31,21 +31,22 @@
 //! ```
 
 mod columns;
+mod encoder;
 mod habits;
 mod spelled;
 #[cfg(test)]
 mod tests;
 
-use columns::{Columns, restore};
+use columns::restore;
+pub use encoder::Encoder;
 use habits::Habits;
 use spelled::Spelled;
 
 use std::time::Duration;
 
 use super::{
-    block,
-    column::{Column, put_column},
-    wire::{Fields, Malformed, put_field, put_uint, take_uint},
+    column::Column,
+    wire::{Fields, Malformed, take_uint},
 };
 
 /// Most events of one frame.
@@ -135,39 +136,19 @@ impl Encoded {
 impl Events {
     /// What a frame says of at most [`MAX_EVENTS`] of them.
     pub fn encode(&self) -> Encoded {
-        let mut fields = Vec::new();
-        self.put(&mut fields);
-        Encoded {
-            count: self.events.len().min(MAX_EVENTS) as u64,
-            at: Duration::from_nanos(self.began.first().copied().unwrap_or(0)),
-            packed: block::pack(&fields),
-        }
+        self.encoder().finish(self.tid, &self.began)
+    }
+
+    fn encoder(&self) -> Encoder {
+        let mut encoder = Encoder::new();
+        self.events.iter().take(MAX_EVENTS).for_each(|event| encoder.put(event));
+        encoder
     }
 
     /// Appends the fields; at most [`MAX_EVENTS`] are written.
+    #[cfg(test)]
     pub(super) fn put(&self, out: &mut Vec<u8>) {
-        let events = &self.events[..self.events.len().min(MAX_EVENTS)];
-        let (mut habits, mut columns) = (Habits::new(), Columns::default());
-        let mut runs: Vec<(u64, u64)> = Vec::new();
-        for event in events {
-            match runs.last_mut() {
-                Some((tick, count)) if *tick == event.tick => *count += 1,
-                _ => runs.push((event.tick, 1)),
-            }
-            columns.put(event, &mut habits);
-        }
-        let mut counts = Vec::new();
-        runs.iter().for_each(|(_, count)| put_uint(*count, &mut counts));
-        let mut tid = Vec::new();
-        put_uint(self.tid.into(), &mut tid);
-        put_field(1, &tid, out);
-        put_column(2, runs.iter().map(|(tick, _)| *tick), out);
-        put_field(3, &counts, out);
-        let Columns { ops, sizes, stacks, births, ranks, addresses } = columns;
-        for (tag, column) in (4..).zip([ops, sizes, stacks, births, ranks, addresses]) {
-            put_field(tag, &columns::store(&column), out);
-        }
-        put_column(10, self.began.iter().copied(), out);
+        self.encoder().put_fields(self.tid, &self.began, out);
     }
 
     /// The events, and when the tick of each began, as far as that is known.

@@ -3,7 +3,7 @@
 use super::{
     EventRecord, Kind,
     columns::{SIZE_FORESEEN, STACK_FORESEEN, take_address},
-    habits::{Block, Habits, bin_of},
+    habits::{Block, Habits},
 };
 use crate::recording::{
     column::Column,
@@ -38,10 +38,10 @@ impl Spelled<'_> {
         }
         self.facts(op, &mut event, habits)?;
         event.address = match place {
-            0 => habits.freed[bin_of(event.size)][0],
+            0 => habits.freed(event.size).get(0).ok_or(Malformed)?,
             1 => {
                 let rank = usize::try_from(take_uint(&mut self.rank)?).map_err(|_| Malformed)?;
-                *habits.freed[bin_of(event.size)].get(rank).ok_or(Malformed)?
+                habits.freed(event.size).get(rank).ok_or(Malformed)?
             }
             2 => habits.following(),
             _ => {
@@ -76,7 +76,7 @@ impl Spelled<'_> {
         let number = match place {
             0 => habits.newest(),
             1 => habits.newest().wrapping_sub(take_uint(&mut self.rank)?),
-            _ => u64::from(habits.last_freed) + 1,
+            _ => u64::from(habits.last_freed()) + 1,
         };
         let Block { address, size, birth, stack, .. } = *habits.block(number).ok_or(Malformed)?;
         Ok(EventRecord { address, size, birth, stack, ..event })

@@ -105,6 +105,17 @@ proptest! {
     }
 
     #[test]
+    fn an_encoder_forgets_the_frame_before(before in vec(any_event(), 0..300), list in vec(any_event(), 0..300)) {
+        let mut encoder = Encoder::new();
+        before.iter().for_each(|event| encoder.put(event));
+        prop_assert_eq!(encoder.finish(1, &[]).count, before.len() as u64);
+        list.iter().for_each(|event| encoder.put(event));
+        let used = encoder.finish(2, &[3]);
+        let events = Events { tid: 2, events: list, began: vec![3] };
+        prop_assert_eq!(used.packed, events.encode().packed);
+    }
+
+    #[test]
     fn any_bytes_are_read_without_panic(bytes: Vec<u8>, list in vec(any_event(), 0..50)) {
         let _ = Events::read(&bytes);
         let mut fields = Vec::new();

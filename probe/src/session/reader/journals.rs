@@ -27,11 +27,14 @@ impl Reader {
         self.header().journal_reader_ns.store(0, Relaxed);
     }
 
-    /// Sleeps until a journal is half full, for at most so long.
-    pub fn await_journals(&self, at_most_ns: u64) {
+    /// Sleeps until a journal is half full, for at most so long; not at all when `is_needed`,
+    /// asked once writers would wake it, says that there is enough to read.
+    pub fn await_journals(&self, at_most_ns: u64, is_needed: impl FnOnce() -> bool) {
         let sleeps = &self.header().journal_reader_sleeps;
         sleeps.store(1, SeqCst);
-        sys::sleep_on(sleeps.as_ptr(), 1, at_most_ns);
+        if !is_needed() {
+            sys::sleep_on(sleeps.as_ptr(), 1, at_most_ns);
+        }
         sleeps.swap(0, AcqRel);
     }
 
