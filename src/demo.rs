@@ -15,6 +15,9 @@ use std::{
 /// When tracing starts: the first act is over.
 pub const START: Duration = Duration::from_millis(3500);
 
+/// How long after that nothing happens: who traces is another process, and may be late.
+const SURELY_STARTED: Duration = Duration::from_millis(300);
+
 /// Steps an act is cut into.
 const STEPS: u32 = 60;
 
@@ -89,12 +92,13 @@ impl Story {
         self.say("Building 32 MiB in 600,000 blocks of 56 B. Nobody is tracing yet.");
         self.old.reserve_exact(600_000);
         paced(Duration::from_secs(3), || self.old.extend((0..10_000).map(|_| old_block())));
-        thread::sleep(Duration::from_millis(800));
+        thread::sleep(START.saturating_sub(self.began.elapsed()));
+        self.say("Tracing starts. Now every block is replaced by one of the same size:");
+        self.say("32 MiB are allocated and 32 MiB from before the start are freed. Net: nothing.");
+        thread::sleep(SURELY_STARTED);
     }
 
     fn replace(&mut self) {
-        self.say("Tracing has started. Replacing every block by one of the same size:");
-        self.say("32 MiB are allocated and 32 MiB from before the start are freed. Net: nothing.");
         let each = self.old.len().div_ceil(STEPS as usize);
         let mut next = 0;
         paced(Duration::from_secs(3), || {

@@ -162,6 +162,10 @@ fn the_demo_without_a_terminal_prints_its_report() {
     let report = text(&output.stdout);
     assert!(report.contains("from before the start were freed"), "{report}");
     assert!(report.contains("The end.") && report.contains("more than at 0:03"), "{report}");
+    // The program says when tracing starts as the report does: 0:03.5.
+    let told = report.lines().find_map(|line| line.split_once(" s  Tracing starts."));
+    let told: f64 = told.expect("it tells").0.trim().parse().expect("seconds");
+    assert!((3.4..3.75).contains(&told), "{report}");
     // The blocks of three acts are still live, each act's under a name of its own.
     for parts in [
         ["32.0 MiB", " 600,000 ", "::replacement ", " demo.rs:"],
