@@ -46,7 +46,7 @@ const LIVE: Column<GrowthRow, ()> = Column {
 
 const SITE: Column<GrowthRow, ()> = Column {
     title: "site",
-    width: Width::Fill(16),
+    width: Width::Fill(20),
     align: Alignment::Left,
     rank: 0,
     cell: |row, (), width| {

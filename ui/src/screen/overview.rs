@@ -41,6 +41,9 @@ const LEAST_TABLE: u16 = 4;
 /// From this width on there is room for the totals.
 const WIDE: u16 = 116;
 
+/// Columns of the sizes with blocks, bytes and the shortest bars, frame included.
+const SHORT_BARS: u16 = 43;
+
 /// Cuts `area` into its parts; `lines` of words stand below the timeline.
 ///
 /// The chart comes first: it keeps ten rows in a terminal of 24, and gets a little more than half
@@ -71,8 +74,8 @@ fn shares(width: u16, growth: GrowthBy) -> [Constraint; 2] {
     use Constraint::{Fill, Length};
     match (growth, width) {
         (GrowthBy::Site, 0..80) => [Length(0), Fill(1)],
-        (GrowthBy::Site, 80..116) => [Length(36 + (width - 80) / 2), Fill(1)],
-        (GrowthBy::Site, 116..160) => [Length(46 + (width - 116) / 4), Fill(1)],
+        (GrowthBy::Site, 80..136) => [Length((36 + (width - 80) / 2).min(SHORT_BARS)), Fill(1)],
+        (GrowthBy::Site, 136..160) => [Length(SHORT_BARS + (width - 136) / 2), Fill(1)],
         (GrowthBy::Site, 160..) => [Length(64), Fill(1)],
         (GrowthBy::Size, 0..80) => [Fill(3), Fill(2)],
         (GrowthBy::Size, 80..160) => [Fill(3), Length(37)],

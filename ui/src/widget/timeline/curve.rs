@@ -40,9 +40,11 @@ impl Canvas<'_> {
         match cell {
             Some((c, Role::Live)) if shaded => (c, Role::Muted),
             Some(cell) => cell,
-            None if self.on_peak_line(column, row) => ('╌', Role::Peak),
-            None if shaded => ('░', Role::Muted),
-            None => (' ', Role::Label),
+            None => match self.peak_line(column, row) {
+                Some(c) => (c, Role::Peak),
+                None if shaded => ('░', Role::Muted),
+                None => (' ', Role::Label),
+            },
         }
     }
 
@@ -106,11 +108,20 @@ impl Canvas<'_> {
         (c, Role::Untracked)
     }
 
-    fn on_peak_line(&self, column: usize, row: u16) -> bool {
+    /// The peak where nothing else is: dashes, as high within the row as a curve of dots would be.
+    fn peak_line(&self, column: usize, row: u16) -> Option<char> {
         let timeline = &self.view.timeline;
-        let begun = timeline.cleared_s.or(timeline.intervals.first().map(|i| i.from_s));
-        let after_start = begun.is_some_and(|from| self.axis.range(column).1 > from);
-        after_start && self.peak_shows().is_some_and(|bytes| self.row_of(bytes) == row)
+        let begun = timeline.cleared_s.or(timeline.intervals.first().map(|i| i.from_s))?;
+        let bytes = self.peak_shows().filter(|_| self.axis.range(column).1 > begun)?;
+        if self.row_of(bytes) != row {
+            return None;
+        }
+        let dots = self.scale.parts_up(bytes, 4).saturating_sub(1);
+        match self.theme.glyphs() {
+            Glyphs::Braille if column.is_multiple_of(2) => Some(DASHES[(dots % 4) as usize]),
+            Glyphs::Braille => Some(' '),
+            Glyphs::Blocks | Glyphs::Ascii => Some('╌'),
+        }
     }
 
     pub(super) fn zero_line(&self, buffer: &mut Buffer) {
@@ -146,6 +157,8 @@ impl Canvas<'_> {
 
 /// Dots of a braille cell from below, left and right.
 const RISING: [[u8; 4]; 2] = [[0x40, 0x04, 0x02, 0x01], [0x80, 0x20, 0x10, 0x08]];
+/// A dash from below.
+const DASHES: [char; 4] = ['⣀', '⠤', '⠒', '⠉'];
 /// Every other dot: memory known of while nothing new is traced.
 const CHEQUERED: u8 = 0x40 | 0x02 | 0x20 | 0x08;
 /// Blocks from below.
