@@ -255,7 +255,7 @@ fn colour(kind: Option<Kind>, name: &str) -> String {
     let (a, b) = (hash % 31, hash / 31 % 9);
     match kind {
         None => format!("hsl({} 84% {}%)", 18 + a, 66 + b),
-        Some(Kind::Library) => format!("hsl({} 38% {}%)", 196 + a, 72 + b),
+        Some(Kind::Library | Kind::Internal) => format!("hsl({} 38% {}%)", 196 + a, 72 + b),
         Some(Kind::Allocator) => format!("hsl(220 8% {}%)", 74 + b),
     }
 }

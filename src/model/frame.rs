@@ -13,6 +13,8 @@ use super::{Function, LocationId, Names, Sites, StackId};
 pub enum Kind {
     /// A library, which allocates because it was called.
     Library,
+    /// What libraries do for functions of theirs, and what starts programs and threads.
+    Internal,
     /// The allocator itself, or a wrapper of it.
     Allocator,
 }
@@ -21,7 +23,7 @@ impl Kind {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Library => "library",
+            Self::Library | Self::Internal => "library",
             Self::Allocator => "allocator",
         }
     }
@@ -138,8 +140,9 @@ impl<'a> Scope<'a> {
         (0..self.functions(location).len()).map(move |inlined| Place { location, inlined })
     }
 
-    /// The site: the innermost function that is not plumbing, else the innermost one that is
-    /// no allocator, else the innermost; `None` for a stack without frames.
+    /// The site: the innermost function that is not plumbing, else the innermost one of a
+    /// library that is not internal to it, else the innermost one that is no allocator, else the
+    /// innermost; `None` for a stack without frames.
     pub fn site(&self, stack: StackId) -> Option<Place> {
         let mut best: Option<(Option<Kind>, Place)> = None;
         for place in self.places(stack) {

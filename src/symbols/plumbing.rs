@@ -38,7 +38,7 @@ pub enum PlumbingError {
         source: io::Error,
     },
     /// A line means nothing.
-    #[error("{}, line {line}: '{text}' is no heading; there are [allocator] and [library]", path.display())]
+    #[error("{}, line {line}: '{text}' is no heading; there are [allocator], [internal] and [library]", path.display())]
     Heading {
         /// The file.
         path: PathBuf,
@@ -125,8 +125,8 @@ impl Plumbing {
     }
 
     /// Position of the frame that a person would call the site, of `frames` innermost first:
-    /// the first one that is not plumbing, else the first library function, else the
-    /// innermost. `None` only without frames.
+    /// the first one that is not plumbing, else the first library function, else the first that
+    /// is internal to a library, else the innermost. `None` only without frames.
     pub fn site_of<'a>(&self, frames: impl IntoIterator<Item = &'a Function>) -> Option<usize> {
         let mut best: Option<(Option<Kind>, usize)> = None;
         for (at, frame) in frames.into_iter().enumerate() {
@@ -154,6 +154,7 @@ impl Table {
         for (number, line) in text.lines().enumerate() {
             match line.trim() {
                 "[allocator]" => kind = Kind::Allocator,
+                "[internal]" => kind = Kind::Internal,
                 "[library]" => kind = Kind::Library,
                 line if line.starts_with('[') => {
                     let (path, text) = (path.to_owned(), line.to_owned());
@@ -187,9 +188,12 @@ impl Table {
         let exact = self.exact.get(&*function.name).copied();
         let by_name = || self.patterns.first_match(&function.name);
         let by_file = || self.files.first_match(function.file.as_deref()?);
+        // Whoever called a library called something that has a name.
+        let least = if function.name.is_empty() { Kind::Internal } else { Kind::Library };
         let by_module = || {
             let module = str::from_utf8(module?).ok()?;
-            self.modules.first_match(base(module))
+            let kind = self.modules.first_match(base(module))?;
+            Some(kind.map(|kind| kind.max(least)))
         };
         exact.or_else(by_name).or_else(by_file).or_else(by_module)
     }
@@ -250,16 +254,21 @@ impl Pattern {
         };
         let Some(mut rest) = name.strip_prefix(first.as_str()) else { return false };
         for piece in middle {
-            // Names are short: preparing a search takes longer than this one.
-            let at =
-                (0..=rest.len()).find(|at| rest.as_bytes()[*at..].starts_with(piece.as_bytes()));
-            match at {
+            match find(rest, piece) {
                 Some(at) => rest = &rest[at + piece.len()..],
                 None => return false,
             }
         }
         rest.ends_with(last.as_str())
     }
+}
+
+/// Where a piece of a pattern is in a text. Names are short: to prepare a search for several bytes
+/// takes longer than this one.
+fn find(text: &str, piece: &str) -> Option<usize> {
+    let Some(first) = piece.bytes().next() else { return Some(0) };
+    let mut begins = memchr::memchr_iter(first, text.as_bytes());
+    begins.find(|at| text.as_bytes()[*at..].starts_with(piece.as_bytes()))
 }
 
 #[cfg(test)]
@@ -345,7 +354,7 @@ mod tests {
             ("/opt/libmine.so", None),
             ("/usr/bin/libc", None),
         ] {
-            let kind = plumbing.kind(&function("", ""), Some(module.as_bytes()));
+            let kind = plumbing.kind(&function("f", ""), Some(module.as_bytes()));
             assert_eq!(kind, expected, "{module}");
         }
     }
@@ -355,6 +364,9 @@ mod tests {
         assert_eq!(site(&["malloc", "xmalloc", "parse", "main"]), Some(2));
         assert_eq!(site(&["operator new", "std::string::_M_create", "main"]), Some(2));
         assert_eq!(site(&["malloc", "std::thread::spawn", "start_thread"]), Some(1));
+        let buffer = ["malloc", "_IO_file_doallocate", "_IO_doallocbuf", "_IO_new_file_overflow"];
+        assert_eq!(site(&[&buffer[..], &["puts", "start_thread"]].concat()), Some(4));
+        assert_eq!(site(&[&buffer[..], &["start_thread", "clone3"]].concat()), Some(1));
         assert_eq!(site(&["malloc", "calloc"]), Some(0));
         assert_eq!(site(&[""]), Some(0));
         assert_eq!(site(&[]), None);
