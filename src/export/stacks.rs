@@ -98,7 +98,7 @@ impl<'a> Process<'a> {
     /// Its stacks and names.
     pub fn scope(&self) -> Scope<'a> {
         let (sites, names) = (&self.state.sites, &self.state.names);
-        Scope { sites, names, plumbing: Plumbing::in_use() }
+        Scope { sites, names, plumbing: Plumbing::in_use(), kinds: None }
     }
 
     /// The stacks under which anything was ever allocated.

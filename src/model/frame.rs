@@ -4,14 +4,14 @@
 //! stack's frames is *the site* is decided here as well: the innermost one that is not
 //! plumbing, that is, code that allocates only on behalf of its caller.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
-use super::{Function, LocationId, Names, Sites, StackId};
+use super::{Function, Kinds, LocationId, Names, Sites, StackId};
 
 /// What kind of plumbing a function is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// A library, which allocates because it was called.
+    /// A function of a library, which allocates because it was called.
     Library,
     /// What libraries do for functions of theirs, and what starts programs and threads.
     Internal,
@@ -78,6 +78,29 @@ impl fmt::Display for Frame {
 const UNKNOWN: &str = "(unknown)";
 
 impl Frame {
+    /// Some parts of it.
+    #[must_use]
+    pub fn only(&self, parts: Parts) -> Self {
+        let text = |wanted: bool, text: &Option<Arc<str>>| text.clone().filter(|_| wanted);
+        Self {
+            function: text(parts.function, &self.function),
+            file: text(parts.file, &self.file),
+            line: self.line.filter(|_| parts.line),
+            module: text(parts.module, &self.module),
+            address: self.address.filter(|_| parts.address),
+        }
+    }
+
+    /// Its texts.
+    pub fn words(&self) -> Words<'_> {
+        Words {
+            function: self.function.as_deref(),
+            file: self.file.as_deref(),
+            line: self.line,
+            module: self.module.as_deref().map(Cow::from),
+        }
+    }
+
     /// Where it is, as exactly as is known: `dict.c:312`, `dict.c`, `libfoo.so+0x1139`,
     /// `libfoo.so`, `0x7f0000001139`.
     pub fn place(&self) -> Option<String> {
@@ -93,6 +116,38 @@ impl Frame {
             (None, address) => address.map(|address| format!("{address:#x}")),
         }
     }
+}
+
+/// Some parts of a frame.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Parts {
+    /// The function.
+    pub function: bool,
+    /// The source file.
+    pub file: bool,
+    /// The line in it.
+    pub line: bool,
+    /// The program or library.
+    pub module: bool,
+    /// The address.
+    pub address: bool,
+}
+
+impl Parts {
+    const ALL: Self = Self { function: true, file: true, line: true, module: true, address: true };
+}
+
+/// The texts of a frame, for a look at them: nothing is counted or copied.
+#[derive(Debug, Clone, Default)]
+pub struct Words<'a> {
+    /// Function, demangled.
+    pub function: Option<&'a str>,
+    /// Source file.
+    pub file: Option<&'a str>,
+    /// Line of the call.
+    pub line: Option<u32>,
+    /// Path of the program or library.
+    pub module: Option<Cow<'a, str>>,
 }
 
 /// A path without its folders.
@@ -121,6 +176,8 @@ pub struct Scope<'a> {
     pub names: &'a Names,
     /// What is plumbing.
     pub plumbing: &'a dyn Plumbing,
+    /// What `plumbing` told of these names already.
+    pub kinds: Option<&'a Kinds>,
 }
 
 impl<'a> Scope<'a> {
@@ -159,8 +216,11 @@ impl<'a> Scope<'a> {
 
     /// What kind of plumbing a place is.
     pub fn kind(&self, place: Place) -> Option<Kind> {
+        if let Some(told) = self.kinds.and_then(|kinds| kinds.get(place.location)) {
+            return *told.get(place.inlined)?;
+        }
         let module = self.sites.module_of(place.location);
-        let function = self.functions(place.location).get(place.inlined)?;
+        let function = self.function(place)?;
         self.plumbing.kind(function, module.map(|module| &module.path[..]))
     }
 
@@ -171,16 +231,43 @@ impl<'a> Scope<'a> {
 
     /// All that is known of a place.
     pub fn frame(&self, place: Place) -> Frame {
-        let function = self.functions(place.location).get(place.inlined);
+        self.frame_of(place, Parts::ALL)
+    }
+
+    /// Some of what is known of a place.
+    pub fn frame_of(&self, place: Place, parts: Parts) -> Frame {
+        let function = self.function(place);
         let location = self.sites.locations.get(place.location.0 as usize);
-        let module = self.sites.module_of(place.location);
+        let text = |wanted: bool, text: Option<&Arc<str>>| text.filter(|_| wanted).cloned();
+        let name = function.map(|function| &function.name).filter(|name| !name.is_empty());
         Frame {
-            function: function.filter(|f| !f.name.is_empty()).map(|f| f.name.clone()),
-            file: function.and_then(|f| f.file.clone()),
-            line: function.and_then(|f| f.line),
-            module: module.map(|module| String::from_utf8_lossy(&module.path).into()),
-            address: location.map(|location| location.address),
+            function: text(parts.function, name),
+            file: text(parts.file, function.and_then(|function| function.file.as_ref())),
+            line: function.and_then(|function| function.line).filter(|_| parts.line),
+            module: parts.module.then(|| self.module(place)).flatten().map(Arc::from),
+            address: location.map(|location| location.address).filter(|_| parts.address),
         }
+    }
+
+    /// The texts about a place, where they stand.
+    pub fn words(&self, place: Place) -> Words<'a> {
+        let function = self.function(place);
+        Words {
+            function: function.map(|function| &*function.name).filter(|name| !name.is_empty()),
+            file: function.and_then(|function| function.file.as_deref()),
+            line: function.and_then(|function| function.line),
+            module: self.module(place),
+        }
+    }
+
+    /// The function at a place.
+    pub(super) fn function(&self, place: Place) -> Option<&'a Function> {
+        self.functions(place.location).get(place.inlined)
+    }
+
+    fn module(&self, place: Place) -> Option<Cow<'a, str>> {
+        let module = self.sites.module_of(place.location)?;
+        Some(String::from_utf8_lossy(&module.path))
     }
 }
 

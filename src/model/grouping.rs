@@ -13,13 +13,18 @@
 //! - a group counts a stack once in `with_callees`, however often it recurs in it.
 
 mod callers;
+mod locations;
 
 use std::collections::HashMap;
 
 use super::{
-    Filter, Frame, LocationId, Place, Scope, SiteFigures, StackId, diff::Tally, pattern::Matched,
+    Filter, Frame, LocationId, NodeId, Place, Scope, SiteFigures, StackId,
+    diff::Tally,
+    frame::{Parts, Words},
+    pattern::Matched,
 };
 use callers::Callers;
+use locations::{Locations, UNNAMED};
 
 /// By what sites are summed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -40,17 +45,30 @@ pub enum Grouping {
 impl Grouping {
     /// What of a frame a group has in common; what names it.
     pub fn label(self, frame: &Frame) -> Frame {
-        let Frame { function, file, line, module, address } = frame.clone();
-        let nothing = Frame::default();
+        let parts = self.parts(frame.function.is_some(), frame.file.is_some());
+        frame.only(parts)
+    }
+
+    /// The label of a place, without a look at what it leaves out.
+    pub fn label_of(self, scope: Scope<'_>, place: Place) -> Frame {
+        let function = scope.function(place);
+        let named = function.is_some_and(|function| !function.name.is_empty());
+        let has_file = function.is_some_and(|function| function.file.is_some());
+        scope.frame_of(place, self.parts(named, has_file))
+    }
+
+    /// The parts of a frame that name a group, of those that are known.
+    fn parts(self, function: bool, file: bool) -> Parts {
+        let nothing = Parts::default();
         match self {
-            Self::Stack | Self::Site if function.is_none() && file.is_none() => {
-                Frame { module, address, ..nothing }
+            Self::Stack | Self::Site if !function && !file => {
+                Parts { module: true, address: true, ..nothing }
             }
-            Self::Stack | Self::Site if file.is_none() => Frame { function, module, ..nothing },
-            Self::Stack | Self::Site => Frame { function, file, line, ..nothing },
-            Self::Function if function.is_some() => Frame { function, ..nothing },
-            Self::File if file.is_some() => Frame { file, ..nothing },
-            Self::Function | Self::File | Self::Module => Frame { module, ..nothing },
+            Self::Stack | Self::Site if !file => Parts { function, module: true, ..nothing },
+            Self::Stack | Self::Site => Parts { function, file, line: true, ..nothing },
+            Self::Function if function => Parts { function, ..nothing },
+            Self::File if file => Parts { file, ..nothing },
+            Self::Function | Self::File | Self::Module => Parts { module: true, ..nothing },
         }
     }
 
@@ -85,47 +103,17 @@ pub struct Groups {
     own: Vec<SiteFigures>,
     with_callees: Vec<u64>,
     by_label: HashMap<Frame, GroupId>,
-    locations: Vec<Option<AtLocation>>,
+    locations: Locations,
     of_stack: Vec<Option<GroupId>>,
     callers: Callers,
+    /// Room for the calls of a stack.
+    calls: Vec<(NodeId, LocationId)>,
     /// What the filter matches in each call and its callers, where it looks at every frame.
     matched: Vec<Matched>,
 }
 
-/// The group of a place that no stack needs so far: with a filter most are of that kind, and
-/// names are what takes time. Where each stack is a group it stays like that.
-const UNNAMED: GroupId = GroupId(u32::MAX);
-
 /// So many new stacks are counted one by one; more of them in one pass over all callers.
 const FEW: usize = 1024;
-
-/// What was found out about a location.
-#[derive(Debug, Clone, Default)]
-struct AtLocation {
-    /// Groups of its functions that are not plumbing, innermost first; [`UNNAMED`] until a
-    /// stack passes through here.
-    groups: Box<[(Place, GroupId)]>,
-    named: bool,
-    /// What the filter matches in the first of them.
-    site: Matched,
-    /// What it matches in any function here.
-    any: Matched,
-}
-
-impl AtLocation {
-    fn learn(scope: Scope<'_>, location: LocationId, filter: &Filter) -> Self {
-        let own = scope.places_at(location).filter(|place| !scope.is_plumbing(*place));
-        let groups: Box<[_]> = own.map(|place| (place, UNNAMED)).collect();
-        let matched = |of: Option<Place>| of.map(|place| filter.matched(&scope.frame(place)));
-        let (site, any) = match (filter.is_empty(), filter.all_frames) {
-            (true, _) => (None, None),
-            (_, true) => (None, Some(filter.matched_at(scope, location))),
-            (_, false) => (matched(groups.first().map(|(place, _)| *place)), None),
-        };
-        let (site, any) = (site.unwrap_or_default(), any.unwrap_or_default());
-        Self { groups, named: false, site, any }
-    }
-}
 
 impl Groups {
     /// No groups yet. Figures with callees will be of live bytes.
@@ -138,9 +126,10 @@ impl Groups {
             own: Vec::new(),
             with_callees: Vec::new(),
             by_label: HashMap::new(),
-            locations: Vec::new(),
+            locations: Locations::default(),
             of_stack: Vec::new(),
             callers: Callers::default(),
+            calls: Vec::new(),
             matched: Vec::new(),
         }
     }
@@ -179,8 +168,9 @@ impl Groups {
         let until = from.saturating_add(most).min(all);
         let new = || (from..until).map(|stack| StackId(stack as u32));
         if until - from > FEW && self.filter.is_empty() && self.by != Grouping::Stack {
-            // Growing later means to hash all labels once more.
+            // Growing later means to hash all labels once more, and to copy the rest.
             self.by_label.reserve(scope.sites.locations.len().saturating_sub(self.by_label.len()));
+            self.callers.reserve(scope.sites.nodes.len());
         }
         self.match_calls(scope);
         new().for_each(|stack| self.take_in(scope, stack));
@@ -251,9 +241,7 @@ impl Groups {
         if self.by == Grouping::Stack {
             return None;
         }
-        let here = self.locations.get(place.location.0 as usize)?.as_ref()?;
-        let found = here.groups.iter().find(|(at, _)| *at == place).or(here.groups.first());
-        found.map(|(_, group)| *group).filter(|_| here.named)
+        self.locations.group_of(place)
     }
 
     /// Its own stacks.
@@ -265,7 +253,7 @@ impl Groups {
     /// What it is called.
     pub fn label(&self, scope: Scope<'_>, group: GroupId) -> Frame {
         let place = self.get(group).place;
-        place.map(|place| self.by.label(&scope.frame(place))).unwrap_or_default()
+        place.map(|place| self.by.label_of(scope, place)).unwrap_or_default()
     }
 
     /// Live figures of the groups at another moment, by group, of which `tally` tells those of
@@ -317,15 +305,14 @@ impl Groups {
 
     /// Learns the groups of a stack's callers, as far as they are not known.
     fn find_callers(&mut self, scope: Scope<'_>, stack: StackId) {
-        let (outer, calls) = self.callers.unknown(scope.sites, stack);
+        let mut calls = std::mem::take(&mut self.calls);
+        let outer = self.callers.unknown(scope.sites, stack, &mut calls);
         for (_, location) in &calls {
             self.name(scope, *location);
         }
         let Self { callers, locations, .. } = self;
-        callers.learn(outer, &calls, |location| {
-            let here = locations.get(location.0 as usize).and_then(Option::as_ref);
-            here.into_iter().flat_map(|here| here.groups.iter().map(|(_, group)| *group))
-        });
+        callers.learn(outer, &calls, |location| locations.groups(location));
+        self.calls = calls;
     }
 
     /// Counts stacks that were taken in just now.
@@ -358,7 +345,8 @@ impl Groups {
         for node in new {
             let caller = node.parent.and_then(|caller| self.matched.get(caller.0 as usize));
             let caller = caller.copied().unwrap_or_default();
-            let here = self.look_at(scope, node.location).any;
+            self.locations.look_at(scope, node.location, &self.filter);
+            let here = self.locations.matched(node.location);
             self.matched.push(here.or(caller));
         }
     }
@@ -369,11 +357,11 @@ impl Groups {
             return None;
         }
         let site = scope.sites.frames(stack).find_map(|location| {
-            let here = self.look_at(scope, location);
-            here.groups.first().map(|(place, _)| (*place, here.site))
+            self.locations.look_at(scope, location, &self.filter);
+            self.locations.first(location)
         });
         let (place, group, matched) = match site {
-            Some((place, matched)) => (Some(place), None, matched),
+            Some(place) => (Some(place), None, self.locations.matched(place.location)),
             None => self.without_own_code(scope, stack),
         };
         let matched = if self.filter.all_frames { self.matched_by(scope, stack) } else { matched };
@@ -383,7 +371,10 @@ impl Groups {
         if self.by == Grouping::Stack {
             return Some(self.add(place));
         }
-        group.or_else(|| Some(self.name(scope, place?.location).groups.first()?.1))
+        group.or_else(|| {
+            self.name(scope, place?.location);
+            self.locations.group_of(place?)
+        })
     }
 
     /// What the filter matches in any frame of a stack.
@@ -400,9 +391,10 @@ impl Groups {
         stack: StackId,
     ) -> (Option<Place>, Option<GroupId>, Matched) {
         let place = scope.site(stack);
-        let frame = place.map(|place| scope.frame(place)).unwrap_or_default();
-        let matched = self.filter.matched(&frame);
-        let group = self.named(self.by.label(&frame), place);
+        let matched = place.map(|place| self.filter.matched_place(scope, place));
+        let matched = matched.unwrap_or_else(|| self.filter.matched(&Words::default()));
+        let label = place.map(|place| self.by.label_of(scope, place)).unwrap_or_default();
+        let group = self.named(label, place);
         (place, group, matched)
     }
 
@@ -428,27 +420,17 @@ impl Groups {
         GroupId(self.groups.len() as u32 - 1)
     }
 
-    /// A location with groups of its functions.
-    fn name(&mut self, scope: Scope<'_>, location: LocationId) -> &AtLocation {
-        if !self.look_at(scope, location).named {
-            let mut here = std::mem::take(self.look_at(scope, location));
-            for (place, group) in &mut here.groups {
-                let label = self.by.label(&scope.frame(*place));
-                *group = self.named(label, Some(*place)).unwrap_or(UNNAMED);
-            }
-            here.named = true;
-            *self.look_at(scope, location) = here;
+    /// Sees to it that the functions of a location have groups.
+    fn name(&mut self, scope: Scope<'_>, location: LocationId) {
+        if self.locations.is_named(location) {
+            return;
         }
-        self.look_at(scope, location)
-    }
-
-    fn look_at(&mut self, scope: Scope<'_>, location: LocationId) -> &mut AtLocation {
-        let at = location.0 as usize;
-        if at >= self.locations.len() {
-            self.locations.resize(at + 1, None);
-        }
-        let filter = &self.filter;
-        self.locations[at].get_or_insert_with(|| AtLocation::learn(scope, location, filter))
+        let mut locations = std::mem::take(&mut self.locations);
+        locations.look_at(scope, location, &self.filter);
+        locations.name(location, |place| {
+            self.named(self.by.label_of(scope, place), Some(place)).unwrap_or(UNNAMED)
+        });
+        self.locations = locations;
     }
 
     /// Adds `delta` live bytes of a stack of `own` to every group in its chain of callers.

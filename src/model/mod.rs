@@ -19,6 +19,7 @@ pub mod gap;
 pub mod grouping;
 mod held;
 pub mod history;
+pub mod kinds;
 pub mod loaded;
 pub mod names;
 pub mod pattern;
@@ -41,6 +42,7 @@ pub use frame::{Frame, Kind, NoPlumbing, Place, Plumbing, Scope};
 pub use gap::{Gap, gap_sentence};
 pub use grouping::{Group, GroupId, Grouping, Groups};
 pub use history::SiteHistory;
+pub use kinds::Kinds;
 pub use loaded::Loaded;
 pub use names::{Function, Names};
 pub use pattern::{Filter, Purpose, Term};
@@ -94,6 +96,7 @@ pub struct Model {
     /// Which thread asked under which stacks, while somebody wants to know.
     pub askers: Asked,
     plumbing: Arc<dyn Plumbing + Send>,
+    kinds: Kinds,
     /// What is to be caught up with, while sites are held still.
     held: Option<held::Held>,
     names_found: u64,
@@ -130,6 +133,7 @@ impl Model {
             askers: Asked::NotYet,
             site_history: None,
             plumbing,
+            kinds: Kinds::default(),
             held: None,
             sites_epoch: 1,
             sites_revision: 0,
@@ -269,11 +273,12 @@ impl Model {
             if before != new.current_bytes {
                 self.history.change(stack, before);
             }
-            let Self { sites, names, plumbing, tables, .. } = self;
-            tables.change(Scope { sites, names, plumbing: &**plumbing }, stack, &old, &new);
+            let Self { sites, names, plumbing, kinds, tables, .. } = self;
+            let scope = Scope { sites, names, plumbing: &**plumbing, kinds: Some(kinds) };
+            tables.change(scope, stack, &old, &new);
         }
-        let Self { sites, names, plumbing, tables, history, .. } = self;
-        let scope = Scope { sites, names, plumbing: &**plumbing };
+        let Self { sites, names, plumbing, kinds, tables, history, .. } = self;
+        let scope = Scope { sites, names, plumbing: &**plumbing, kinds: Some(kinds) };
         tables.tick(scope, self.names_found, self.reading.now_s);
         let bytes = |stack: StackId| sites.figures[stack.0 as usize].current_bytes;
         history.tick(self.reading.now_s, bytes);
@@ -283,6 +288,7 @@ impl Model {
         self.sites = Sites::default();
         self.site_sums = SiteFigures::default();
         self.names = Names::default();
+        self.kinds = Kinds::default();
         self.tables.clear();
         self.history.clear();
         self.askers = Asked::NotYet;
@@ -298,13 +304,15 @@ impl Model {
     /// Learns what a location is called.
     pub fn learn(&mut self, location: LocationId, functions: Vec<Function>) {
         self.names.insert(location, functions);
+        let functions = self.names.get(location).unwrap_or_default();
+        self.kinds.tell(&*self.plumbing, &self.sites, location, functions);
         self.names_found += 1;
     }
 
     /// Makes sure that there are tables of `views`, and that they know the baseline.
     pub fn want(&mut self, views: &[View], baseline: tables::Baseline) {
-        let Self { sites, names, plumbing, tables, .. } = self;
-        let scope = Scope { sites, names, plumbing: &**plumbing };
+        let Self { sites, names, plumbing, kinds, tables, .. } = self;
+        let scope = Scope { sites, names, plumbing: &**plumbing, kinds: Some(kinds) };
         for view in views {
             tables.want(view, scope, self.names_found, self.reading.now_s);
         }
@@ -313,7 +321,8 @@ impl Model {
 
     /// The sites and what they are called.
     pub fn scope(&self) -> Scope<'_> {
-        Scope { sites: &self.sites, names: &self.names, plumbing: &*self.plumbing }
+        let Self { sites, names, plumbing, kinds, .. } = self;
+        Scope { sites, names, plumbing: &**plumbing, kinds: Some(kinds) }
     }
 
     /// Remembers this moment under a number. Returns the marks that lost their sites, where

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use memtop_ui::filter::pattern::Pattern;
 
-use super::{Chosen, Frame, LocationId, Place, Scope};
+use super::{Chosen, LocationId, Place, Scope, frame::Words};
 
 /// What part of a frame a pattern is tried on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,16 +79,16 @@ impl Term {
         Self::new(part, text)
     }
 
-    /// Whether it matches a frame.
-    pub fn matches(&self, frame: &Frame) -> bool {
+    /// Whether it matches the words of a frame.
+    pub fn matches(&self, words: &Words<'_>) -> bool {
         let parts = [
-            (Part::Function, &frame.function),
-            (Part::File, &frame.file),
-            (Part::Module, &frame.module),
+            (Part::Function, words.function),
+            (Part::File, words.file),
+            (Part::Module, words.module.as_deref()),
         ];
         let chosen = |part| self.part == Part::Any || self.part == part;
-        let mut found = parts.iter().filter_map(|(part, text)| Some((*part, text.as_deref()?)));
-        let here = self.line.is_none() || self.line == frame.line;
+        let mut found = parts.into_iter().filter_map(|(part, text)| Some((part, text?)));
+        let here = self.line.is_none() || self.line == words.line;
         here && found.any(|(part, text)| chosen(part) && self.pattern.matches(text))
     }
 }
@@ -158,10 +158,15 @@ impl Filter {
             && matched & self.exclude == 0
     }
 
-    /// What matches a frame.
-    pub fn matched(&self, frame: &Frame) -> Matched {
-        let bits = self.terms.iter().enumerate().filter(|(_, term)| term.matches(frame));
+    /// What matches the words of a frame.
+    pub fn matched(&self, words: &Words<'_>) -> Matched {
+        let bits = self.terms.iter().enumerate().filter(|(_, term)| term.matches(words));
         Matched(bits.fold(0, |mask, (bit, _)| mask | 1 << bit))
+    }
+
+    /// What matches a place.
+    pub fn matched_place(&self, scope: Scope<'_>, place: Place) -> Matched {
+        self.matched(&scope.words(place))
     }
 
     /// What matches the name of a thread.
@@ -175,8 +180,8 @@ impl Filter {
 
     /// What matches any of the functions at a location.
     pub fn matched_at(&self, scope: Scope<'_>, location: LocationId) -> Matched {
-        let frames = scope.places_at(location).map(|place: Place| scope.frame(place));
-        frames.fold(Matched::default(), |sum, frame| sum.or(self.matched(&frame)))
+        let matched = scope.places_at(location).map(|place| self.matched_place(scope, place));
+        matched.fold(Matched::default(), Matched::or)
     }
 }
 
@@ -194,6 +199,7 @@ impl Matched {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Frame;
 
     fn frame() -> Frame {
         Frame {
@@ -206,7 +212,7 @@ mod tests {
     }
 
     fn hits(text: &str) -> bool {
-        Term::parse(text).expect(text).matches(&frame())
+        Term::parse(text).expect(text).matches(&frame().words())
     }
 
     #[test]
@@ -236,7 +242,7 @@ mod tests {
         let passes = |terms: &[(Purpose, &str)]| {
             let terms = terms.iter().map(|(of, text)| (*of, Term::parse(text).expect("a term")));
             let filter = Filter::new(terms.collect(), false).expect("few terms");
-            filter.passes(filter.matched(&frame()))
+            filter.passes(filter.matched(&frame().words()))
         };
         use Purpose::{Exclude, Include, Require};
         assert!(passes(&[]));

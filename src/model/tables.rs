@@ -6,8 +6,7 @@
 //! are built beside them, a slice of the stacks at each tick, and take their place when whole.
 
 use super::{
-    Filter, GroupId, Grouping, Groups, NoPlumbing, Plumbing, Scope, SiteFigures, Snapshots,
-    StackId, Tally,
+    Filter, GroupId, Grouping, Groups, NoPlumbing, Scope, SiteFigures, Snapshots, StackId, Tally,
 };
 
 /// Stacks that are given their new groups at one tick: about a millisecond's worth.
@@ -62,8 +61,10 @@ pub struct Tables {
 impl View {
     /// The scope in which its groups are found.
     pub fn scope<'a>(&self, scope: Scope<'a>) -> Scope<'a> {
-        let plumbing: &dyn Plumbing = if self.unfolded { &NoPlumbing } else { scope.plumbing };
-        Scope { plumbing, ..scope }
+        match self.unfolded {
+            true => Scope { plumbing: &NoPlumbing, kinds: None, ..scope },
+            false => scope,
+        }
     }
 }
 
@@ -227,7 +228,7 @@ mod tests {
     }
 
     fn scope<'a>(sites: &'a Sites, names: &'a Names) -> Scope<'a> {
-        Scope { sites, names, plumbing: &NoPlumbing }
+        Scope { sites, names, plumbing: &NoPlumbing, kinds: None }
     }
 
     fn figures(allocations: u64) -> SiteFigures {
@@ -281,7 +282,7 @@ mod tests {
     #[test]
     fn those_asked_for_last_are_kept() {
         let (sites, names) = (sites(2), Names::default());
-        let scope = Scope { sites: &sites, names: &names, plumbing: &NoPlumbing };
+        let scope = scope(&sites, &names);
         let mut tables = Tables::default();
         let views = [Grouping::Site, Grouping::Function, Grouping::File, Grouping::Module]
             .map(|by| View { by, ..View::default() });
@@ -295,7 +296,7 @@ mod tests {
     #[test]
     fn what_nobody_asks_for_is_thrown_away() {
         let (sites, names) = (sites(2), Names::default());
-        let scope = Scope { sites: &sites, names: &names, plumbing: &NoPlumbing };
+        let scope = scope(&sites, &names);
         let (mut tables, view) = (Tables::default(), View::default());
         tables.want(&view, scope, 0, 0.0);
         (0..PATIENCE).for_each(|_| tables.tick(scope, 0, 0.0));

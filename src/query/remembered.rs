@@ -149,7 +149,8 @@ fn labelled(model: &Model, view: &View, when: When) -> Result<BTreeMap<Frame, Ta
         if !process.knows_sites() {
             return Err(format!("the sites of {} are unknown: it holds none", loaded.name));
         }
-        let scope = Scope { sites: &process.sites, names: &process.names, ..model.scope() };
+        let (sites, names) = (&process.sites, &process.names);
+        let scope = Scope { sites, names, kinds: None, ..model.scope() };
         let groups = Groups::of(view.scope(scope), view.by, view.filter.clone());
         let held = |stack: StackId| {
             let figures = process.sites.figures.get(stack.0 as usize).copied().unwrap_or_default();

@@ -128,7 +128,7 @@ impl Keys<'_> {
 
 fn words(scope: Scope<'_>, location: LocationId) -> Vec<String> {
     let own = scope.places_at(location).filter(|place| !scope.is_plumbing(*place));
-    own.map(|place| Grouping::Stack.label(&scope.frame(place)).to_string()).collect()
+    own.map(|place| Grouping::Stack.label_of(scope, place).to_string()).collect()
 }
 
 impl CodeGroup<'_> {

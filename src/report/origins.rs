@@ -140,7 +140,7 @@ fn callers(page: &mut Page, scope: Scope<'_>, stack: StackId, by: Grouping) {
     let skipped = usize::from(!shows_callees(by));
     let indent = BYTES + COUNT + SHARE + 3 + if shows_callees(by) { 14 } else { 0 };
     for place in own.iter().skip(skipped).take(CALLERS) {
-        let label = site(&Grouping::Site.label(&scope.frame(*place)));
+        let label = site(&Grouping::Site.label_of(scope, *place));
         let words = label.split_whitespace().collect::<Vec<_>>().join(" ");
         page.painted(Role::Muted, &format!("{}‹ {words}", " ".repeat(indent)));
     }

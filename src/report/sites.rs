@@ -42,7 +42,7 @@ pub struct Site<'a> {
 impl<'a> Source<'a> {
     fn new(process: &'a ProcessState, at_peak: bool) -> Self {
         let plumbing = Plumbing::in_use();
-        let scope = Scope { sites: &process.sites, names: &process.names, plumbing };
+        let scope = Scope { sites: &process.sites, names: &process.names, plumbing, kinds: None };
         Self { scope, at_peak }
     }
 

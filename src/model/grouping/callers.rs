@@ -47,8 +47,8 @@ enum Head {
 pub(super) struct Callers {
     heads: Vec<Head>,
     links: Vec<Link>,
-    /// A bit for each group in the chain of a link; groups share bits, so one that is set
-    /// proves nothing, and one that is not saves the walk.
+    /// Two bits for each group in the chain of a link; groups share bits, so those that are set
+    /// prove nothing, and one that is not saves the walk.
     marks: Vec<u128>,
 }
 
@@ -66,21 +66,35 @@ impl Callers {
         }
     }
 
-    /// The calls of a stack that were not looked at, innermost first, and the link outside them.
+    /// Puts the calls of a stack that were not looked at into `calls`, innermost first; the link
+    /// outside them.
     pub(super) fn unknown(
         &self,
         sites: &Sites,
         stack: StackId,
-    ) -> (Option<LinkId>, Vec<(NodeId, LocationId)>) {
+        calls: &mut Vec<(NodeId, LocationId)>,
+    ) -> Option<LinkId> {
+        calls.clear();
         let innermost = sites.stacks.get(stack.0 as usize).and_then(|stack| stack.node);
-        let mut calls = Vec::new();
-        for (id, node) in sites.chain(innermost) {
+        let mut at = innermost;
+        while let Some(id) = at {
+            // Not even read, if it is known: most of what this takes is to fetch memory.
             if let Some(outer) = self.head(id) {
-                return (outer, calls);
+                return outer;
             }
+            let node = sites.nodes.get(id.0 as usize)?;
             calls.push((id, node.location));
+            at = node.parent.filter(|parent| *parent < id);
         }
-        (None, calls)
+        None
+    }
+
+    /// Makes room for so many calls.
+    pub(super) fn reserve(&mut self, calls: usize) {
+        let more = calls.saturating_sub(self.heads.len());
+        self.heads.reserve(more);
+        self.links.reserve(more);
+        self.marks.reserve(more);
     }
 
     /// Learns of calls, innermost first, inside the link `outer`. `groups` tells the groups at a
@@ -105,10 +119,10 @@ impl Callers {
 
     /// The link for a call of `group` inside `outer`: a new one, unless the group is out there.
     fn link(&mut self, group: GroupId, outer: Option<LinkId>) -> LinkId {
-        let mark = 1 << (group.0.wrapping_mul(0x9E37_79B9) >> 25);
+        let mark = mark(group);
         let marks = outer.map_or(0, |outer| self.marks[outer.at()]);
         if let Some(outer) = outer
-            && marks & mark != 0
+            && marks & mark == mark
             && self.outwards(Some(outer)).any(|one| one == group)
         {
             return outer;
@@ -148,4 +162,10 @@ impl Callers {
             }
         }
     }
+}
+
+/// The bits of a group.
+fn mark(group: GroupId) -> u128 {
+    let hash = group.0.wrapping_mul(0x9E37_79B9);
+    1 << (hash >> 25) | 1 << (hash >> 18 & 127)
 }

@@ -19,7 +19,7 @@ impl Plumbing for Alloc {
 }
 
 fn scope<'a>(sites: &'a Sites, names: &'a Names) -> Scope<'a> {
-    Scope { sites, names, plumbing: &Alloc }
+    Scope { sites, names, plumbing: &Alloc, kinds: None }
 }
 
 /// main (0) calls parse (1), which calls itself and alloc (2); leaf (3) has no name yet.

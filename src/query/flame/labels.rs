@@ -77,13 +77,14 @@ impl<'a> Labels<'a> {
         if self.folded && kind.is_some() {
             return None;
         }
-        let frame = self.scope.frame(place);
-        let name = Grouping::Function.label(&frame);
+        let name = Grouping::Function.label_of(self.scope, place);
         if let Some(label) = self.known.by_name.get(&name) {
             return Some(*label);
         }
+        let frame = self.scope.frame(place);
         let label = LabelId(self.known.labels.len() as u32);
-        let matched = !self.search.is_empty() && self.search.passes(self.search.matched(&frame));
+        let matched =
+            !self.search.is_empty() && self.search.passes(self.search.matched(&frame.words()));
         self.known.labels.push(Label { place, origin: origin(&frame, kind), matched });
         self.known.by_name.insert(name, label);
         Some(label)

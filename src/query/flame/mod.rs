@@ -171,7 +171,7 @@ impl Picture<'_> {
 
     fn words(&self, label: LabelId) -> String {
         let place = self.labels.get(label).place;
-        Grouping::Function.label(&self.scope.frame(place)).to_string()
+        Grouping::Function.label_of(self.scope, place).to_string()
     }
 
     /// The nodes from `root` on, as deep and as narrow as can be seen.
