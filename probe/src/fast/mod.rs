@@ -121,7 +121,7 @@ pub fn count_allocation<const BITS: u32>(new: Allocation, slot: &'static Slot) -
     allocate::<BITS>(new, slot, pulse, None)
 }
 
-/// Records a new block under the stack that asked for it.
+/// Records a new block under the stack that asked for it, after [`recognise`] did not know it.
 #[inline(always)]
 pub fn allocation_with_stack<const BITS: u32>(
     new: Allocation,
@@ -132,7 +132,9 @@ pub fn allocation_with_stack<const BITS: u32>(
     if must_be_told_first(slot, new.size) {
         return give_up(slot, pulse);
     }
-    allocate::<BITS>(new, slot, pulse, Some(site_of(slot, caller)))
+    // SAFETY: as in `site_of`.
+    let found = unsafe { stack::search(slot, caller) };
+    allocate::<BITS>(new, slot, pulse, Some(site_as_found(found, slot, caller)))
 }
 
 /// The first half of [`allocation_with_stack`], for a stack that is recognised at once: the
@@ -405,7 +407,14 @@ fn count_out(
 fn site_of(slot: &'static Slot, caller: Caller) -> Hit {
     // SAFETY: the thread's own slot with its gate closed, and cells of its own mean that its
     // `stacks` are not 0.
-    let hit = match unsafe { stack::recall(slot, caller) } {
+    let found = unsafe { stack::recall(slot, caller) };
+    site_as_found(found, slot, caller)
+}
+
+/// The same, of what the memo found.
+#[inline(always)]
+fn site_as_found(found: Option<Hit>, slot: &'static Slot, caller: Caller) -> Hit {
+    let hit = match found {
         Some(hit) => hit,
         None => stack::walk(slot, caller),
     };

@@ -6,7 +6,8 @@
 //!  arena   ┌ address ┬ sp ┬ rbp ┬ mask ┬ end ┬ id, words ┬ cell ┬ values: n ┬ distances: n / 4 ┐ …
 //! ```
 //!
-//! A set is chosen by the stack pointer and the two innermost return addresses: many programs
+//! First comes the stack that followed the last one before (`followers`). If it is another, its set
+//! is searched. A set is chosen by the stack pointer and the two innermost return addresses: many programs
 //! allocate through one function of theirs, whose own address tells nothing. Where the second
 //! one stands is only a hint; what is found by a wrong hint is compared like everything else.
 //!
@@ -17,7 +18,7 @@
 
 use core::{cell::Cell as Place, ptr::with_exposed_provenance};
 
-use super::{Caller, bounds::Stretch, walk::Word};
+use super::{Caller, bounds::Stretch, followers::Followers, walk::Word};
 use crate::session::layout::Cell;
 
 const SETS: usize = 2048;
@@ -73,6 +74,7 @@ impl Known {
 /// The memo of a thread. Zero-filled memory is an empty one.
 #[repr(C)]
 pub struct Memo {
+    followers: Followers,
     hints: [Place<u32>; HINTS],
     index: [Place<u32>; SETS * WAYS],
     used: usize,
@@ -108,48 +110,55 @@ impl Memo {
     #[inline(never)]
     pub unsafe fn find(&self, caller: Caller, bounds: &Stretch) -> Option<&Known> {
         // SAFETY: upheld by the caller.
-        unsafe { self.find_first(caller, bounds).or_else(|| self.find_in_set(caller, bounds)) }
+        unsafe { self.find_expected(caller, bounds).or_else(|| self.search(caller, bounds)) }
     }
 
-    /// The same, if it is what was right last of its set.
+    /// The same, if it is the one expected.
     ///
     /// # Safety
     /// As for [`find`](Self::find).
     #[inline(always)]
-    pub unsafe fn find_first(&self, caller: Caller, bounds: &Stretch) -> Option<&Known> {
+    pub unsafe fn find_expected(&self, caller: Caller, bounds: &Stretch) -> Option<&Known> {
         if caller.sp < bounds.low {
             return None;
         }
         // SAFETY: positions lead to entries of this arena, 0 to a zero that no return address
-        // equals; the rest is upheld by the caller.
+        // equals; at the stack pointer stands the return address; the rest is upheld by the caller.
         unsafe {
-            let (set, tag) = self.set_of(caller.sp, bounds);
-            let at = self.index[set * WAYS].get() ^ tag;
-            if at >= ARENA as u32 {
-                return None;
-            }
-            self.compare(at as usize, caller, bounds)
+            let address = with_exposed_provenance::<u64>(caller.sp).read();
+            let at = self.followers.expected(address, caller.sp);
+            let known = self.compare(at as usize, caller, bounds)?;
+            self.followers.note(at);
+            Some(known)
         }
     }
 
-    /// Looks at the other entries of the set.
+    /// The same, if it is in its set.
     ///
     /// # Safety
     /// As for [`find`](Self::find).
-    #[cold]
-    unsafe fn find_in_set(&self, caller: Caller, bounds: &Stretch) -> Option<&Known> {
+    #[inline(never)]
+    pub unsafe fn search(&self, caller: Caller, bounds: &Stretch) -> Option<&Known> {
         if caller.sp < bounds.low {
             return None;
         }
-        // SAFETY: upheld by the caller.
-        let (set, tag) = unsafe { self.set_of(caller.sp, bounds) };
-        let ways = &self.index[set * WAYS..][..WAYS];
-        let of_tag = |way: &usize| (ways[*way].get() ^ tag) < ARENA as u32;
-        (1..WAYS).filter(of_tag).find_map(|way| {
-            // SAFETY: as in `find_first`.
-            let known = unsafe { self.compare((ways[way].get() ^ tag) as usize, caller, bounds) };
-            known.inspect(|_| ways[0].swap(&ways[way]))
-        })
+        // SAFETY: as in `find_expected`.
+        unsafe {
+            let (set, tag) = self.set_of(caller.sp, bounds);
+            let ways = &self.index[set * WAYS..][..WAYS];
+            for way in ways {
+                let at = way.get() ^ tag;
+                if at >= ARENA as u32 {
+                    continue;
+                }
+                if let Some(known) = self.compare(at as usize, caller, bounds) {
+                    ways[0].swap(way);
+                    self.followers.learn(known.address, caller.sp, at);
+                    return Some(known);
+                }
+            }
+        }
+        None
     }
 
     #[inline(always)]
@@ -248,6 +257,8 @@ impl Memo {
         // SAFETY: the registers of the calling thread, whose stack was just walked.
         let (set, tag) = unsafe { self.set_of(caller.sp, bounds) };
         self.enter(set, tag | at as u32);
+        self.followers.widen(self.used);
+        self.followers.learn(address, caller.sp, at as u32);
     }
 
     /// Makes an entry the first of its set; the first goes to an empty place, or to that of any
@@ -274,9 +285,9 @@ impl Memo {
         self.most = words.min(ARENA);
     }
 
-    /// Words of the arena that were ever used since all was forgotten.
+    /// Bytes that were ever used since all was forgotten, but for the index.
     pub fn used(&self) -> usize {
-        self.used
+        self.used * 8 + self.followers.used()
     }
 
     /// Forgets all stacks.
@@ -296,6 +307,7 @@ impl Memo {
     fn clear(&self) {
         self.index.iter().for_each(|place| place.set(0));
         self.hints.iter().for_each(|place| place.set(0));
+        self.followers.forget();
     }
 }
 

@@ -30,6 +30,7 @@
 
 mod bounds;
 pub mod cells;
+mod followers;
 mod intern;
 mod lock;
 mod memo;
@@ -94,7 +95,7 @@ pub unsafe fn recall(slot: &Slot, caller: Caller) -> Option<Hit> {
     unsafe { stacks.recall(caller) }
 }
 
-/// The same, if it is found at once, with what the memo has of it, which holds until the gate is
+/// The same, if it is the one expected, with what the memo has of it, which holds until the gate is
 /// opened.
 ///
 /// # Safety
@@ -103,6 +104,16 @@ pub unsafe fn recall(slot: &Slot, caller: Caller) -> Option<Hit> {
 pub unsafe fn recognise(slot: &Slot, caller: Caller) -> Option<&'static Known> {
     // SAFETY: as in `recall`.
     unsafe { (*thread::of(slot)).recognise(caller) }
+}
+
+/// The memo's answer where it expected another.
+///
+/// # Safety
+/// As for [`recall`].
+#[inline(always)]
+pub unsafe fn search(slot: &Slot, caller: Caller) -> Option<Hit> {
+    // SAFETY: as in `recall`.
+    unsafe { (*thread::of(slot)).search(caller) }
 }
 
 /// The stack of a caller that the memo does not know, and its cell, for a slot as

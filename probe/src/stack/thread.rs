@@ -139,14 +139,24 @@ impl ThreadStacks {
         unsafe { self.memo.find(caller, &self.bounds.current) }.map(Known::hit)
     }
 
-    /// The same, if the memo finds it at once.
+    /// The same, where the memo expected another.
+    ///
+    /// # Safety
+    /// As for [`recall`](Self::recall).
+    #[inline(always)]
+    pub unsafe fn search(&self, caller: Caller) -> Option<Hit> {
+        // SAFETY: as in `recall`.
+        unsafe { self.memo.search(caller, &self.bounds.current) }.map(Known::hit)
+    }
+
+    /// The same, if it is what the memo expects.
     ///
     /// # Safety
     /// As for [`recall`](Self::recall).
     #[inline(always)]
     pub unsafe fn recognise(&self, caller: Caller) -> Option<&Known> {
         // SAFETY: as in `recall`.
-        unsafe { self.memo.find_first(caller, &self.bounds.current) }
+        unsafe { self.memo.find_expected(caller, &self.bounds.current) }
     }
 
     #[inline(never)]
@@ -180,7 +190,7 @@ impl ThreadStacks {
         let uses_base = self.frames.uses_base(&whole);
         let (frames, bounds) = (&self.frames, &self.bounds.current);
         self.memo.keep(caller, bounds, hit, uses_base, |each| frames.words(&whole, each));
-        let used = self.memo.used() * 8;
+        let used = self.memo.used();
         if used > self.charged {
             match Charge.charge(CHARGE as u64) {
                 true => self.charged += CHARGE,
