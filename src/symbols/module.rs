@@ -64,6 +64,7 @@ impl ModuleNames {
         // A debug file keeps the symbols that were stripped; the dynamic ones are a poor rest.
         let tables = [debug_file.as_ref(), image.as_ref()];
         let table = tables.into_iter().flatten().find_map(SymbolTable::read);
+        let debug_file = debug_file.filter(|_| table.is_none() || !is_c_library(&module.path));
         Self { table, debug_file, debug_info: None, trouble, search: search.clone() }
     }
 
@@ -125,6 +126,15 @@ impl ModuleNames {
             (None, None) => NamesFrom::Nowhere,
         }
     }
+}
+
+/// Whether a module is the C library or its loader. They are in every stack, and nobody looks for a
+/// leak in their lines: where their debug information is installed it would take some 75 ms of each
+/// recording and 20 MB of memory to read, and say `_IO_getdelim` where symbols say `getdelim`.
+fn is_c_library(path: &[u8]) -> bool {
+    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let begins = [&b"libc.so."[..], b"libc-2.", b"ld-linux-", b"ld-2."];
+    begins.into_iter().any(|begin| name.starts_with(begin))
 }
 
 /// Whether `long` is `short` with the namespaces before it, which debug information leaves out
@@ -209,6 +219,13 @@ mod tests {
         assert!(is_longer_path("app::parse", "parse"));
         assert!(!is_longer_path("app::reparse", "parse"));
         assert!(!is_longer_path("parse", "parse"));
+    }
+
+    #[test]
+    fn the_c_library_is_known_by_its_file() {
+        assert!(is_c_library(b"/usr/lib/x86_64-linux-gnu/libc.so.6"));
+        assert!(is_c_library(b"/lib64/ld-linux-x86-64.so.2"));
+        assert!(!is_c_library(b"/usr/lib/libcrypto.so.3") && !is_c_library(b"/opt/libc.so.6/app"));
     }
 
     #[test]
