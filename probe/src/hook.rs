@@ -97,10 +97,19 @@ fn allocated_at(origin: &Origin, new: Allocation, slot: &'static Slot, known: &'
     }
 }
 
-/// The stack is not what the memo has at hand.
+/// The stack is not what the memo expects.
 #[inline(never)]
 fn allocated_searching(origin: &Origin, new: Allocation, slot: &'static Slot, caller: Caller) {
-    let step = fast::allocation_with_stack::<FINE>(new, slot, caller);
+    match fast::search(slot, caller) {
+        Some(known) => allocated_at(origin, new, slot, known),
+        None => allocated_walking(origin, new, slot, caller),
+    }
+}
+
+/// The memo does not know the stack.
+#[cold]
+fn allocated_walking(origin: &Origin, new: Allocation, slot: &'static Slot, caller: Caller) {
+    let step = fast::allocation_of_unknown::<FINE>(new, slot, caller);
     complete_allocation(origin, step, new, caller);
 }
 

@@ -121,30 +121,55 @@ pub fn count_allocation<const BITS: u32>(new: Allocation, slot: &'static Slot) -
     allocate::<BITS>(new, slot, pulse, None)
 }
 
-/// Records a new block under the stack that asked for it, after [`recognise`] did not know it.
+/// Records a new block under the stack that asked for it.
 #[inline(always)]
 pub fn allocation_with_stack<const BITS: u32>(
     new: Allocation,
     slot: &'static Slot,
     caller: Caller,
 ) -> Step {
+    allocation_under::<BITS>(new, slot, || site_of(slot, caller))
+}
+
+/// The same, where neither [`recognise`] nor [`search`] knew the stack.
+#[inline(always)]
+pub fn allocation_of_unknown<const BITS: u32>(
+    new: Allocation,
+    slot: &'static Slot,
+    caller: Caller,
+) -> Step {
+    allocation_under::<BITS>(new, slot, || walk(slot, caller))
+}
+
+#[inline(always)]
+fn allocation_under<const BITS: u32>(
+    new: Allocation,
+    slot: &'static Slot,
+    site: impl FnOnce() -> Hit,
+) -> Step {
     let pulse = close_gate(slot);
     if must_be_told_first(slot, new.size) {
         return give_up(slot, pulse);
     }
-    // SAFETY: as in `site_of`.
-    let found = unsafe { stack::search(slot, caller) };
-    allocate::<BITS>(new, slot, pulse, Some(site_as_found(found, slot, caller)))
+    allocate::<BITS>(new, slot, pulse, Some(site()))
 }
 
 /// The first half of [`allocation_with_stack`], for a stack that is recognised at once: the
-/// gate is closed, and [`allocation_at`] must follow; or with `None` the whole.
+/// gate is closed, and [`allocation_at`] must follow; or with `None` [`search`].
 #[inline(always)]
 pub fn recognise(slot: &'static Slot, caller: Caller) -> Option<&'static Known> {
     close_gate(slot);
     // SAFETY: the thread's own slot with its gate closed, and cells of its own mean that its
     // `stacks` are not 0.
     unsafe { stack::recognise(slot, caller) }
+}
+
+/// The same for one that was not, but that the memo knows; or with `None` the whole must follow,
+/// by [`allocation_of_unknown`].
+#[inline(always)]
+pub fn search(slot: &'static Slot, caller: Caller) -> Option<&'static Known> {
+    // SAFETY: as in `recognise`, which has closed the gate.
+    unsafe { stack::search(slot, caller) }
 }
 
 /// The second half. Nothing is called on this line; where the block is not recorded the gate
@@ -407,17 +432,19 @@ fn count_out(
 fn site_of(slot: &'static Slot, caller: Caller) -> Hit {
     // SAFETY: the thread's own slot with its gate closed, and cells of its own mean that its
     // `stacks` are not 0.
-    let found = unsafe { stack::recall(slot, caller) };
-    site_as_found(found, slot, caller)
+    match unsafe { stack::recall(slot, caller) } {
+        Some(hit) => {
+            at_peak::keep(slot, hit.cell);
+            hit
+        }
+        None => walk(slot, caller),
+    }
 }
 
-/// The same, of what the memo found.
+/// The same, where the memo does not know it.
 #[inline(always)]
-fn site_as_found(found: Option<Hit>, slot: &'static Slot, caller: Caller) -> Hit {
-    let hit = match found {
-        Some(hit) => hit,
-        None => stack::walk(slot, caller),
-    };
+fn walk(slot: &'static Slot, caller: Caller) -> Hit {
+    let hit = stack::walk(slot, caller);
     at_peak::keep(slot, hit.cell);
     hit
 }

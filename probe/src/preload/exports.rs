@@ -86,7 +86,7 @@ extern "C" fn record_with_stack(
     }
 }
 
-/// The stack is not what the memo has at hand.
+/// The stack is not what the memo expects.
 #[inline(never)]
 extern "C" fn record_searching(
     block: Pointer,
@@ -96,9 +96,25 @@ extern "C" fn record_searching(
     bp: usize,
     slot: &'static Slot,
 ) -> Pointer {
+    match fast::search(slot, Caller { sp, bp }) {
+        Some(known) => record_at(block, size, usable, known, slot),
+        None => record_walking(block, size, usable, sp, bp, slot),
+    }
+}
+
+/// The memo does not know the stack.
+#[cold]
+extern "C" fn record_walking(
+    block: Pointer,
+    size: usize,
+    usable: u64,
+    sp: usize,
+    bp: usize,
+    slot: &'static Slot,
+) -> Pointer {
     let caller = Caller { sp, bp };
     let new = Allocation { address: block.addr(), size: size as u64, usable };
-    match fast::allocation_with_stack::<COARSE>(new, slot, caller) {
+    match fast::allocation_of_unknown::<COARSE>(new, slot, caller) {
         Step::Done => block,
         Step::Unsettled => settle(block),
         Step::Untold(word) => tell(block, word),

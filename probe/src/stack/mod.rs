@@ -106,12 +106,12 @@ pub unsafe fn recognise(slot: &Slot, caller: Caller) -> Option<&'static Known> {
     unsafe { (*thread::of(slot)).recognise(caller) }
 }
 
-/// The memo's answer where it expected another.
+/// The same, if it is known but not the one expected.
 ///
 /// # Safety
 /// As for [`recall`].
 #[inline(always)]
-pub unsafe fn search(slot: &Slot, caller: Caller) -> Option<Hit> {
+pub unsafe fn search(slot: &Slot, caller: Caller) -> Option<&'static Known> {
     // SAFETY: as in `recall`.
     unsafe { (*thread::of(slot)).search(caller) }
 }

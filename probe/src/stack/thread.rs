@@ -139,16 +139,6 @@ impl ThreadStacks {
         unsafe { self.memo.find(caller, &self.bounds.current) }.map(Known::hit)
     }
 
-    /// The same, where the memo expected another.
-    ///
-    /// # Safety
-    /// As for [`recall`](Self::recall).
-    #[inline(always)]
-    pub unsafe fn search(&self, caller: Caller) -> Option<Hit> {
-        // SAFETY: as in `recall`.
-        unsafe { self.memo.search(caller, &self.bounds.current) }.map(Known::hit)
-    }
-
     /// The same, if it is what the memo expects.
     ///
     /// # Safety
@@ -157,6 +147,16 @@ impl ThreadStacks {
     pub unsafe fn recognise(&self, caller: Caller) -> Option<&Known> {
         // SAFETY: as in `recall`.
         unsafe { self.memo.find_expected(caller, &self.bounds.current) }
+    }
+
+    /// The same, if it is not.
+    ///
+    /// # Safety
+    /// As for [`recall`](Self::recall).
+    #[inline(always)]
+    pub unsafe fn search(&self, caller: Caller) -> Option<&Known> {
+        // SAFETY: as in `recall`.
+        unsafe { self.memo.search(caller, &self.bounds.current) }
     }
 
     #[inline(never)]
