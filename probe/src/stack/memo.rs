@@ -1,15 +1,16 @@
 //! Stacks that a thread has walked before, and the words that prove them unchanged.
 //!
 //! ```text
-//!  hints   tag of a return address | distance of the next one
-//!  index   2048 sets of 8: tag | position          the first of a set is what was right last
-//!  arena   ┌ address ┬ sp ┬ rbp ┬ mask ┬ end ┬ id, words ┬ cell ┬ values: n ┬ distances: n / 4 ┐ …
+//!  followers  position of the stack that came after the one before
+//!  hints      tag of a return address | distance of the next one
+//!  index      512 sets of 8: tag | position       the first of a set is what was right last
+//!  arena      ┌ address ┬ sp ┬ rbp ┬ mask ┬ end ┬ id, words ┬ cell ┬ values: n ┬ distances: n / 4 ┐ …
 //! ```
 //!
 //! First comes the stack that followed the last one before (`followers`). If it is another, its set
-//! is searched. A set is chosen by the stack pointer and the two innermost return addresses: many programs
-//! allocate through one function of theirs, whose own address tells nothing. Where the second
-//! one stands is only a hint; what is found by a wrong hint is compared like everything else.
+//! is searched. A set is chosen by the stack pointer and the two innermost return addresses: many
+//! programs allocate through one function of theirs, whose own address tells nothing. Where the
+//! second one stands is only a hint; what is found by a wrong hint is compared like everything else.
 //!
 //! Words are compared four at a time, the innermost first; their number is padded by words that
 //! stand there already. Where one differs, those beyond are not read: only as far as the words
@@ -21,7 +22,7 @@ use core::{cell::Cell as Place, ptr::with_exposed_provenance};
 use super::{Caller, bounds::Stretch, followers::Followers, walk::Word};
 use crate::session::layout::Cell;
 
-const SETS: usize = 2048;
+const SETS: usize = 512;
 const WAYS: usize = 8;
 const POSITION_BITS: u32 = 19;
 /// Words of the arena: 4 MiB, of which what is used takes memory.
@@ -97,7 +98,7 @@ fn hint_tag(first: u64) -> u32 {
 /// Set, and what stands before the position in the index.
 #[inline(always)]
 fn spread(hash: u64) -> (usize, u32) {
-    ((hash >> 53) as usize % SETS, (hash >> 22) as u32 & !(ARENA as u32 - 1))
+    ((hash >> 55) as usize % SETS, (hash >> 22) as u32 & !(ARENA as u32 - 1))
 }
 
 impl Memo {
