@@ -101,7 +101,7 @@ fn make(slot: &'static Slot) -> Option<&'static Journal> {
 fn write_alone(journal: &Journal, push: &Push) -> bool {
     let head = journal.head.load(Relaxed);
     // Pairs with the reader's Release: what it has read may be written over.
-    if head.wrapping_sub(journal.tail.load(Acquire)) >= JOURNAL as u64 && !wait(journal, head) {
+    if !is_free(head, journal.tail.load(Acquire)) && !wait(journal, head) {
         return false;
     }
     push.put(&journal.events[head as usize % JOURNAL], Relaxed);
@@ -115,7 +115,7 @@ fn write_alone(journal: &Journal, push: &Push) -> bool {
 fn write_among_others(journal: &Journal, push: &Push) -> bool {
     loop {
         let head = journal.head.load(Relaxed);
-        if head.wrapping_sub(journal.tail.load(Acquire)) >= JOURNAL as u64 {
+        if !is_free(head, journal.tail.load(Acquire)) {
             // Whoever has a slot of its own is here from inside a hook.
             if tls::state() == State::Slot || !wait(journal, head) {
                 return false;
@@ -130,6 +130,13 @@ fn write_among_others(journal: &Journal, push: &Push) -> bool {
             return true;
         }
     }
+}
+
+/// Whether an event may be written at `head`. A writer among others may have been put aside since
+/// it read that, and the reader be past it: there is nothing to wait for, and it looks again.
+#[inline(always)]
+fn is_free(head: u64, tail: u64) -> bool {
+    (head.wrapping_sub(tail) as i64) < JOURNAL as i64
 }
 
 #[inline(always)]
@@ -154,13 +161,12 @@ fn wake_reader() {
 #[cold]
 #[inline(never)]
 fn wait(journal: &Journal, head: u64) -> bool {
-    let is_free = |tail: u64| head.wrapping_sub(tail) < JOURNAL as u64;
     let tail = journal.tail.load(Acquire);
     if journal.given_up.load(Relaxed) == tail.wrapping_add(1) {
         return false;
     }
     for _ in 0..SPINS {
-        if is_free(journal.tail.load(Acquire)) {
+        if is_free(head, journal.tail.load(Acquire)) {
             return true;
         }
         hint::spin_loop();
@@ -174,7 +180,7 @@ fn wait(journal: &Journal, head: u64) -> bool {
         // Either the reader sees that it is waited for, or this sees what it has read.
         fence(SeqCst);
         let tail = journal.tail.load(Acquire);
-        if is_free(tail) {
+        if is_free(head, tail) {
             return true;
         }
         if is_hopeless(header, begun_ns)
@@ -202,4 +208,22 @@ fn header() -> Option<&'static Header> {
 pub fn low_half(counter: &AtomicU64) -> *const u32 {
     const { assert!(cfg!(target_endian = "little")) };
     counter.as_ptr().cast()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{JOURNAL, is_free};
+
+    #[test]
+    fn there_is_room_until_the_journal_is_full() {
+        let tail = 5;
+        let first = |head: u64| is_free(head, tail);
+        assert!(first(tail) && first(tail + JOURNAL as u64 - 1));
+        assert!(!first(tail + JOURNAL as u64) && !first(tail + JOURNAL as u64 + 1));
+    }
+
+    #[test]
+    fn a_position_that_the_reader_has_passed_is_not_waited_for() {
+        assert!(is_free(5, 6) && is_free(5, 5 + JOURNAL as u64) && is_free(u64::MAX, 3));
+    }
 }

@@ -110,7 +110,10 @@ impl Recorded {
             0 => String::new(),
             dropped => {
                 let are = agree(dropped, "is", "are");
-                format!("; {} {are} missing: the disk was too slow", exactly(dropped, "event"))
+                format!(
+                    "; {} {are} missing: memtop or the disk was too slow",
+                    exactly(dropped, "event")
+                )
             }
         };
         format!(
