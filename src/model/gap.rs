@@ -14,6 +14,10 @@
 //! Live blocks are not looked up in the mappings one by one: small ones are taken to be in the
 //! heap, large ones (glibc maps them apart) elsewhere, and what does not fit in one place is in
 //! the other. The parts are exact as a sum, and each is right as far as that holds.
+//!
+//! All of it is found from outside. An allocator's own statistics (`mallinfo2`, `mallctl`) would have
+//! to be asked for inside the program: it would hold the allocator's locks while free lists are
+//! walked, and where a signal handler allocates it could wait for itself.
 
 use super::{ProcessState, SizeClass};
 use crate::procfs::{
