@@ -25,7 +25,7 @@ pub struct ReportOptions {
     #[arg(long)]
     pub json: bool,
     /// The moment: `end`, `peak` (what was live then, in sizes and sites too; all else as at the
-    /// end), seconds since the program began, or `mark:N`.
+    /// end), seconds since the program began, `end-10` (so many before the end), or `mark:N`.
     #[arg(long, value_name = "WHEN", default_value = "end", value_parser = value::parse_moment)]
     pub at: Moment,
     /// Group by `site` (the line that asked, allocator functions left aside), `function`, `file`,
@@ -71,7 +71,8 @@ pub struct FilterOptions {
 /// `memtop diff`.
 #[derive(Debug, Clone, Args)]
 pub struct DiffOptions {
-    /// The recording to start from: FILE, FILE@peak, FILE@SECONDS, or FILE@mark:N.
+    /// The recording to start from: FILE, FILE@peak, FILE@SECONDS,
+    /// FILE@end-SECONDS, or FILE@mark:N.
     #[arg(value_name = "A[@WHEN]")]
     pub a: OsString,
     /// The recording to compare with it.
@@ -128,7 +129,7 @@ pub struct ExportOptions {
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// The moment: `end`, `peak` (what was live then; all else as at the end), seconds since the
-    /// start, or `mark:N`.
+    /// start, `end-10` (so many before the end), or `mark:N`.
     #[arg(long, value_name = "WHEN", default_value = "end", value_parser = value::parse_moment)]
     pub at: Moment,
     /// What `folded` and `flamegraph` show: live `bytes` or `blocks`, or `allocated` bytes,
@@ -189,17 +190,20 @@ pub enum Moment {
     Peak,
     /// So long after the session began.
     At(Duration),
+    /// So long before the recording ends.
+    BeforeEnd(Duration),
     /// When somebody set the mark of this number, which the recording knows.
     Mark(u32),
 }
 
 impl Moment {
-    /// The same, a mark looked up in the recording at `path`.
+    /// The same, what only the recording at `path` knows looked up in it: marks, and its end.
     ///
     /// # Errors
     /// When it has no such mark, or cannot be read.
     pub(crate) fn known_in(self, path: &Path) -> Result<Self, Error> {
         match self {
+            Self::BeforeEnd(span) => recording::time_before_end(path, span).map(Self::At),
             Self::Mark(number) => recording::time_of_mark(path, number).map(Self::At),
             moment => Ok(moment),
         }

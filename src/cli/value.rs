@@ -154,18 +154,22 @@ pub(super) fn parse_tick(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn parse_moment(text: &str) -> Result<Moment, String> {
-    let explain = || "write end, peak, seconds since the start as in 12.5, or mark:1".to_owned();
+    let explain =
+        || "write end, peak, seconds since the start as in 12.5, end-10, or mark:1".to_owned();
+    let seconds = |text| {
+        let seconds = parse_number(text).ok_or_else(explain)?;
+        Duration::try_from_secs_f64(seconds).map_err(|_| explain())
+    };
     match text {
         "end" => Ok(Moment::End),
         "peak" => Ok(Moment::Peak),
         _ if text.starts_with("mark:") => {
             text["mark:".len()..].parse().map(Moment::Mark).map_err(|_| explain())
         }
-        _ => {
-            let seconds = parse_number(text).ok_or_else(explain)?;
-            let at = Duration::try_from_secs_f64(seconds).map_err(|_| explain())?;
-            Ok(Moment::At(at))
-        }
+        _ => match text.strip_prefix("end-") {
+            Some(before) => seconds(before).map(Moment::BeforeEnd),
+            None => seconds(text).map(Moment::At),
+        },
     }
 }
 
@@ -216,6 +220,8 @@ mod tests {
         assert!(parse_moment("-1").is_err());
         assert_eq!(parse_moment("mark:2"), Ok(Moment::Mark(2)));
         assert!(parse_moment("mark:").is_err() && parse_moment("mark").is_err());
+        assert_eq!(parse_moment("end-10"), Ok(Moment::BeforeEnd(Duration::from_secs(10))));
+        assert!(parse_moment("end-").is_err() && parse_moment("end--1").is_err());
         assert_eq!(parse_process("sum"), Ok(ProcessChoice::Sum));
         assert!(parse_process("all").is_err());
     }

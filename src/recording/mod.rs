@@ -283,7 +283,7 @@ pub use events::{Encoded, Encoder, EventRecord, Events, Kind, MAX_EVENTS};
 pub use figures::Snapshot;
 pub use file::{Bytes, File, ImageFacts};
 pub use moment::When;
-pub use opening::{dump_file, open, open_at, time_of_mark};
+pub use opening::{dump_file, open, open_at, time_before_end, time_of_mark};
 pub use order::each_in_order;
 pub use patch::Ticks;
 pub use reader::{Frame, ReadError, Reader};

@@ -42,6 +42,20 @@ pub fn open_at(path: &Path, when: When) -> Result<Recording, Error> {
     }
 }
 
+/// The moment that lies so long before the last that was recorded, since the session of the launched
+/// program began; of a recording that is shorter, its first reading.
+///
+/// # Errors
+/// When the recording cannot be read.
+pub fn time_before_end(path: &Path, span: Duration) -> Result<Duration, Error> {
+    let failed = |source| Error::Recording { path: path.to_owned(), source };
+    let file = File::open(path)?;
+    let began = file.images().first().map(|facts| facts.identity.started).unwrap_or_default();
+    let at = file.end().saturating_sub(began).saturating_sub(span);
+    let first = file.first_reading_after(Duration::ZERO).map_err(failed)?;
+    Ok(at.max(first.unwrap_or_default()))
+}
+
 /// When the mark of this number was set, since the session of the launched program began.
 ///
 /// # Errors

@@ -109,6 +109,23 @@ fn exported(recording: &Path, format: &str, more: &[&str]) -> String {
     fs::read_to_string(to).unwrap()
 }
 
+/// Allocations and live bytes at the end of the text, as heaptrack reads it: to its last time.
+fn live_in_heaptrack(text: &str) -> (u64, u64) {
+    let hex = |text: &str| u64::from_str_radix(text, 16).unwrap();
+    let times = text.lines().filter_map(|line| line.strip_prefix("c ")).map(hex);
+    assert!(times.is_sorted(), "heaptrack reads no further than a time that goes back");
+    let (mut sizes, mut count, mut live) = (Vec::new(), 0, 0);
+    for line in text.lines() {
+        match line.split_at_checked(2) {
+            Some(("a ", kind)) => sizes.push(hex(kind.split_once(' ').unwrap().0)),
+            Some(("+ ", kind)) => (count, live) = (count + 1, live + sizes[hex(kind) as usize]),
+            Some(("- ", kind)) => live -= sizes[hex(kind) as usize],
+            _ => {}
+        }
+    }
+    (count, live)
+}
+
 #[test]
 fn exports_have_every_event() {
     let folder = Folder::new();
@@ -131,6 +148,22 @@ fn exports_have_every_event() {
         read_tree(fs::File::open(&path).unwrap()).unwrap().tree.processes[0].timeline.clone();
     let most = points.iter().filter_map(|point| point.rss_bytes).max();
     assert_eq!(Some(pages), most.map(|bytes| bytes.div_ceil(4096)));
+}
+
+#[test]
+fn heaptrack_comes_to_the_peak_and_stays_there() {
+    let folder = Folder::new();
+    let path = folder.path("out");
+    let mut memtop = record(&path);
+    memtop.args(["--events", "--quiet", "--"]).arg(program(&folder, "churn")).arg("200000");
+    assert!(memtop.stdout(Stdio::null()).status().unwrap().success());
+    let process = read_tree(fs::File::open(&path).unwrap()).unwrap().tree.processes.remove(0);
+    let totals = process.totals;
+    assert!(totals.current_bytes < totals.peak_bytes);
+    let text = exported(&path, "heaptrack", &["--at", "peak"]);
+    assert_eq!(live_in_heaptrack(&text), (totals.allocations, totals.peak_bytes));
+    let text = exported(&path, "heaptrack", &["--force"]);
+    assert_eq!(live_in_heaptrack(&text), (totals.allocations, totals.current_bytes));
 }
 
 #[test]

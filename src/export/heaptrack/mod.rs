@@ -1,7 +1,7 @@
 //! heaptrack's text format, version 3, for `heaptrack_print` and heaptrack's window.
 //!
 //! That format is a list of events. Where they were recorded, from the start and to the last,
-//! it is those (`told.rs`); else a history is made up that comes to the same figures (`story.rs`).
+//! and the end is asked for, it is those (`told.rs`); else a history is made up that comes to the same figures (`story.rs`).
 //!
 //! ```text
 //!  v VERSION FORMAT   X command   I page size, pages   s length text

@@ -13,9 +13,11 @@ use crate::{
     recording::{Events, File, Kind, Moment, audit::Sums, each_in_order},
 };
 
-/// Whether the events of a process come to its figures at the moment: none is missing.
+/// Whether the events of a process come to its figures at its end, and that is the moment: none is
+/// missing. Which was the first event behind a peak of several threads, they do not say.
 pub(super) fn is_whole(file: &File, process: &Process<'_>) -> io::Result<bool> {
-    let Some(image) = process.image_in(file).filter(|_| process.at.is_none()) else {
+    let is_end = process.at.is_none() && !process.at_peak;
+    let Some(image) = process.image_in(file).filter(|_| is_end) else {
         return Ok(false);
     };
     let mut sums = Sums::default();

@@ -62,7 +62,7 @@ impl Moments {
         })
     }
 
-    /// The same, a mark looked up.
+    /// The same, a mark or the end looked up.
     fn known(self) -> Result<Self, Error> {
         Ok(Self { at: self.at.known_in(&self.file)?, ..self })
     }
@@ -78,6 +78,7 @@ impl Moments {
             Moment::End => "end".to_owned(),
             Moment::Peak => "peak".to_owned(),
             Moment::At(at) => at.as_secs_f64().to_string(),
+            Moment::BeforeEnd(span) => format!("end-{}", span.as_secs_f64()),
             Moment::Mark(number) => format!("mark:{number}"),
         }
     }
