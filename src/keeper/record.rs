@@ -111,7 +111,7 @@ impl Recorded {
             dropped => {
                 let are = agree(dropped, "is", "are");
                 format!(
-                    "; {} {are} missing: memtop or the disk was too slow",
+                    "; {} {are} missing: the disk or memtop was too slow, or the tracer's memory full",
                     exactly(dropped, "event")
                 )
             }

@@ -230,6 +230,10 @@ fn side(
     if let Some(held) = held(report, by, how) {
         return Ok(Ok(held));
     }
+    if report.chosen.is_some() && report.sections.window.started_after_s.is_none() {
+        let (file, words) = (at.file.display(), at.words());
+        return Ok(Err(format!("tracing of {file} had not started {words}")));
+    }
     if code::grouping(by).is_some() && report.sections.captures_stacks() {
         return Ok(Err(format!("the sites of {} {} are unknown", at.file.display(), at.words())));
     }

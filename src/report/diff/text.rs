@@ -134,7 +134,9 @@ fn states(states: &Map<String, Value>) -> String {
 /// What was not known then cannot have grown since.
 fn unknown(page: &mut Page, diff: &Diff) {
     let why = diff.unknown.as_deref().unwrap_or("it is not known");
-    let words = format!("  Not compared: {why}. --by size compares what is known.");
+    let is_known = diff.totals.get("bytes_delta").is_some_and(|delta| !delta.is_null());
+    let hint = if is_known { " --by size compares what is known." } else { "" };
+    let words = format!("  Not compared: {why}.{hint}");
     page.painted(Role::Warning, &words);
 }
 
