@@ -37,6 +37,13 @@ pub struct Report<'a> {
     pub chosen: Option<usize>,
 }
 
+impl Report<'_> {
+    /// Whether tracing of the chosen process had not started at the moment: nothing is known of it.
+    pub(super) fn is_before_tracing(&self) -> bool {
+        self.chosen.is_some() && self.sections.window.started_after_s.is_none()
+    }
+}
+
 /// About the recording.
 #[derive(Debug, Clone, Serialize)]
 pub struct Source {

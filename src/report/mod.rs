@@ -118,11 +118,15 @@ fn check_stacks(report: &Report<'_>, by: Option<GroupBy>) -> Result<(), Error> {
     let Some(by) = by.filter(|by| code::grouping(*by).is_some() && !sections.knows_sites()) else {
         return Ok(());
     };
+    let by = by.word();
+    if report.is_before_tracing() {
+        let message = format!("--by {by} needs stacks, and tracing had not started then");
+        return Err(Error::Usage(message));
+    }
     let why = match sections.captures_stacks() {
         true => "the sites of that moment are unknown",
         false => "this recording has none",
     };
-    let by = by.word();
     Err(Error::Usage(format!("--by {by} needs stacks, and {why}; use --by size or --by thread")))
 }
 

@@ -171,6 +171,16 @@ fn what_cannot_be_had_is_wrong_usage() {
 }
 
 #[test]
+fn that_tracing_had_not_started_is_not_said_to_be_a_lack_of_stacks() {
+    let mut tree = launch();
+    tree.processes.iter_mut().for_each(|process| process.window = Default::default());
+    let output = memtop(&["report", "--by", "site"], &file("paused.memtop", &recording(&tree)));
+    assert_eq!(code(&output), 2);
+    let said = err(&output);
+    assert!(said.contains("tracing had not started then") && !said.contains("none"), "{said}");
+}
+
+#[test]
 fn a_budget_decides_the_exit_code() {
     let path = file("budget.memtop", &recording(&launch()));
     let kept = memtop(&["report", "--fail-if", "totals.peak_bytes > 64MiB"], &path);

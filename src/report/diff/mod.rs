@@ -230,7 +230,7 @@ fn side(
     if let Some(held) = held(report, by, how) {
         return Ok(Ok(held));
     }
-    if report.chosen.is_some() && report.sections.window.started_after_s.is_none() {
+    if report.is_before_tracing() {
         let (file, words) = (at.file.display(), at.words());
         return Ok(Err(format!("tracing of {file} had not started {words}")));
     }
