@@ -5,7 +5,7 @@ use std::{borrow::Cow, time::Duration};
 use clap::ValueEnum;
 
 use crate::{
-    model::{Frame, Identity, LocationId, ProcessState, Scope, SiteFigures, StackId},
+    model::{Frame, Identity, LocationId, ProcessState, Scope, SiteFigures, StackId, command_line},
     recording::File,
     symbols::Plumbing,
 };
@@ -148,11 +148,11 @@ impl<'a> Process<'a> {
         format!("{} {}", identity.pid, program.unwrap_or_default())
     }
 
-    /// The arguments, with spaces between them.
+    /// The program and its arguments, on one line.
     pub fn command(&self) -> String {
         let words: Vec<_> =
             self.state.identity.command.iter().map(|word| String::from_utf8_lossy(word)).collect();
-        words.join(" ")
+        command_line(words.iter().map(AsRef::as_ref))
     }
 
     /// `end`, `peak` or `at`: which moment it is.

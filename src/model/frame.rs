@@ -35,6 +35,12 @@ pub trait Plumbing: fmt::Debug + Sync {
     /// asks for is better shown at its caller. `None` for code that somebody wrote for this
     /// program.
     fn kind(&self, function: &Function, module: Option<&[u8]>) -> Option<Kind>;
+
+    /// The same of a function whose name is not known, in a program or library in which names of
+    /// others are.
+    fn kind_of_nameless(&self, module: &[u8]) -> Option<Kind> {
+        self.kind(&Function::default(), Some(module))
+    }
 }
 
 /// Without a table every function stands for itself.
@@ -155,6 +161,11 @@ pub fn base(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
+/// Whether a path is one of a shared library.
+pub fn is_library(path: &str) -> bool {
+    base(path).contains(".so")
+}
+
 /// The functions at a location that was not looked up, or has no name.
 static NAMELESS: std::sync::LazyLock<[Function; 1]> = std::sync::LazyLock::new(Default::default);
 
@@ -216,12 +227,27 @@ impl<'a> Scope<'a> {
 
     /// What kind of plumbing a place is.
     pub fn kind(&self, place: Place) -> Option<Kind> {
-        if let Some(told) = self.kinds.and_then(|kinds| kinds.get(place.location)) {
-            return *told.get(place.inlined)?;
+        let kind = match self.kinds.and_then(|kinds| kinds.get(place.location)) {
+            Some(told) => *told.get(place.inlined)?,
+            None => {
+                let module = self.sites.module_of(place.location);
+                self.plumbing.kind(self.function(place)?, module.map(|module| &module.path[..]))
+            }
+        };
+        kind.or_else(|| self.kind_of_nameless(place))
+    }
+
+    /// What kind of plumbing a place is, because others of its library have names and it has none:
+    /// a library names what it is called by, and often nothing else.
+    fn kind_of_nameless(&self, place: Place) -> Option<Kind> {
+        // One that was not looked up may have a name yet.
+        let function = self.names.get(place.location)?.get(place.inlined)?;
+        if function.has_name() || function.file.is_some() {
+            return None;
         }
-        let module = self.sites.module_of(place.location);
-        let function = self.function(place)?;
-        self.plumbing.kind(function, module.map(|module| &module.path[..]))
+        let module = self.sites.locations.get(place.location.0 as usize)?.module?;
+        let path = &self.sites.modules.get(module.0 as usize)?.path;
+        self.names.know_module(self.sites, module).then(|| self.plumbing.kind_of_nameless(path))?
     }
 
     /// Whether a place is plumbing.
@@ -274,6 +300,7 @@ impl<'a> Scope<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Grouping, Location, Module, ModuleId, Node, NodeId, SitesUpdate, Stack};
 
     fn frame(function: &str, file: &str, line: u32) -> Frame {
         let known = |text: &str| (!text.is_empty()).then(|| Arc::from(text));
@@ -284,6 +311,49 @@ mod tests {
             module: Some("/usr/lib/libfoo.so".into()),
             address: Some(0x1139),
         }
+    }
+
+    /// main ◀─ work ◀─ two calls ◀─ malloc, of which those two are without a name in `library`, and
+    /// so is `main`, in a program without any.
+    fn nameless_in(library: &str, work: &str, looked_up: bool) -> (Sites, Names) {
+        let location = |module, address| Location { module: Some(ModuleId(module)), address };
+        let module = |path: &str| Module { path: path.into(), build_id: vec![] };
+        let node =
+            |at: u32| Node { parent: at.checked_sub(1).map(NodeId), location: LocationId(at) };
+        let mut sites = Sites::default();
+        sites.apply(SitesUpdate {
+            modules: vec![module("/bin/prog"), module(library), module("/lib/libc.so.6")],
+            locations: [(0, 1), (1, 2), (1, 3), (1, 4), (2, 5)].map(|(m, a)| location(m, a)).into(),
+            nodes: (0..5).map(node).collect(),
+            stacks: vec![Stack { node: Some(NodeId(4)), cut: false }],
+            ..SitesUpdate::default()
+        });
+        let mut names = Names::default();
+        for (at, name) in ["", work, "", "", "malloc"].into_iter().enumerate() {
+            if looked_up || !name.is_empty() {
+                let function = Function { name: name.into(), ..Function::default() };
+                names.insert(LocationId(at as u32), vec![function]);
+            }
+        }
+        (sites, names)
+    }
+
+    #[test]
+    fn what_a_library_does_not_name_is_shown_at_what_it_does() {
+        let site = |library, work, looked_up| {
+            let (sites, names) = nameless_in(library, work, looked_up);
+            let plumbing = crate::symbols::Plumbing::built_in();
+            let scope = Scope { sites: &sites, names: &names, plumbing, kinds: None };
+            let frame = scope.site(StackId(0)).map(|place| scope.frame(place));
+            let label = |frame: Frame| Grouping::Site.label(&frame).to_string();
+            frame.map(label).unwrap_or_default()
+        };
+        assert_eq!(site("/lib/libwork.so.1", "work", true), "work /lib/libwork.so.1");
+        // No names at all: where it is, is all that is known.
+        assert_eq!(site("/lib/libwork.so.1", "", true), "libwork.so.1+0x4");
+        // A program's own code is not there for others to call.
+        assert_eq!(site("/opt/worker", "work", true), "worker+0x4");
+        assert_eq!(site("/lib/libwork.so.1", "work", false), "libwork.so.1+0x4");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! - what a program did is never forgotten when it ends or the connection is lost.
 
 pub mod askers;
+mod command;
 mod dating;
 pub mod diff;
 pub mod events;
@@ -36,6 +37,7 @@ pub mod window;
 use std::{collections::HashMap, sync::Arc};
 
 pub use askers::{Asked, Askers, Chosen, StackSet};
+pub use command::command_line;
 pub use diff::{Change, Difference, Tally};
 pub use events::{Event, EventKind, EventLog};
 pub use frame::{Frame, Kind, NoPlumbing, Place, Plumbing, Scope};

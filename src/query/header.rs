@@ -3,7 +3,7 @@
 use memtop_ui::data::{Exactness, Header, Peak, ProcessChoice, RunState, Tracing};
 
 use super::Session;
-use crate::model::{Exit, Model, ProcessState};
+use crate::model::{Exit, Model, ProcessState, command_line};
 
 pub(super) fn header(model: &Model, session: &Session) -> Header {
     let reading = &model.reading;
@@ -42,8 +42,8 @@ pub(super) fn header(model: &Model, session: &Session) -> Header {
 
 /// The command on one line.
 pub fn title(command: &[Vec<u8>]) -> String {
-    let words = command.iter().map(|word| String::from_utf8_lossy(word).into_owned());
-    words.collect::<Vec<_>>().join(" ")
+    let words: Vec<_> = command.iter().map(|word| String::from_utf8_lossy(word)).collect();
+    command_line(words.iter().map(AsRef::as_ref))
 }
 
 /// Whether what is shown can still allocate, so that it has rates.

@@ -10,7 +10,7 @@ use super::{
 };
 use memtop_ui::format::counted;
 
-use crate::model::window::moment;
+use crate::model::{self, window::moment};
 
 /// The text of `report`; `choice` is what it was made with.
 pub fn render(report: &Report<'_>, choice: &Choice, look: Look) -> String {
@@ -33,7 +33,7 @@ pub fn render(report: &Report<'_>, choice: &Choice, look: Look) -> String {
 pub(super) fn command_line(words: &[String]) -> String {
     match words {
         [] => "(command unknown)".to_owned(),
-        words => printable(&words.join(" ")),
+        words => printable(&model::command_line(words.iter().map(String::as_str))),
     }
 }
 

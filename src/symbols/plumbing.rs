@@ -5,6 +5,8 @@
 //! a list of sites that names those names nothing. The table of them is data,
 //! `assets/plumbing.txt`, and a user's file of the same form is added to it.
 
+mod patterns;
+
 use std::{
     collections::HashMap,
     fs, io,
@@ -12,9 +14,13 @@ use std::{
     sync::{LazyLock, OnceLock},
 };
 
-use crate::model::{self, Function, frame::base};
+use crate::model::{
+    self, Function,
+    frame::{base, is_library},
+};
 
 pub use crate::model::Kind;
+use patterns::{Pattern, Patterns};
 
 const TABLE: &str = include_str!("../../assets/plumbing.txt");
 
@@ -116,7 +122,12 @@ impl Plumbing {
     /// What kind of plumbing a function is; `None` for code that somebody wrote for this
     /// program, and for code of which nothing is known.
     pub fn kind(&self, function: &Function, module: Option<&[u8]>) -> Option<Kind> {
-        self.tables.iter().rev().find_map(|table| table.kind(function, module)).flatten()
+        self.told(function, module).flatten()
+    }
+
+    /// What the tables say; the outer `None` when they say nothing.
+    fn told(&self, function: &Function, module: Option<&[u8]>) -> Option<Option<Kind>> {
+        self.tables.iter().rev().find_map(|table| table.kind(function, module))
     }
 
     /// Whether a function is plumbing of any kind.
@@ -145,6 +156,12 @@ impl Plumbing {
 impl model::Plumbing for Plumbing {
     fn kind(&self, function: &Function, module: Option<&[u8]>) -> Option<Kind> {
         self.kind(function, module)
+    }
+
+    fn kind_of_nameless(&self, module: &[u8]) -> Option<Kind> {
+        let is_library = str::from_utf8(module).is_ok_and(is_library);
+        let told = self.told(&Function::default(), Some(module));
+        told.unwrap_or_else(|| is_library.then_some(Kind::Internal))
     }
 }
 
@@ -199,78 +216,6 @@ impl Table {
     }
 }
 
-/// Patterns in their order, and which of them a text that begins with a certain byte can match:
-/// most names are like none of them, and are looked at for every location.
-#[derive(Debug, Clone, Default)]
-struct Patterns {
-    all: Vec<(Pattern, Option<Kind>)>,
-    /// Positions of those that begin with a byte, and of those that begin with a star.
-    by_byte: HashMap<u8, Vec<usize>>,
-    by_star: Vec<usize>,
-}
-
-impl Patterns {
-    fn add(&mut self, pattern: Pattern, kind: Option<Kind>) {
-        let at = self.all.len();
-        match pattern.first_byte() {
-            None => {
-                self.by_star.push(at);
-                self.by_byte.values_mut().for_each(|positions| positions.push(at));
-            }
-            Some(byte) => {
-                let positions = self.by_byte.entry(byte);
-                positions.or_insert_with(|| self.by_star.clone()).push(at);
-            }
-        }
-        self.all.push((pattern, kind));
-    }
-
-    fn first_match(&self, text: &str) -> Option<Option<Kind>> {
-        let known = text.bytes().next().and_then(|byte| self.by_byte.get(&byte));
-        let mut can = known.unwrap_or(&self.by_star).iter().map(|at| &self.all[*at]);
-        can.find(|(pattern, _)| pattern.matches(text)).map(|(_, kind)| *kind)
-    }
-}
-
-/// A pattern, cut at its stars: at least a beginning and an end.
-#[derive(Debug, Clone)]
-struct Pattern {
-    pieces: Vec<String>,
-}
-
-impl Pattern {
-    fn new(pattern: &str) -> Self {
-        Self { pieces: pattern.split('*').map(str::to_owned).collect() }
-    }
-
-    /// What a text must begin with to match.
-    fn first_byte(&self) -> Option<u8> {
-        self.pieces.first().and_then(|piece| piece.bytes().next())
-    }
-
-    fn matches(&self, name: &str) -> bool {
-        let [first, middle @ .., last] = self.pieces.as_slice() else {
-            return self.pieces.first().is_some_and(|only| only == name);
-        };
-        let Some(mut rest) = name.strip_prefix(first.as_str()) else { return false };
-        for piece in middle {
-            match find(rest, piece) {
-                Some(at) => rest = &rest[at + piece.len()..],
-                None => return false,
-            }
-        }
-        rest.ends_with(last.as_str())
-    }
-}
-
-/// Where a piece of a pattern is in a text. Names are short: to prepare a search for several bytes
-/// takes longer than this one.
-fn find(text: &str, piece: &str) -> Option<usize> {
-    let Some(first) = piece.bytes().next() else { return Some(0) };
-    let mut begins = memchr::memchr_iter(first, text.as_bytes());
-    begins.find(|at| text.as_bytes()[*at..].starts_with(piece.as_bytes()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,21 +238,6 @@ mod tests {
     fn site(names: &[&str]) -> Option<usize> {
         let frames: Vec<Function> = names.iter().map(|name| function(name, "")).collect();
         Plumbing::default().site_of(&frames)
-    }
-
-    #[test]
-    fn patterns_match_whole_names() {
-        for (pattern, name, matches) in [
-            ("std::*", "std::vector<int>::push_back", true),
-            ("std::*", "my_std::vector", false),
-            ("<* as alloc::*", "<str as alloc::borrow::ToOwned>::to_owned", true),
-            ("x*y*z", "xyz", true),
-            ("x*y*z", "xzy", false),
-            ("*", "", true),
-            ("ab*ba", "aba", false),
-        ] {
-            assert_eq!(Pattern::new(pattern).matches(name), matches, "{pattern} {name}");
-        }
     }
 
     #[test]
@@ -356,6 +286,20 @@ mod tests {
         ] {
             let kind = plumbing.kind(&function("f", ""), Some(module.as_bytes()));
             assert_eq!(kind, expected, "{module}");
+        }
+    }
+
+    #[test]
+    fn nameless_functions_are_internal_to_libraries_unless_a_table_says_otherwise() {
+        use model::Plumbing as _;
+        let plumbing = read("!module: libmine.so*\n").expect("fine");
+        for (module, expected) in [
+            ("/usr/lib/libsqlite3.so.0", Some(Kind::Internal)),
+            ("/usr/lib/libc.so.6", Some(Kind::Internal)),
+            ("/opt/libmine.so.2", None),
+            ("/usr/bin/perl", None),
+        ] {
+            assert_eq!(plumbing.kind_of_nameless(module.as_bytes()), expected, "{module}");
         }
     }
 

@@ -32,11 +32,49 @@ pub fn name(name: &Name, width: usize) -> String {
 /// assert_eq!(function(symbol, 24), "…::vector<…>::push_back");
 /// assert_eq!(function(symbol, 12), "…::push_back");
 /// ```
+///
+/// What is inside a function and has no name of its own, as closures and the code of async ones,
+/// stays with the name of it.
+///
+/// ```
+/// use memtop_ui::symbol::function;
+/// let symbol = "app::parser::descend::{{closure}}::{{closure}}";
+/// assert_eq!(function(symbol, 26), "…::parser::descend::{…}");
+/// assert_eq!(function(symbol, 15), "…::descend::{…}");
+/// assert_eq!(function(symbol, 12), "descend::{…}");
+/// assert_eq!(function(symbol, 6), "desce…");
+/// ```
 pub fn function(symbol: &str, width: usize) -> String {
     if symbol.width() <= width {
         return symbol.to_owned();
     }
-    let mut short = without_arguments(symbol);
+    let short = without_arguments(symbol);
+    let (named, inside) = without_closures(&short);
+    // Of so little that it would take half of it, the name has all.
+    match width.checked_sub(inside.width()).filter(|room| *room > inside.width()) {
+        Some(room) => format!("{}{inside}", in_columns(named.to_owned(), room)),
+        None => in_columns(named.to_owned(), width),
+    }
+}
+
+/// The part of a symbol that has a name, as `run` in `run::{closure#0}::{closure#1}`, and what says
+/// that there is more.
+fn without_closures(symbol: &str) -> (&str, &'static str) {
+    let mut named = symbol;
+    while let Some((outside, inside)) = named.rsplit_once("::")
+        && inside.starts_with('{')
+        && !outside.is_empty()
+    {
+        named = outside;
+    }
+    (named, if named.len() < symbol.len() { INSIDE } else { "" })
+}
+
+/// What stands for closures.
+const INSIDE: &str = "::{…}";
+
+/// A name without arguments in `width` columns.
+fn in_columns(mut short: String, width: usize) -> String {
     if short.starts_with('<') && short.width() > width {
         short = without_folders(&short);
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use memtop_ui::data::CodeOrigin;
 
-use crate::model::{Filter, Frame, Grouping, Kind, LocationId, Place, Scope, frame::base};
+use crate::model::{Filter, Frame, Grouping, Kind, LocationId, Place, Scope, frame::is_library};
 
 /// Position of a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,11 +92,10 @@ impl<'a> Labels<'a> {
 }
 
 fn origin(frame: &Frame, kind: Option<Kind>) -> CodeOrigin {
-    let library = |module: &str| base(module).contains(".so");
     match kind {
         _ if frame.function.is_none() => CodeOrigin::Unknown,
         Some(_) => CodeOrigin::Plumbing,
-        None if frame.module.as_deref().is_some_and(library) => CodeOrigin::Library,
+        None if frame.module.as_deref().is_some_and(is_library) => CodeOrigin::Library,
         None => CodeOrigin::Program,
     }
 }

@@ -3,8 +3,9 @@
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::text::Line;
+use unicode_width::UnicodeWidthStr;
 
-use super::table::{Column, GAP, layout, line};
+use super::table::{Column, GAP, layout_by_need, line};
 use super::{airy, below_heading};
 use crate::action::Action;
 use crate::data::Key;
@@ -37,6 +38,9 @@ pub(crate) fn rank<R, C>(column: &Column<R, C>, is_sorted_by: bool) -> u8 {
     if is_sorted_by { 0 } else { column.rank }
 }
 
+/// Nothing is said in more columns.
+const WIDEST: usize = 400;
+
 /// What is needed beside the rows.
 #[derive(Debug)]
 pub struct SortedTable<'a, R, C> {
@@ -61,7 +65,9 @@ impl<R, C> SortedTable<'_, R, C> {
         }
         let cells = airy(area);
         let width = usize::from(cells.width);
-        let columns = layout(self.columns.iter().map(Shown::ranked), width);
+        let shown = &rows[..rows.len().min(usize::from(area.height))];
+        let wanted = |column: &Column<R, C>| self.wanted(column, shown);
+        let columns = layout_by_need(self.columns.iter().map(Shown::ranked), width, wanted);
         let heading = line(theme, &columns, |column, width| self.heading(column, width));
         frame.render_widget(heading, Rect { height: 1, ..cells });
         self.take_down(area, &columns, rows);
@@ -73,6 +79,12 @@ impl<R, C> SortedTable<'_, R, C> {
                 false => frame.render_widget(line, Rect { y, height: 1, ..cells }),
             }
         }
+    }
+
+    /// The width in which a column says all that it has to say of `rows`.
+    fn wanted(&self, column: &Column<R, C>, rows: &[R]) -> usize {
+        let cells = rows.iter().map(|row| (column.cell)(row, self.context, WIDEST).0.width());
+        cells.chain([self.heading(column, 0).0.width()]).max().unwrap_or(0)
     }
 
     /// Headings sort, and rows are selected.

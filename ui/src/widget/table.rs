@@ -1,5 +1,7 @@
 //! A table whose columns are data: title, width, alignment, importance and cell in one entry.
 
+use std::cmp::Reverse;
+
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::style::Style;
@@ -110,6 +112,16 @@ pub(crate) fn layout<'c, R, C>(
     columns: impl Iterator<Item = (&'c Column<R, C>, u8)>,
     room: usize,
 ) -> Vec<(&'c Column<R, C>, usize)> {
+    layout_by_need(columns, room, |_| usize::MAX)
+}
+
+/// The same, where columns that can be of any width have no more than `wanted` while others want
+/// more.
+pub(crate) fn layout_by_need<'c, R, C>(
+    columns: impl Iterator<Item = (&'c Column<R, C>, u8)>,
+    room: usize,
+    wanted: impl Fn(&Column<R, C>) -> usize,
+) -> Vec<(&'c Column<R, C>, usize)> {
     let mut columns: Vec<(&Column<R, C>, u8)> = columns.collect();
     let need = |columns: &[(&Column<R, C>, u8)]| {
         columns.iter().map(|(c, _)| c.width.least() + GAP).sum::<usize>().saturating_sub(GAP)
@@ -122,17 +134,57 @@ pub(crate) fn layout<'c, R, C>(
         columns.retain(|(_, other)| *other < rank);
     }
     let needed = need(&columns);
-    let (mut spare, mut short) = (room.saturating_sub(needed), needed.saturating_sub(room));
-    let mut fills = columns.iter().filter(|(c, _)| matches!(c.width, Width::Fill(_))).count();
-    let mut width = |column: &Column<R, C>| match column.width {
-        Width::Fixed(width) => width,
-        Width::Fill(width) => {
-            let (more, less) = (spare.div_ceil(fills), short.div_ceil(fills).min(width));
-            (spare, short, fills) = (spare - more, short - less, fills - 1);
-            width + more - less
-        }
-    };
-    columns.into_iter().map(|(column, _)| (column, width(column))).collect()
+    let mut fills: Vec<Filling> = columns
+        .iter()
+        .enumerate()
+        .filter(|(_, (column, _))| matches!(column.width, Width::Fill(_)))
+        .map(|(at, (column, _))| Filling::new(at, column.width.least(), wanted(column)))
+        .collect();
+    let freed: usize = fills.iter().map(|fill| fill.freed).sum();
+    let (mut short, many) = (needed.saturating_sub(room + freed), fills.len());
+    share_out(&mut fills, (room + freed).saturating_sub(needed));
+    let mut widths: Vec<usize> = columns.iter().map(|(column, _)| column.width.least()).collect();
+    for (passed, fill) in fills.iter().enumerate() {
+        let less = short.div_ceil(many - passed).min(fill.width);
+        short -= less;
+        widths[fill.at] = fill.width - less;
+    }
+    columns.into_iter().map(|(column, _)| column).zip(widths).collect()
+}
+
+/// A column that can be of any width.
+struct Filling {
+    /// Which of all columns it is.
+    at: usize,
+    width: usize,
+    /// How much wider it wants to be.
+    more: usize,
+    /// What it does not need of the least that it could have.
+    freed: usize,
+}
+
+impl Filling {
+    fn new(at: usize, least: usize, wanted: usize) -> Self {
+        let width = least.min(wanted);
+        Self { at, width, more: wanted - width, freed: least - width }
+    }
+}
+
+/// Gives each what it wants, as far as there is room, and no more than others while those want more.
+/// What nobody wants is the first one's.
+fn share_out(fills: &mut [Filling], mut spare: usize) {
+    let mut modest: Vec<usize> = (0..fills.len()).collect();
+    let even = spare.div_ceil(fills.len().max(1));
+    // Among those that want more than there is, the odd column is the first one's.
+    modest.sort_by_key(|at| (fills[*at].more.min(even), Reverse(*at)));
+    for (passed, at) in modest.into_iter().enumerate() {
+        let share = (spare / (fills.len() - passed)).min(fills[at].more);
+        fills[at].width += share;
+        spare -= share;
+    }
+    if let Some(first) = fills.first_mut() {
+        first.width += spare;
+    }
 }
 
 /// One line of cells, each in the width of its column.
@@ -155,4 +207,36 @@ pub(super) fn line<R, C>(
         spans.push(Span::styled(text, role.map_or_else(Style::new, |r| theme.style(r))));
     }
     Line::from(spans)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn filling(least: usize) -> Column<(), ()> {
+        let (title, cell) = ("", (|(), (), _| (String::new(), None)) as CellOf<(), ()>);
+        Column { title, width: Width::Fill(least), align: Alignment::Left, rank: 0, cell }
+    }
+
+    #[test]
+    fn room_is_shared_by_need() {
+        let columns = [filling(28), filling(14)];
+        let widths = |room, wanted: [usize; 2]| {
+            let which = |column: &Column<(), ()>| match column.width.least() {
+                28 => wanted[0],
+                _ => wanted[1],
+            };
+            let laid_out = layout_by_need(ranked(&columns), room, which);
+            laid_out.into_iter().map(|(_, width)| width).collect::<Vec<_>>()
+        };
+        let room = 28 + GAP + 14;
+        assert_eq!(widths(room + 10, [usize::MAX; 2]), [33, 19]);
+        // One that says all it has to say leaves the rest to the other.
+        assert_eq!(widths(room + 10, [12, 60]), [12, 40]);
+        assert_eq!(widths(room + 10, [60, 15]), [37, 15]);
+        assert_eq!(widths(room, [12, 20]), [22, 20]);
+        assert_eq!(widths(room, [28, 20]), [28, 14]);
+        assert_eq!(widths(room - 4, [60, 60]), [26, 12]);
+        assert_eq!(widths(room - 4, [26, 60]), [25, 13]);
+    }
 }
