@@ -197,8 +197,7 @@ impl Processes {
         }
         let begun_ns = clock::monotonic_ns();
         for image in self.images.iter_mut().filter(|image| image.end.is_none()) {
-            let now = process::incarnation(image.pid);
-            if now.is_some() && now != image.incarnation {
+            if image.is_another() {
                 image.became_ns.get_or_insert(now_ns);
             }
             // A program that can be traced has a session of its own by the next look.

@@ -191,6 +191,23 @@ pub fn incarnation(pid: u32) -> Option<Incarnation> {
     Some(Incarnation { file: executable(pid)?, stack })
 }
 
+/// Whether a process runs with another user's rights than this one, and may not be looked at. A
+/// program that is traced comes to that by the exec of a set-user-ID program alone.
+pub fn is_another_users(pid: u32) -> bool {
+    // SAFETY: geteuid has no preconditions.
+    let own = unsafe { libc::geteuid() };
+    let is_hidden = executable(pid).is_none() && resident_bytes(pid).is_some();
+    is_hidden && effective_user(pid).is_some_and(|user| user != own)
+}
+
+/// The user by whose rights a process runs; `None` when it is gone. Whoever it belongs to may be
+/// asked for.
+fn effective_user(pid: u32) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let users = text.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    users.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// When a process began, in ticks of the kernel since it was started: with its number it tells
 /// one process from all others, whatever it executes.
 pub fn birth(pid: u32) -> Option<u64> {

@@ -113,6 +113,47 @@ fn who_goes_where_the_session_is_out_of_reach_is_named_with_the_reason() {
     }
 }
 
+/// A program with another user's rights may not be looked at by who started it.
+#[test]
+fn who_executes_a_set_user_id_program_is_named_though_it_cannot_be_looked_at() {
+    let home = Home::new();
+    let words = ["sh", "-c", "sleep 2 | su root -c true; exit 5"];
+    let mut command = home.memtop(["record", "-o", "recording.memtop", "--"]);
+    if is_root() {
+        command = as_nobody(&home, &command);
+    }
+    command.args(words);
+    let found = behaviour(command, "");
+    assert_eq!(found.status, 5, "{found:?}");
+    let report = home.report();
+    let [su] = &report["untraced"].as_array().unwrap()[..] else { panic!("{found:?}") };
+    assert_eq!((&su["command"][0], &su["why"]), (&"su".into(), &"another user's".into()), "{su}");
+    // The fork that became it has ended then, and is not taken for one that lives.
+    let is_it = |one: &&Value| one["pid"] == su["pid"];
+    let former = processes(&report).iter().find(is_it).unwrap_or_else(|| panic!("{report}"));
+    let (ended, began) = (former["ended_s"].as_f64().unwrap(), su["started_s"].as_f64().unwrap());
+    assert!((ended - began).abs() < 0.001 && ended < 1.9, "{former}\n{su}");
+}
+
+/// The same command by a user who is not root: its files have to be where that one may go.
+fn as_nobody(home: &Home, command: &Command) -> Command {
+    use std::os::unix::{fs::PermissionsExt, process::CommandExt};
+    let copy = home.path("memtop");
+    fs::copy(command.get_program(), &copy).unwrap();
+    for path in ["", "run", "cache"] {
+        fs::set_permissions(home.path(path), PermissionsExt::from_mode(0o777)).unwrap();
+    }
+    let mut own = Command::new(copy);
+    own.args(command.get_args()).current_dir(home.path("")).uid(65534).gid(65534);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => own.env(name, value),
+            None => own.env_remove(name),
+        };
+    }
+    own
+}
+
 /// Where the limit of the tracer's memory lets only a few processes have a session at once.
 #[test]
 fn who_finds_no_room_in_the_tracers_memory_is_named_with_the_reason() {

@@ -106,6 +106,14 @@ impl Image {
         until.saturating_sub(self.started_ns)
     }
 
+    /// Whether its process is another program than the one that was met.
+    pub(super) fn is_another(&self) -> bool {
+        match process::incarnation(self.pid) {
+            Some(now) => Some(now) != self.incarnation,
+            None => process::is_another_users(self.pid),
+        }
+    }
+
     pub(super) fn sample(&mut self, reader: &Reader, now_ns: u64, tick: u64) -> Option<Point> {
         let reading = reader.read(self.index)?;
         let highest = reader.highest_since(self.index, self.sampled_tick);
