@@ -11,7 +11,7 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 use memtop::{
     model::{
         Function, Location, LocationId, Model, Module, ModuleId, Node, NodeId, ProcessState,
-        Reading, SiteFigures, SitesUpdate, Stack, StackId,
+        Reading, SiteFigures, SitesUpdate, Stack, StackId, ThreadState,
     },
     query::{self, Memory, Session},
     symbols::Plumbing,
@@ -24,6 +24,7 @@ use memtop_ui::{
 
 const STACKS: u32 = 100_000;
 const LOCATIONS: u32 = 20_000;
+const THREADS: u32 = 1000;
 const CHANGED: u32 = STACKS / 100;
 const ROUNDS: usize = 15;
 
@@ -69,6 +70,7 @@ fn main() {
         });
     }
     state_of_names(&mut model, &mut random);
+    threads(&mut model, &mut random);
 }
 
 /// What the screens of one grouping need.
@@ -119,6 +121,23 @@ fn state_of_names(model: &mut Model, random: &mut Random) {
         change(model, random, now);
         look(model, &sites);
     });
+}
+
+/// Threads are no code: their rows are made of their own figures.
+fn threads(model: &mut Model, random: &mut Random) {
+    let mut thread = |tid| ThreadState {
+        tid,
+        name: Some(format!("worker-{tid}")),
+        current_bytes: i64::from(random.below(1 << 20)),
+        allocations: random.below(1000).into(),
+        allocated_bytes: random.below(1 << 20).into(),
+    };
+    let threads = (1..=THREADS).map(&mut thread).collect();
+    let of_threads = Some(ProcessState { threads, ..ProcessState::default() });
+    let (now_s, connected) = (200.0, true);
+    model.observe(Reading { state: of_threads, now_s, connected, ..Reading::default() });
+    let sites = state(Screen::Sites, Grouping::Thread);
+    report("by thread: rows of a frame, 1,000 threads", || look(model, &sites));
 }
 
 fn state(screen: Screen, grouping: Grouping) -> State {

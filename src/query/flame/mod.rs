@@ -7,6 +7,7 @@
 //! A node's key is made of the first call that it merges, so that it stays the same from frame
 //! to frame, and tells by itself which path leads to it.
 
+mod innermost;
 mod labels;
 mod walk;
 mod weights;
@@ -18,6 +19,7 @@ use memtop_ui::{
 
 use super::code::{self, Numbers};
 use crate::model::{Filter, Grouping, Model, NodeId, Scope};
+use innermost::Innermost;
 use labels::{Known, LabelId, Labels};
 use walk::{Callees, Step, Walk};
 use weights::{Weight, Weights};
@@ -31,6 +33,7 @@ pub(super) struct Calls {
     of: Option<Question>,
     callees: Callees,
     known: Known,
+    innermost: Innermost,
 }
 
 /// What labels depend on.
@@ -44,22 +47,27 @@ struct Question {
 
 /// The picture for `columns` cells.
 pub(super) fn flame(model: &Model, state: &State, columns: usize, calls: &mut Calls) -> Flame {
-    let Ok(weights) = Weights::new(model, state) else {
+    let inverted = state.flame.inverted;
+    let of_calls = !inverted || state.code.filter.asks_for_code();
+    let Ok(weights) = Weights::new(model, state, of_calls) else {
         return Flame { names_pending: model.names_pending, ..Flame::default() };
     };
     let scope = model.scope();
     calls.keep_to(model, state);
-    let Calls { callees, known, .. } = calls;
-    if !state.flame.inverted {
-        callees.update(scope.sites);
-    }
+    let Calls { callees, known, innermost, .. } = calls;
     let search = code::filter(state, Grouping::Function);
+    let mut labels = Labels::new(scope, !state.code.all_frames, search, known);
+    match inverted {
+        true => innermost.update(scope.sites, &mut labels),
+        false => callees.update(scope.sites),
+    }
     let mut picture = Picture {
         model,
         state,
         scope,
-        labels: Labels::new(scope, !state.code.all_frames, search, known),
-        walk: Walk::new(scope.sites, state.flame.inverted, callees),
+        labels,
+        walk: Walk::new(scope.sites, inverted, callees),
+        innermost: inverted.then_some(innermost),
         weights,
         merging: Merging::default(),
     };
@@ -80,6 +88,7 @@ impl Calls {
         }
         if self.of.as_ref() != Some(&question) {
             self.known = Known::default();
+            self.innermost = Innermost::default();
             self.of = Some(question);
         }
     }
@@ -91,6 +100,8 @@ struct Picture<'a> {
     scope: Scope<'a>,
     labels: Labels<'a>,
     walk: Walk<'a>,
+    /// Where the picture begins, turned over.
+    innermost: Option<&'a Innermost>,
     weights: Weights,
     merging: Merging,
 }
@@ -125,6 +136,7 @@ struct Merged {
     label: Option<LabelId>,
     key: u64,
     weight: Weight,
+    /// None of those that a picture that is turned over begins with.
     steps: Vec<Step>,
 }
 
@@ -237,11 +249,15 @@ impl Picture<'_> {
     /// What a node leads to, at `depth`; with none, where everything begins.
     fn children(&mut self, of: Option<&Merged>, depth: usize) -> Vec<Merged> {
         let mut steps = Vec::new();
-        match of {
-            None => self.walk.first(&mut self.labels, &self.weights, &mut steps),
-            Some(merged) => {
-                for step in &merged.steps {
-                    self.walk.next(*step, &mut self.labels, &self.weights, &mut steps);
+        match (of, self.innermost) {
+            (None, Some(innermost)) => return self.turned_over(innermost),
+            (None, None) => self.walk.first(&mut self.labels, &self.weights, &mut steps),
+            (Some(merged), innermost) => {
+                let begins = innermost.filter(|_| depth == 2).zip(merged.label);
+                let begins = begins.into_iter().flat_map(|(of, label)| of.steps(label));
+                let begins = begins.filter(|step| Walk::weight(*step, &self.weights).value > 0);
+                for step in begins.chain(merged.steps.iter().copied()) {
+                    self.walk.next(step, &mut self.labels, &self.weights, &mut steps);
                 }
             }
         }
@@ -260,6 +276,25 @@ impl Picture<'_> {
             into.key = into.key.min(Walk::key(step, depth));
             into.weight.add(Walk::weight(step, &self.weights));
             into.steps.push(step);
+        }
+        merged
+    }
+
+    /// What stacks end in: without their steps, since most of them are too narrow to be seen.
+    fn turned_over(&mut self, innermost: &Innermost) -> Vec<Merged> {
+        let mut merged: Vec<Merged> = Vec::new();
+        self.merging.begin(self.labels.len());
+        for (step, label) in innermost.all() {
+            let weight = Walk::weight(step, &self.weights);
+            if weight.value == 0 {
+                continue;
+            }
+            let at = self.merging.place(label, merged.len());
+            if at == merged.len() {
+                let key = Walk::key(step, 1);
+                merged.push(Merged { label: Some(label), key, ..Merged::default() });
+            }
+            merged[at].weight.add(weight);
         }
         merged
     }

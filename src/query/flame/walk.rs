@@ -11,12 +11,12 @@ use crate::model::{Node, NodeId, Sites, StackId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Step {
     /// The call.
-    node: NodeId,
+    pub(super) node: NodeId,
     /// The stack that the walk began with; none for a walk inwards, which is of all stacks
     /// behind the call.
-    stack: Option<StackId>,
+    pub(super) stack: Option<StackId>,
     /// How many functions of the call it has been at before.
-    passed: u16,
+    pub(super) passed: u16,
 }
 
 /// What calls lead to.
@@ -78,19 +78,11 @@ impl<'a> Walk<'a> {
         Self { sites, outwards, callees }
     }
 
-    /// Where a walk can begin.
+    /// Where a walk inwards can begin; where one outwards does is known to
+    /// [`Innermost`](super::innermost::Innermost).
     pub(super) fn first(&self, labels: &mut Labels<'_>, weights: &Weights, steps: &mut Vec<Step>) {
-        if !self.outwards {
-            for root in &self.callees.roots {
-                self.enter(*root, labels, weights, steps);
-            }
-            return;
-        }
-        for (at, stack) in self.sites.stacks.iter().enumerate() {
-            let id = StackId(at as u32);
-            if weights.stack(id).value > 0 {
-                self.leave_through(stack.node, id, labels, steps);
-            }
+        for root in &self.callees.roots {
+            self.enter(*root, labels, weights, steps);
         }
     }
 
@@ -112,7 +104,7 @@ impl<'a> Walk<'a> {
         match step.stack {
             Some(stack) => {
                 let caller = node.parent.filter(|parent| *parent < step.node);
-                self.leave_through(caller, stack, labels, steps);
+                steps.extend(leave_through(self.sites, caller, stack, labels));
             }
             None => {
                 for child in self.callees.of(step.node) {
@@ -143,20 +135,6 @@ impl<'a> Walk<'a> {
                 Some(true) => steps.push(Step { node, stack: None, passed: 0 }),
                 _ => waiting.extend(self.callees.of(node)),
             }
-        }
-    }
-
-    /// Out to the next call that is not left out.
-    fn leave_through(
-        &self,
-        from: Option<NodeId>,
-        stack: StackId,
-        labels: &mut Labels<'_>,
-        steps: &mut Vec<Step>,
-    ) {
-        let mut shown = |(_, node): &(NodeId, Node)| !labels.at(node.location).is_empty();
-        if let Some((node, _)) = self.sites.chain(from).find(|at| shown(at)) {
-            steps.push(Step { node, stack: Some(stack), passed: 0 });
         }
     }
 
@@ -209,6 +187,18 @@ impl<'a> Walk<'a> {
         }
         path
     }
+}
+
+/// Out to the next call of a stack that is not left out.
+pub(super) fn leave_through(
+    sites: &Sites,
+    from: Option<NodeId>,
+    stack: StackId,
+    labels: &mut Labels<'_>,
+) -> Option<Step> {
+    let mut shown = |(_, node): &(NodeId, Node)| !labels.at(node.location).is_empty();
+    let (node, _) = sites.chain(from).find(|at| shown(at))?;
+    Some(Step { node, stack: Some(stack), passed: 0 })
 }
 
 const OUTWARDS: u64 = 1 << 62;

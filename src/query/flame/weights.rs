@@ -36,11 +36,11 @@ pub(super) struct Weights {
 }
 
 impl Weights {
-    /// By what the person chose to measure.
+    /// By what the person chose to measure; those of the calls only if somebody looks `of_calls`.
     ///
     /// # Errors
     /// With words, where that is not known.
-    pub(super) fn new(model: &Model, state: &State) -> Result<Self, String> {
+    pub(super) fn new(model: &Model, state: &State, of_calls: bool) -> Result<Self, String> {
         let figures = model.sites.figures.iter();
         let mut stacks: Vec<Weight> = match state.flame.measure {
             Measure::Live => figures.map(|f| of(f.current_bytes, f.current_blocks)).collect(),
@@ -54,22 +54,31 @@ impl Weights {
             }
         };
         let chosen = code::asked(model, state);
-        for (at, weight) in stacks.iter_mut().enumerate() {
+        for (at, weight) in stacks.iter_mut().enumerate().filter(|_| !chosen.is_all()) {
             if !chosen.passes(StackId(at as u32)) {
                 *weight = Weight::default();
             }
         }
-        Ok(Self::over(&model.sites, stacks))
+        Ok(Self::over(&model.sites, stacks, of_calls))
     }
 
-    fn over(sites: &Sites, stacks: Vec<Weight>) -> Self {
-        let mut weights =
-            Self { nodes: vec![Weight::default(); sites.nodes.len()], ..Self::default() };
-        for (stack, weight) in sites.stacks.iter().zip(&stacks) {
+    fn over(sites: &Sites, stacks: Vec<Weight>, of_calls: bool) -> Self {
+        let mut weights = Self::default();
+        for weight in &stacks {
             weights.whole.add(*weight);
             let loss = u64::try_from(weight.delta.saturating_neg()).unwrap_or(0);
             weights.shrunk = weights.shrunk.saturating_add(loss);
-            if let Some(place) = stack.node.and_then(|id| weights.nodes.get_mut(id.0 as usize)) {
+        }
+        if of_calls {
+            weights.sum_calls(sites, &stacks);
+        }
+        Self { stacks, ..weights }
+    }
+
+    fn sum_calls(&mut self, sites: &Sites, stacks: &[Weight]) {
+        let mut nodes = vec![Weight::default(); sites.nodes.len()];
+        for (stack, weight) in sites.stacks.iter().zip(stacks) {
+            if let Some(place) = stack.node.and_then(|id| nodes.get_mut(id.0 as usize)) {
                 place.add(*weight);
             }
         }
@@ -77,11 +86,11 @@ impl Weights {
         for at in (0..sites.nodes.len()).rev() {
             let parent = sites.nodes[at].parent.filter(|parent| (parent.0 as usize) < at);
             if let Some(parent) = parent {
-                let weight = weights.nodes[at];
-                weights.nodes[parent.0 as usize].add(weight);
+                let weight = nodes[at];
+                nodes[parent.0 as usize].add(weight);
             }
         }
-        Self { stacks, ..weights }
+        self.nodes = nodes;
     }
 
     /// What a stack comes to.

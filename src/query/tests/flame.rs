@@ -68,6 +68,39 @@ fn the_flame_zooms_and_searches() {
     assert_eq!(grown.nodes[1].delta_bytes, Some(-50));
 }
 
+#[test]
+fn what_is_remembered_of_calls_follows_new_stacks_and_names() {
+    let (mut model, memory) = (small(), Memory::default());
+    let mut state = state(Screen::Flame);
+    state.flame.inverted = true;
+    let update = |at: u32| SitesUpdate {
+        stacks: (at == 1)
+            .then(|| Stack { node: Some(NodeId(0)), cut: false })
+            .into_iter()
+            .collect(),
+        changed: vec![(StackId(0), figures(100, 1)), (StackId(at * 3 + 1), figures(500, 5))],
+        ..SitesUpdate::default()
+    };
+    let mut pictures = Vec::new();
+    for round in 0..4 {
+        match round {
+            0 => {}
+            3 => {
+                let renamed = Function { name: "alloc_late".into(), ..Function::default() };
+                model.learn(LocationId(3), vec![renamed]);
+            }
+            round => observe(&mut model, update(round - 1), 1.0),
+        }
+        prepare(&mut model, &state);
+        let remembered = data(&model, &state, &Session::default(), &memory, Output::Elsewhere);
+        assert_eq!(remembered.flame, shown(&mut model, &state).flame, "round {round}");
+        pictures.push(picture(&shown(&mut model, &state).flame));
+    }
+    pictures.dedup();
+    assert_eq!(pictures.len(), 4, "each round changes something");
+    assert!(pictures[2].contains(&("main".to_owned(), 500, 500)));
+}
+
 fn any_sites() -> impl Strategy<Value = Vec<(Vec<usize>, u64)>> {
     vec((vec(0_usize..NAMES.len(), 1..7), 0_u64..1000), 1..25)
 }
