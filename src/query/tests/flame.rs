@@ -75,7 +75,7 @@ fn what_is_remembered_of_calls_follows_new_stacks_and_names() {
     state.flame.inverted = true;
     let update = |at: u32| SitesUpdate {
         stacks: (at == 1)
-            .then(|| Stack { node: Some(NodeId(0)), cut: false })
+            .then_some(Stack { node: Some(NodeId(0)), cut: false })
             .into_iter()
             .collect(),
         changed: vec![(StackId(0), figures(100, 1)), (StackId(at * 3 + 1), figures(500, 5))],
