@@ -128,14 +128,18 @@ fn is_clock(word: &str) -> bool {
 
 /// The path of the source depends on where memtop is built, and so does the room left of it.
 fn without_folder(row: &str) -> String {
-    let Some(file) = row.find("/sessions.cpp") else {
+    let alone = row.find(" sessions.cpp:");
+    let Some(file) = row.find("/sessions.cpp").or(alone) else {
         // A narrow title may show a part of the folder, or nothing of it.
         let is_title = row.starts_with("╭ sessions::");
         let folder = [" /", " …"].iter().filter_map(|start| row.find(start)).min();
         let title = &row[..folder.unwrap_or(row.len())];
         return if is_title { title.trim_end_matches(['─', ' ', '╮']) } else { row }.to_owned();
     };
-    let start = row[..file].rfind(' ').map_or(0, |at| at + 1);
+    let start = match alone {
+        Some(start) => start,
+        None => row[..file].rfind(' ').map_or(0, |at| at + 1),
+    };
     let before = row[..start].trim_end_matches([' ', '─']);
     format!("{before} … {}", row[file + 1..].replace('─', ""))
 }
