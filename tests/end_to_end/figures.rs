@@ -55,9 +55,9 @@ impl Timeline {
         self.upper(column).any(|c| c == '░')
     }
 
-    /// Whether the live curve is drawn in a column.
+    /// Whether the live curve, which is filled down to zero, is drawn in a column.
     pub fn has_curve(&self, column: usize) -> bool {
-        self.upper(column).any(is_braille)
+        self.plot[self.zero - 1].get(column).is_some_and(|c| is_braille(*c))
     }
 
     /// Whether something hangs below zero in a column.

@@ -88,7 +88,7 @@ fn the_tree_shows_who_is_traced_who_is_not_and_how_they_ended() {
         |name: &str, state: &str| rows.iter().any(|row| row.contains(name) && row.contains(state));
     assert!(state("● sh -c", " runs "), "{text}");
     assert!(state("sleep 1000", "not traced") && state("still", "not traced"), "{text}");
-    assert!(state("sh -c exec ls", "exec’d") && state("ls /", "ended"), "{text}");
+    assert!(state("sh -c 'exec ls", "exec’d") && state("ls /", "ended"), "{text}");
     assert!(text.contains("2 not traced"), "{text}");
     let late = row_with(&rows, "late-c").unwrap();
     assert!(late.contains("└ ") && late.contains("488.3 KiB"), "{late}");
@@ -146,7 +146,7 @@ fn a_replay_shows_the_tree_as_it_was_at_the_moment() {
     let state =
         |name: &str, state: &str| rows.iter().any(|row| row.contains(name) && row.contains(state));
     assert!(state("still", "untraced, ended") && text.contains("1 not traced"), "{text}");
-    assert!(state("sh -c exec ls", "exec’d") && state("ls /", "ended"), "{text}");
+    assert!(state("sh -c 'exec ls", "exec’d") && state("ls /", "ended"), "{text}");
     assert!(state("└ sleep 2.5", "ended"), "{text}");
     // At the first tick the static one runs, and the last has not begun.
     replay.press("8");

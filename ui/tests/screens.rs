@@ -106,6 +106,15 @@ fn overview_empty_paused_ended_killed() {
 }
 
 #[test]
+fn nothing_is_waited_for_where_something_is_live() {
+    let mut data = sample::empty();
+    let waits = |data| plain(data, Screen::Overview, (80, 24)).contains("waiting for the program");
+    assert!(waits(sample::empty()));
+    data.header.live = Some(1);
+    assert!(!waits(data));
+}
+
+#[test]
 fn overview_after_a_pause_zoomed_and_frozen() {
     let mut data = sample::session();
     data.header.tracing.was_paused = true;

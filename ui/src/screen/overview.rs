@@ -138,7 +138,8 @@ fn waiting(data: &Data) -> Option<&'static str> {
     let nothing = data.timeline.points.iter().all(|point| point.max == 0);
     match &header.state {
         RunState::Starting => Some("starting the program"),
-        _ if !nothing => None,
+        // Who has just come knows what is live before it knows the past.
+        _ if !nothing || header.live.is_some_and(|live| live > 0) => None,
         RunState::Running if header.tracing.on => Some("waiting for the program to allocate"),
         RunState::Running => Some("tracing is paused: press p to start"),
         _ => Some("nothing was traced"),
