@@ -37,12 +37,15 @@ impl History {
         self.merged = 1;
     }
 
+    /// In place: what it takes neither grows nor shrinks from then on.
     fn halve(&mut self) {
-        let pair = |two: &[Point]| match two {
-            [first, second] => first.merged_with(second),
-            _ => two[0],
-        };
-        self.points = self.points.chunks(2).map(pair).collect();
+        let half = self.points.len().div_ceil(2);
+        for at in 0..half {
+            let first = self.points[2 * at];
+            let second = self.points.get(2 * at + 1);
+            self.points[at] = second.map_or(first, |second| first.merged_with(second));
+        }
+        self.points.truncate(half);
         self.stride = self.stride.max(1) * 2;
     }
 
