@@ -39,7 +39,8 @@ pub fn name(name: &Name, width: usize) -> String {
 /// ```
 /// use memtop_ui::symbol::function;
 /// let symbol = "app::parser::descend::{{closure}}::{{closure}}";
-/// assert_eq!(function(symbol, 26), "…::parser::descend::{…}");
+/// assert_eq!(function(symbol, 26), "app::parser::descend::{…}");
+/// assert_eq!(function(symbol, 24), "…::parser::descend::{…}");
 /// assert_eq!(function(symbol, 15), "…::descend::{…}");
 /// assert_eq!(function(symbol, 12), "descend::{…}");
 /// assert_eq!(function(symbol, 6), "desce…");
