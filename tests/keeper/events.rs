@@ -49,13 +49,19 @@ fn checkpoints(file: &File, image: usize) -> Vec<Checkpoint> {
     all
 }
 
-/// A tick may pass while a thread is inside a call: it is counted right behind the tick, and
-/// told of as if before.
+/// Larger than any block of these programs.
+const LARGEST: u64 = 1 << 20;
+
+/// A tick may pass while a thread is inside a call: what it counts one after the other, block and
+/// bytes, is counted right behind the tick, and told of as if before.
 fn holds(one: &Checkpoint, threads: u64) -> bool {
-    let Sums { allocations, frees, .. } = one.figures;
-    let late =
-        one.before.allocations.saturating_sub(allocations) + one.before.frees.saturating_sub(frees);
-    one.holds() || (1..=threads).contains(&late) && one.figures.is_within(one.after)
+    let (told, counted) = (one.before, one.figures);
+    let late = told.allocations.saturating_sub(counted.allocations)
+        + told.frees.saturating_sub(counted.frees);
+    let late_bytes = told.allocated_bytes.saturating_sub(counted.allocated_bytes)
+        + told.freed_bytes.saturating_sub(counted.freed_bytes);
+    let is_of_the_moment = late <= threads && late_bytes <= threads * LARGEST;
+    one.holds() || is_of_the_moment && counted.is_within(one.after)
 }
 
 /// Every image: nothing is missing, and each tick's figures lie where the events say.
