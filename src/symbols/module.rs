@@ -130,7 +130,7 @@ impl ModuleNames {
 
 /// Whether a module is the C library or its loader. They are in every stack, and nobody looks for a
 /// leak in their lines: where their debug information is installed it would take some 75 ms of each
-/// recording and 20 MB of memory to read, and say `_IO_getdelim` where symbols say `getdelim`.
+/// recording and 30 MB of memory to read, and say `_IO_getdelim` where symbols say `getdelim`.
 fn is_c_library(path: &[u8]) -> bool {
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let begins = [&b"libc.so."[..], b"libc-2.", b"ld-linux-", b"ld-2."];
