@@ -286,6 +286,11 @@ impl Memo {
         self.most = words.min(ARENA);
     }
 
+    /// Lets it use no more of the arena than goes into so many bytes with what is expected.
+    pub fn stay_within(&mut self, bytes: usize) {
+        self.limit(bytes.saturating_sub(self.followers.used()) / 8);
+    }
+
     /// Bytes that were ever used since all was forgotten, but for the index.
     pub fn used(&self) -> usize {
         self.used * 8 + self.followers.used()

@@ -195,7 +195,7 @@ impl ThreadStacks {
             match Charge.charge(CHARGE as u64) {
                 true => self.charged += CHARGE,
                 // From here on it makes do with the room it has.
-                false => self.memo.limit(self.charged / 8),
+                false => self.memo.stay_within(self.charged),
             }
         }
     }
