@@ -6,6 +6,7 @@ mod entrances;
 mod exports;
 mod locking;
 mod next;
+mod record;
 mod relocations;
 mod sandbox;
 mod scope;

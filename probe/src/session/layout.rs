@@ -5,6 +5,7 @@
 //! one thread with a plain load and store (`Relaxed`): on x86-64 those are ordinary moves.
 //! Publication is by `Release`/`Acquire` on the offset that leads to a structure.
 
+mod cleared;
 mod events;
 pub mod flag;
 mod live;
@@ -14,6 +15,7 @@ use core::sync::atomic::{
     Ordering::{Acquire, Relaxed},
 };
 
+pub use cleared::{Cleared, ClearedCell, Unattributed};
 pub use events::{Event, JOURNAL, Journal, RING, Ring, kind};
 pub use live::{Live, LiveState};
 
@@ -390,51 +392,6 @@ pub struct Spread {
 /// Sums over the cells of a slot.
 #[repr(C)]
 pub struct Figures {
-    /// Blocks allocated.
-    pub allocations: AtomicU64,
-    /// Their bytes.
-    pub allocated_bytes: AtomicU64,
-    /// Blocks freed.
-    pub frees: AtomicU64,
-    /// Their bytes.
-    pub freed_bytes: AtomicU64,
-}
-
-/// Counters of a slot at the last clear, field for field those of [`Slot`].
-#[repr(C, align(64))]
-pub struct Cleared {
-    /// Usable bytes allocated.
-    pub usable_allocated: AtomicU64,
-    /// Usable bytes of traced blocks freed.
-    pub usable_freed: AtomicU64,
-    /// Reallocs.
-    pub reallocations: AtomicU64,
-    /// Temporary blocks.
-    pub temporary: AtomicU64,
-    /// Untracked frees.
-    pub untracked_frees: AtomicU64,
-    /// Their usable bytes.
-    pub untracked_bytes: AtomicU64,
-    _spare: [u64; 2],
-}
-
-/// What was allocated and could not be noted, so that its free looks untracked: it is counted
-/// here, and in nothing that is live.
-#[repr(C, align(64))]
-pub struct Unattributed {
-    /// Blocks.
-    pub blocks: AtomicU64,
-    /// Their requested bytes.
-    pub bytes: AtomicU64,
-    /// Their usable bytes.
-    pub usable: AtomicU64,
-    /// What the three stood at when the current window began.
-    pub cleared: [AtomicU64; 3],
-}
-
-/// A cell at the last clear.
-#[repr(C)]
-pub struct ClearedCell {
     /// Blocks allocated.
     pub allocations: AtomicU64,
     /// Their bytes.
