@@ -7,6 +7,8 @@ use super::{
 
 /// Below this there is nothing to win.
 const WORTH_PACKING: usize = 64;
+/// From here on what is between packed parts does not matter.
+const WORTH_PACKING_AGAIN: usize = 1 << 14;
 
 /// The packed form of `bytes`.
 pub(super) fn pack(bytes: &[u8]) -> Vec<u8> {
@@ -20,6 +22,14 @@ pub(super) fn pack(bytes: &[u8]) -> Vec<u8> {
         }
     }
     [&[0], bytes].concat()
+}
+
+/// The packed form of bytes that hold little but what is packed already.
+pub(super) fn pack_again(bytes: &[u8]) -> Vec<u8> {
+    match bytes.len() < WORTH_PACKING_AGAIN {
+        true => pack(bytes),
+        false => [&[0], bytes].concat(),
+    }
 }
 
 /// The bytes of a packed value.

@@ -11,7 +11,7 @@ use std::{
 
 use memtop::{
     recording::{
-        Events, File, Gap, When,
+        Events, File, Frame, Gap, Reader, When,
         audit::{Checkpoint, Sums, each_checkpoint},
         read_tree,
     },
@@ -170,6 +170,26 @@ fn heaptrack_comes_to_the_peak_and_stays_there() {
     assert_eq!(live_in_heaptrack(&text), (totals.allocations, totals.peak_bytes));
     let text = exported(&path, "heaptrack", &["--force"]);
     assert_eq!(live_in_heaptrack(&text), (totals.allocations, totals.current_bytes));
+}
+
+/// A frame for each look at each of them would be a frame for two or three events.
+#[test]
+fn quiet_threads_share_no_frame_and_fill_theirs_nevertheless() {
+    let folder = Folder::new();
+    let path = folder.path("out");
+    let mut memtop = record(&path);
+    memtop.args(["--events", "--quiet", "--"]).arg(program(&folder, "unhurried"));
+    assert!(memtop.status().unwrap().success());
+    let mut reader = Reader::new(fs::File::open(&path).unwrap()).unwrap();
+    let frames = std::iter::from_fn(|| reader.next_frame().unwrap());
+    let events = frames.filter_map(|frame| match frame {
+        Frame::Events { events, .. } => Some(events.events.len()),
+        _ => None,
+    });
+    let counts: Vec<_> = events.collect();
+    let all: usize = counts.iter().sum();
+    assert!(all >= 48 * 200, "{all} events");
+    assert!(all / counts.len() >= 8, "{all} events in {} frames", counts.len());
 }
 
 #[test]

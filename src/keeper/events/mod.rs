@@ -1,16 +1,20 @@
 //! Every allocation and free of a launch, on its way from the journals to the recording.
 //!
 //! ```text
-//!  journals ──▶ drain ──▶ batches ──▶ encode ──▶ blocks ──▶ whoever records, when it likes
-//!  writers wait  thread    bounded     thread     bounded: what has no room is dropped, counted
+//!  journals ──▶ drain ──▶ drafts ──▶ pack ──▶ blocks ──▶ whoever records, when it likes
+//!  writers wait  thread    bounded   thread    bounded: what has no room is dropped, counted
 //! ```
 //!
-//! Always holds: the thread that reads the journals waits for nothing but the encoder, which
-//! waits for nothing; so a program waits for memtop to compute, and never for a disk, a terminal
-//! or a viewer.
+//! Events are foreseen and spelled out right where they are read: nothing of 32 bytes is copied
+//! that would be two a moment later.
+//!
+//! Always holds: the thread that reads the journals waits for nothing but the one that packs,
+//! which waits for nothing; so a program waits for memtop to compute, and never for a disk, a
+//! terminal or a viewer.
 
+mod busy;
 mod drain;
-mod encode;
+mod pack;
 mod ticks;
 
 use std::{
@@ -24,14 +28,14 @@ use crossbeam_channel::{Sender, bounded, unbounded};
 use memtop_probe::session::{control, reader::Reader};
 
 use drain::{Drain, Order};
-pub use encode::Block;
-use encode::{Encode, Outbox};
+pub use pack::Block;
+use pack::{Outbox, Pack};
 pub use ticks::TickTimes;
 
 use super::launch::Prepared;
 
-/// Batches that wait for the encoder.
-const BATCHES: usize = 4;
+/// Drafts that wait to be packed.
+const DRAFTS: usize = 4;
 
 /// Collects events until it is finished.
 #[derive(Debug)]
@@ -57,19 +61,17 @@ impl Collector {
             .map_err(|error| io::Error::other(format!("{error:?}")))?;
         let reader = Arc::new(reader);
         let (orders, received) = unbounded();
-        let (batches, to_encode) = bounded(BATCHES);
+        let (drafts, to_pack) = bounded(DRAFTS);
         let outbox = Arc::new(Outbox::default());
-        let (spares, to_fill) = bounded(BATCHES);
-        let mut drain = Drain::new(Arc::clone(&reader), received, batches, to_fill);
+        let drain = Drain::new(Arc::clone(&reader), received, drafts);
         drain.discard();
-        let encode = Encode {
+        let pack = Pack {
             reader: Arc::clone(&reader),
             ticks: Arc::clone(ticks),
             outbox: Arc::clone(&outbox),
-            spares,
         };
         let named = |name: &str| thread::Builder::new().name(name.to_owned());
-        let encode = named("memtop-encode").spawn(move || encode.run(&to_encode))?;
+        let pack = named("memtop-pack").spawn(move || pack.run(&to_pack))?;
         let drain = named("memtop-drain").spawn(move || drain.run())?;
         let fed = control::has_feed(reader.header());
         control::set_lossless(reader.header(), true);
@@ -78,7 +80,7 @@ impl Collector {
             reader,
             orders,
             outbox,
-            threads: vec![drain, encode],
+            threads: vec![drain, pack],
             early: Vec::new(),
             fed,
             is_stopped: false,

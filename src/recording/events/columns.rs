@@ -14,27 +14,43 @@ pub(super) const STACK_FORESEEN: u8 = 1 << 4;
 pub(super) const SIZE_FORESEEN: u8 = 1 << 5;
 
 /// The columns of a frame in the making.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Columns {
-    pub(super) ops: Vec<u8>,
-    pub(super) sizes: Vec<u8>,
-    pub(super) stacks: Vec<u8>,
-    pub(super) births: Vec<u8>,
-    pub(super) ranks: Vec<u8>,
-    pub(super) addresses: Vec<u8>,
+    ops: Vec<u8>,
+    sizes: Vec<u8>,
+    stacks: Vec<u8>,
+    births: Vec<u8>,
+    ranks: Vec<u8>,
+    addresses: Vec<u8>,
 }
 
 impl Columns {
-    /// Empties them, for the next frame.
-    pub(super) fn clear(&mut self) {
+    /// Events in them.
+    #[inline(always)]
+    pub(super) fn count(&self) -> usize {
+        self.ops.len()
+    }
+
+    fn all(&self) -> [&Vec<u8>; 6] {
         let Self { ops, sizes, stacks, births, ranks, addresses } = self;
-        [ops, sizes, stacks, births, ranks, addresses].into_iter().for_each(Vec::clear);
+        [ops, sizes, stacks, births, ranks, addresses]
+    }
+
+    /// Bytes in all of them.
+    pub(super) fn len(&self) -> usize {
+        self.all().map(Vec::len).iter().sum()
+    }
+
+    /// Others, empty, that may become as long without moving.
+    pub(super) fn room_for_as_much(&self) -> Self {
+        let [ops, sizes, stacks, births, ranks, addresses] =
+            self.all().map(|column| Vec::with_capacity(column.len()));
+        Self { ops, sizes, stacks, births, ranks, addresses }
     }
 
     /// Appends them as fields, from tag 4 on.
     pub(super) fn put_fields(&self, out: &mut Vec<u8>) {
-        let Self { ops, sizes, stacks, births, ranks, addresses } = self;
-        for (tag, column) in (4..).zip([ops, sizes, stacks, births, ranks, addresses]) {
+        for (tag, column) in (4..).zip(self.all()) {
             put_field(tag, &store(column), out);
         }
     }
@@ -42,26 +58,25 @@ impl Columns {
     /// Appends an event, and `habits` takes it in.
     #[inline(always)]
     pub(super) fn put(&mut self, event: &EventRecord, habits: &mut Habits) {
-        let (place, facts) = match event.kind.is_free() {
-            true => match habits.note_free(event) {
+        let (place, rank, facts) = match event.kind.is_free() {
+            true => {
+                let (place, rank) = habits.note_free(event);
                 // What is foreseen of a stack is a matter of allocations alone.
-                Place::Spelled => (Place::Spelled, self.put_facts(event, habits)),
-                place => (place, 0),
-            },
+                let facts = if place == Place::Spelled { self.put_facts(event, habits) } else { 0 };
+                (place, rank, facts)
+            }
             false => {
                 let facts = self.put_facts(event, habits);
-                (habits.note_new(event), facts)
+                let (place, rank) = habits.note_new(event);
+                (place, rank, facts)
             }
         };
         match place {
-            Place::Rank(rank) => put_uint(rank, &mut self.ranks),
-            Place::Spelled => {
-                put_address(event.address, habits.last_spelled, &mut self.addresses);
-                habits.last_spelled = event.address;
-            }
+            Place::Ranked => put_uint(rank, &mut self.ranks),
+            Place::Spelled => self.put_address(event.address, habits),
             Place::Likeliest | Place::Following => {}
         }
-        self.ops.push(event.kind as u8 | place.bits() << 2 | facts);
+        self.ops.push(event.kind as u8 | (place as u8) << 2 | facts);
     }
 
     #[inline(always)]
@@ -80,16 +95,17 @@ impl Columns {
         }
         op
     }
-}
 
-fn put_address(address: u64, before: u64, out: &mut Vec<u8>) {
-    let difference = address.wrapping_sub(before) as i64;
-    // Twice as much must fit 64 bits.
-    match difference % 16 == 0 {
-        true => put_uint(zigzag(difference / 16) << 1, out),
-        false => {
-            put_uint(1, out);
-            put_uint(address, out);
+    fn put_address(&mut self, address: u64, habits: &mut Habits) {
+        let difference = address.wrapping_sub(habits.last_spelled) as i64;
+        habits.last_spelled = address;
+        // Twice as much must fit 64 bits.
+        match difference % 16 == 0 {
+            true => put_uint(zigzag(difference / 16) << 1, &mut self.addresses),
+            false => {
+                put_uint(1, &mut self.addresses);
+                put_uint(address, &mut self.addresses);
+            }
         }
     }
 }
@@ -102,18 +118,37 @@ pub(super) fn take_address(bytes: &mut &[u8], before: u64) -> Result<u64, Malfor
     }
 }
 
-/// A column in its shortest form.
+/// A column in its shortest form, as far as a part of it tells.
 fn store(column: &[u8]) -> Vec<u8> {
-    let (code, packed) = (Code::of(column), block::pack(column));
-    match code.filter(|code| code.len() < packed.len()) {
+    let code = Code::of(column);
+    let to_beat = code.as_ref().map_or(column.len() + 1, Code::len);
+    if may_pack_into(to_beat, column) {
+        let packed = block::pack(column);
+        if packed.len() <= to_beat.min(column.len()) {
+            return [&[1], &packed[..]].concat();
+        }
+    }
+    match code.filter(|code| code.len() < column.len()) {
         Some(code) => {
             let mut out = vec![2];
             code.put(column, &mut out);
             out
         }
-        None if packed.len() <= column.len() => [&[1], &packed[..]].concat(),
         None => [&[0], column].concat(),
     }
+}
+
+/// Of a long column the middle is packed first: most that have a code are packed for nothing,
+/// which takes longer than the code.
+fn may_pack_into(bytes: usize, column: &[u8]) -> bool {
+    const PART: usize = 1 << 12;
+    if column.len() < 4 * PART {
+        return true;
+    }
+    let middle = column.len() / 2;
+    let packed = block::pack(&column[middle..middle + PART]).len();
+    // A whole finds more that repeats than its part does.
+    packed * (column.len() / PART) < bytes + bytes / 4
 }
 
 pub(super) fn restore(column: &[u8]) -> Result<Vec<u8>, Malformed> {

@@ -1,6 +1,6 @@
 //! An events frame in the making.
 
-use std::{mem::take, time::Duration};
+use std::{mem::replace, time::Duration};
 
 use super::{Encoded, EventRecord, columns::Columns, habits::Habits};
 use crate::recording::{
@@ -9,13 +9,18 @@ use crate::recording::{
     wire::{put_field, put_uint},
 };
 
-/// Makes one frame after the other. To be kept, for it takes a megabyte.
+/// Makes one frame after the other. To be kept, for it takes up to a megabyte and a half.
 pub struct Encoder {
     habits: Habits,
+    draft: Draft,
+}
+
+/// What a frame says, before it is packed.
+#[derive(Debug, Default)]
+pub struct Draft {
     columns: Columns,
     /// Ticks, and how many events in a row each has.
     runs: Vec<(u64, u64)>,
-    fields: Vec<u8>,
 }
 
 impl Default for Encoder {
@@ -27,23 +32,38 @@ impl Default for Encoder {
 impl Encoder {
     /// One without events.
     pub fn new() -> Self {
-        let (runs, fields) = (Vec::new(), Vec::new());
-        Self { habits: Habits::new(), columns: Columns::default(), runs, fields }
+        Self { habits: Habits::new(), draft: Draft::default() }
     }
 
     /// Events of the frame so far.
+    #[inline]
     pub fn count(&self) -> usize {
-        self.columns.ops.len()
+        self.draft.count()
     }
 
     /// Appends an event of the frame's thread; at most [`MAX_EVENTS`](super::MAX_EVENTS) are to be put.
-    #[inline]
+    #[inline(always)]
     pub fn put(&mut self, event: &EventRecord) {
-        match self.runs.last_mut() {
+        match self.draft.runs.last_mut() {
             Some((tick, count)) if *tick == event.tick => *count += 1,
-            _ => self.runs.push((event.tick, 1)),
+            _ => self.draft.runs.push((event.tick, 1)),
         }
-        self.columns.put(event, &mut self.habits);
+        self.draft.columns.put(event, &mut self.habits);
+    }
+
+    /// The frame so far. The next begins, and will have about as much to say.
+    pub fn finish(&mut self) -> Draft {
+        self.habits.forget();
+        let next = Draft { columns: self.draft.columns.room_for_as_much(), runs: Vec::new() };
+        replace(&mut self.draft, next)
+    }
+}
+
+impl Draft {
+    /// How many events it tells of.
+    #[inline]
+    pub fn count(&self) -> usize {
+        self.columns.count()
     }
 
     /// The tick of each run of events of the same.
@@ -51,21 +71,15 @@ impl Encoder {
         self.runs.iter().map(|(tick, _)| *tick)
     }
 
-    /// The frame, of this thread; `began` is that of [`Events`](super::Events). The next begins.
-    pub fn finish(&mut self, tid: u32, began: &[u64]) -> Encoded {
-        let mut fields = take(&mut self.fields);
+    /// The frame, of this thread; `began` is that of [`Events`](super::Events).
+    pub fn pack(&self, tid: u32, began: &[u64]) -> Encoded {
+        let mut fields = Vec::with_capacity(self.columns.len());
         self.put_fields(tid, began, &mut fields);
-        let encoded = Encoded {
+        Encoded {
             count: self.count() as u64,
             at: Duration::from_nanos(began.first().copied().unwrap_or(0)),
-            packed: block::pack(&fields),
-        };
-        fields.clear();
-        self.fields = fields;
-        self.habits.forget();
-        self.columns.clear();
-        self.runs.clear();
-        encoded
+            packed: block::pack_again(&fields),
+        }
     }
 
     pub(super) fn put_fields(&self, tid: u32, began: &[u64], out: &mut Vec<u8>) {

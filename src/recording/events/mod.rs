@@ -32,13 +32,14 @@
 
 mod columns;
 mod encoder;
+mod freed;
 mod habits;
 mod spelled;
 #[cfg(test)]
 mod tests;
 
 use columns::restore;
-pub use encoder::Encoder;
+pub use encoder::{Draft, Encoder};
 use habits::Habits;
 use spelled::Spelled;
 
@@ -136,19 +137,19 @@ impl Encoded {
 impl Events {
     /// What a frame says of at most [`MAX_EVENTS`] of them.
     pub fn encode(&self) -> Encoded {
-        self.encoder().finish(self.tid, &self.began)
+        self.draft().pack(self.tid, &self.began)
     }
 
-    fn encoder(&self) -> Encoder {
+    fn draft(&self) -> Draft {
         let mut encoder = Encoder::new();
         self.events.iter().take(MAX_EVENTS).for_each(|event| encoder.put(event));
-        encoder
+        encoder.finish()
     }
 
     /// Appends the fields; at most [`MAX_EVENTS`] are written.
     #[cfg(test)]
     pub(super) fn put(&self, out: &mut Vec<u8>) {
-        self.encoder().put_fields(self.tid, &self.began, out);
+        self.draft().put_fields(self.tid, &self.began, out);
     }
 
     /// The events, and when the tick of each began, as far as that is known.
@@ -200,6 +201,7 @@ impl Events {
             birth,
             rank,
             address,
+            numbers: Vec::with_capacity(ops.len()),
         };
         let mut events = Self {
             tid: u32::try_from(tid).map_err(|_| Malformed)?,

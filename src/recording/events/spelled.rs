@@ -21,6 +21,8 @@ pub(super) struct Spelled<'a> {
     pub(super) birth: &'a [u8],
     pub(super) rank: &'a [u8],
     pub(super) address: &'a [u8],
+    /// Addresses by number of their allocation.
+    pub(super) numbers: Vec<u64>,
 }
 
 impl Spelled<'_> {
@@ -49,6 +51,9 @@ impl Spelled<'_> {
                 habits.last_spelled
             }
         };
+        if !kind.is_free() {
+            self.numbers.push(event.address);
+        }
         Ok(event)
     }
 
@@ -75,10 +80,20 @@ impl Spelled<'_> {
     ) -> Result<EventRecord, Malformed> {
         let number = match place {
             0 => habits.newest(),
-            1 => habits.newest().wrapping_sub(take_uint(&mut self.rank)?),
-            _ => u64::from(habits.last_freed()) + 1,
+            1 => {
+                let rank = u32::try_from(take_uint(&mut self.rank)?).map_err(|_| Malformed)?;
+                habits.newest().wrapping_sub(rank)
+            }
+            _ => habits.last_freed().wrapping_add(1),
         };
-        let Block { address, size, birth, stack, .. } = *habits.block(number).ok_or(Malformed)?;
+        let Block { address, size, birth, stack, .. } = *self.block(number, habits)?;
         Ok(EventRecord { address, size, birth, stack, ..event })
+    }
+
+    /// The block that the allocation with a number made.
+    fn block<'h>(&self, number: u32, habits: &'h Habits) -> Result<&'h Block, Malformed> {
+        let address = *self.numbers.get(number as usize).ok_or(Malformed)?;
+        let found = habits.block_at(address).filter(|(_, found)| *found == number);
+        found.map(|(block, _)| block).ok_or(Malformed)
     }
 }

@@ -108,9 +108,9 @@ proptest! {
     fn an_encoder_forgets_the_frame_before(before in vec(any_event(), 0..300), list in vec(any_event(), 0..300)) {
         let mut encoder = Encoder::new();
         before.iter().for_each(|event| encoder.put(event));
-        prop_assert_eq!(encoder.finish(1, &[]).count, before.len() as u64);
+        prop_assert_eq!(encoder.finish().count(), before.len());
         list.iter().for_each(|event| encoder.put(event));
-        let used = encoder.finish(2, &[3]);
+        let used = encoder.finish().pack(2, &[3]);
         let events = Events { tid: 2, events: list, began: vec![3] };
         prop_assert_eq!(used.packed, events.encode().packed);
     }

@@ -43,23 +43,30 @@ impl Reader {
         self.session(index).map_or(0, Session::slot_count)
     }
 
-    /// Moves the events of journal `number` of session `index` behind `into`, in their order.
-    /// Of a process that has `ended`, what was never written to its end is passed over.
+    /// How many events there are to read in a journal, those that changed hands included.
+    pub fn journal_pending(&self, of: (usize, usize)) -> u64 {
+        let journal = self.journal_of(of).map(|(_, journal)| journal);
+        journal.map_or(0, |one| one.head.load(Relaxed).wrapping_sub(one.tail.load(Relaxed)))
+    }
+
+    /// Gives `take` the events of journal `number` of session `index`, in their order, and says
+    /// how many they were: at most [`JOURNAL`]. Of a process that has `ended`, what was never
+    /// written to its end is passed over.
+    #[inline(always)]
     pub fn drain_journal(
         &self,
         (index, number): (usize, usize),
         ended: bool,
-        into: &mut Vec<EventReading>,
-    ) {
-        let Some(session) = self.session(index) else { return };
-        let slot = session.slot_offset(number).and_then(|offset| self.memory.slot(offset));
-        let Some(journal) = slot.and_then(|slot| self.journal(slot)) else { return };
+        take: impl FnMut(EventReading),
+    ) -> usize {
+        let Some((session, journal)) = self.journal_of((index, number)) else { return 0 };
         let first_id = session.first_id.load(Relaxed);
-        match number {
-            0 => drain_shared(journal, first_id, ended, into),
-            _ => drain_own(journal, first_id, into),
-        }
+        let read = match number {
+            0 => drain_shared(journal, first_id, ended, take),
+            _ => drain_own(journal, first_id, take),
+        };
         wake_writers(journal);
+        read
     }
 
     /// Copies what is new in the journals of session `index` and still there, for somebody who
@@ -89,6 +96,12 @@ impl Reader {
         }
     }
 
+    fn journal_of(&self, (index, number): (usize, usize)) -> Option<(&Session, &Journal)> {
+        let session = self.session(index)?;
+        let slot = self.memory.slot(session.slot_offset(number)?)?;
+        Some((session, self.journal(slot)?))
+    }
+
     fn journal(&self, slot: &Slot) -> Option<&'static Journal> {
         let distance = slot.ring.journal.load(Acquire);
         let base = core::ptr::from_ref(self.header()).addr();
@@ -98,25 +111,34 @@ impl Reader {
     }
 }
 
-fn drain_own(journal: &Journal, first_id: u32, into: &mut Vec<EventReading>) {
+/// Room is given back each time that so many events are read: nobody waits for the last of them.
+const PIECE: u64 = JOURNAL as u64 / 8;
+
+#[inline(always)]
+fn drain_own(journal: &Journal, first_id: u32, mut take: impl FnMut(EventReading)) -> usize {
     // Pairs with the writer's Release: events below `head` are written.
     let head = journal.head.load(Acquire);
     let tail = journal.tail.load(Relaxed);
     // A program that scribbles over its session gets nonsense, not a reader that never ends.
     let pending = head.wrapping_sub(tail).min(JOURNAL as u64);
-    let mut tid = journal.tid.load(Relaxed);
-    into.reserve(pending as usize);
+    let (mut tid, mut read) = (journal.tid.load(Relaxed), 0);
     for position in 0..pending {
         let event = &journal.events[(tail.wrapping_add(position) % JOURNAL as u64) as usize];
         let what = event.what.load(Relaxed);
-        match what >> 56 {
-            kind::OWNER => tid = event.size.load(Relaxed) as u32,
-            _ => into.push(EventReading::of(event, what, tid, first_id)),
+        if what >> 56 == kind::OWNER {
+            tid = event.size.load(Relaxed) as u32;
+        } else {
+            take(EventReading::of(event, what, tid, first_id));
+            read += 1;
+        }
+        if position % PIECE == PIECE - 1 {
+            // Pairs with the writer's Acquire: it may now write over what was read.
+            journal.tail.store(tail.wrapping_add(position + 1), Release);
         }
     }
     journal.tid.store(tid, Relaxed);
-    // Pairs with the writer's Acquire: it may now write over what was read.
     journal.tail.store(head, Release);
+    read
 }
 
 /// Where the next look begins.
@@ -140,24 +162,31 @@ fn peek(journal: &Journal, seen: u64, first_id: u32, into: &mut Vec<EventReading
     head
 }
 
-fn drain_shared(journal: &Journal, first_id: u32, ended: bool, into: &mut Vec<EventReading>) {
+fn drain_shared(
+    journal: &Journal,
+    first_id: u32,
+    ended: bool,
+    mut take: impl FnMut(EventReading),
+) -> usize {
     let head = journal.head.load(Acquire);
     let tail = journal.tail.load(Relaxed);
     let pending = head.wrapping_sub(tail).min(JOURNAL as u64);
-    let mut read = 0;
-    while read < pending {
-        let event = &journal.events[(tail.wrapping_add(read) % JOURNAL as u64) as usize];
+    let (mut passed, mut read) = (0, 0);
+    while passed < pending {
+        let event = &journal.events[(tail.wrapping_add(passed) % JOURNAL as u64) as usize];
         // Pairs with the writer's Release: the rest of the event is written.
         let what = event.what.load(Acquire);
         if what != 0 {
-            into.push(EventReading::of(event, what, 0, first_id));
+            take(EventReading::of(event, what, 0, first_id));
             event.what.store(0, Relaxed);
+            read += 1;
         } else if !ended {
             break;
         }
-        read += 1;
+        passed += 1;
     }
-    journal.tail.store(tail.wrapping_add(read), Release);
+    journal.tail.store(tail.wrapping_add(passed), Release);
+    read
 }
 
 fn wake_writers(journal: &Journal) {

@@ -26,6 +26,7 @@ pub struct EventReading {
 
 impl EventReading {
     /// An event of a thread, in a session whose first id is given.
+    #[inline(always)]
     pub(super) fn of(event: &Event, what: u64, tid: u32, first_id: u32) -> EventReading {
         let ticks = event.ticks.load(Relaxed);
         EventReading {
