@@ -6,6 +6,8 @@
 //! is memtop's own, and ends the recording while the program runs on. Stopping and continuing act
 //! on the group, so memtop sleeps when the program does.
 
+mod ending;
+
 use std::{
     fs::File,
     io::{self, Write},
@@ -179,7 +181,7 @@ pub fn run(options: &Options, output: &Output, quiet: bool) -> Result<Recorded, 
     let processes = watch.tree().processes;
     let peaks = processes.iter().map(|one| one.totals.peak_bytes);
     let dropped = processes.iter().map(|one| one.exactness.dropped_events).sum();
-    let saved = sink.finish(&watch);
+    let saved = sink.finish(&watch, &mut signals, quiet);
     Ok(Recorded {
         outcome,
         images: watch.processes().images().len(),
@@ -236,12 +238,15 @@ impl<'a> Sink<'a> {
     }
 
     /// What was left out of a complete recording; `None` when it is not complete.
-    fn finish(self, watch: &Watch) -> Option<Saved> {
+    fn finish(self, watch: &Watch, signals: &mut Signals, quiet: bool) -> Option<Saved> {
         let Self::File(recording, path) = self else {
             return None;
         };
-        let finished = recording.finish(watch);
-        finished.inspect_err(|error| complain(path, error)).ok()
+        let saved = recording.saved();
+        let finished = recording
+            .finish_aside(watch)
+            .and_then(|written| ending::wait(&written, signals, path, quiet));
+        finished.inspect_err(|error| complain(path, error)).ok().map(|()| saved)
     }
 }
 

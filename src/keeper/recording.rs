@@ -24,9 +24,11 @@ use std::{
     io,
     os::fd::{AsRawFd, RawFd},
     path::Path,
-    thread::{self, JoinHandle},
+    thread,
     time::Duration,
 };
+
+use crossbeam_channel::{Receiver, bounded};
 
 use super::{
     events::Collector,
@@ -351,19 +353,25 @@ impl Recording {
     ///
     /// # Errors
     /// When writing has failed.
-    pub fn finish(self, watch: &Watch) -> io::Result<Saved> {
-        let saved = self.saved.clone();
-        self.complete(watch.now(), watch.exit()).map(|()| saved)
+    pub fn finish(self, watch: &Watch) -> io::Result<()> {
+        self.complete(watch.now(), watch.exit())
     }
 
-    /// The same, waited for by a thread of its own.
+    /// The same, waited for by a thread of its own, which tells what came of it.
     ///
     /// # Errors
     /// When there can be no thread.
-    pub fn finish_aside(mut self, watch: &Watch) -> io::Result<JoinHandle<io::Result<()>>> {
+    pub fn finish_aside(mut self, watch: &Watch) -> io::Result<Receiver<io::Result<()>>> {
         let (now, exit) = (watch.now(), watch.exit());
         self.collector.iter_mut().for_each(Collector::stop);
-        thread::Builder::new().spawn(move || self.complete(now, exit))
+        let (tell, told) = bounded(1);
+        thread::Builder::new().spawn(move || tell.send(self.complete(now, exit)))?;
+        Ok(told)
+    }
+
+    /// What is left out of it so far, to be known once it is written.
+    pub fn saved(&self) -> Saved {
+        self.saved.clone()
     }
 
     fn complete(mut self, now: Duration, exit: Option<Exit>) -> io::Result<()> {

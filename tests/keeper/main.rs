@@ -15,6 +15,7 @@ mod hostile;
 mod jobs;
 mod past;
 mod record;
+mod slow_disk;
 mod viewers;
 
 use memtop::sys::pty::Pty;

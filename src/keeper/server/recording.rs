@@ -5,9 +5,10 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    thread::JoinHandle,
     time::Duration,
 };
+
+use crossbeam_channel::{Receiver, TryRecvError};
 
 use super::Server;
 use crate::{
@@ -41,7 +42,7 @@ pub(super) struct Recorded {
 
 /// A recording that is being written to its end.
 struct Ending {
-    writing: JoinHandle<io::Result<()>>,
+    written: Receiver<io::Result<()>>,
     /// What it holds, where that is not said yet.
     unsaid: Option<Unsaid>,
 }
@@ -51,7 +52,7 @@ type Unsaid = (PathBuf, Box<dyn Fn() -> Option<(Duration, Option<Duration>)>>);
 
 impl fmt::Debug for Ending {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.writing.fmt(out)
+        self.written.fmt(out)
     }
 }
 
@@ -194,7 +195,7 @@ impl Server {
         let unsaid = self.recorded.unsaid.take();
         let unsaid = unsaid.map(|path| -> Unsaid { (path, Box::new(recording.reach_later())) });
         match recording.finish_aside(&self.watch) {
-            Ok(writing) => self.recorded.ending.push(Ending { writing, unsaid }),
+            Ok(written) => self.recorded.ending.push(Ending { written, unsaid }),
             Err(error) => self.say_recording(None, &format!("the recording stopped: {error}")),
         }
         self.hand_feed_on();
@@ -216,18 +217,17 @@ impl Server {
 
     /// Says of recordings that were completed since how that went.
     fn notice_endings(&mut self) {
-        let (done, waiting) = std::mem::take(&mut self.recorded.ending)
-            .into_iter()
-            .partition(|one| one.writing.is_finished());
-        self.recorded.ending = waiting;
-        let done: Vec<Ending> = done;
-        for Ending { writing, unsaid } in done {
-            let message = match writing.join() {
+        for ending in std::mem::take(&mut self.recorded.ending) {
+            let message = match ending.written.try_recv() {
+                Err(TryRecvError::Empty) => {
+                    self.recorded.ending.push(ending);
+                    continue;
+                }
                 Ok(Err(error)) => format!("the recording is not complete: {error}"),
                 _ => String::new(),
             };
             self.say_recording(None, &message);
-            let holds = unsaid.filter(|_| message.is_empty());
+            let holds = ending.unsaid.filter(|_| message.is_empty());
             if let Some((path, (from, until))) =
                 holds.and_then(|(path, reach)| Some((path, reach()?)))
             {
@@ -244,7 +244,7 @@ impl Server {
             let _ = past.finish(&self.watch);
         }
         for ending in self.recorded.ending.drain(..) {
-            let _ = ending.writing.join();
+            let _ = ending.written.recv();
         }
     }
 
