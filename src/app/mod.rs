@@ -167,7 +167,7 @@ impl App {
             naming: Naming::start(),
             visible: Vec::new(),
             targets: Targets::default(),
-            automatic: AutomaticMarks::new(&view.mark_at),
+            automatic: AutomaticMarks::new(&view.mark_at, opened.tick),
             marks_aside: MarksAside::default(),
             foreseen: 0.0,
             look,

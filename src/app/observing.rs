@@ -8,11 +8,11 @@ use memtop_ui::{
     state::Mode,
 };
 
-use super::{App, Naming, QUIET_FRAME, Shown, recorded};
+use super::{App, Naming, QUIET_FRAME, Shown, automatic::Found, recorded};
 use crate::{
     Error,
     keeper::protocol::FromKeeper,
-    model::{Asked, Exit, Model, SiteThreads, Totals},
+    model::{Asked, Exit, Model, Reading, SiteThreads, Totals},
     query,
     source::site_history::OpenedSite,
 };
@@ -75,24 +75,38 @@ impl App {
         self.dirty |= changed || read || self.drawn.elapsed() >= QUIET_FRAME;
     }
 
-    /// Marks this moment if it is one that the person wants marked. A recording has its own.
+    /// Marks the moments that the person wants marked, of now and of when nobody looked. A
+    /// recording has its own.
     fn mark_by_itself(&mut self) {
-        let Shown { model, state, session, time, .. } = &mut self.shown;
+        let Shown { model, state, session, .. } = &mut self.shown;
         let Some(totals) = model.state().map(|state| state.totals) else { return };
         if session.origin == Origin::Replay || state.playback.at_s.is_some() {
             return;
         }
-        let now_s = model.reading.now_s;
+        let Reading { now_s, shown, timeline, .. } = &model.reading;
         let figures = (totals.current_bytes, totals.peak_bytes);
-        let observed = self.automatic.observe(model.reading.shown, figures, now_s);
-        if let Some(reason) = observed {
-            let number = state.next_mark(time.last_mark);
-            state.notice = Some(Notice::info(format!("mark {number}: {reason}")));
-            let name = Some(reason);
-            state.marks.push(Mark { number, t_s: now_s, name, automatic: true, recorded: false });
+        let found = self.automatic.look(*shown, figures, *now_s, timeline);
+        found.into_iter().for_each(|one| self.mark_found(one));
+    }
+
+    /// Figures of a moment that is over are read like those of any mark that is recorded, as soon
+    /// as this one is.
+    fn mark_found(&mut self, Found { at_s, is_past, reason }: Found) {
+        let Shown { model, state, time, .. } = &mut self.shown;
+        let number = state.next_mark(time.last_mark);
+        state.notice = Some(Notice::info(format!("mark {number}: {reason}")));
+        let t_s = if is_past { at_s } else { model.reading.now_s };
+        state.marks.push(Mark {
+            number,
+            t_s,
+            name: Some(reason),
+            automatic: true,
+            recorded: false,
+        });
+        if !is_past {
             self.shown.mark(number);
-            self.keep_mark(number);
         }
+        self.keep_mark(number);
     }
 
     /// Asks who allocated at the site that is open, and what it held up to a moment of the past,

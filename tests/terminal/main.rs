@@ -13,6 +13,7 @@ mod killed;
 mod leak;
 mod leaving;
 mod looks;
+mod marks;
 mod mouse;
 mod output;
 mod past;
