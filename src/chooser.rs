@@ -10,7 +10,7 @@ use std::{
 use crossbeam_channel::{select, tick};
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use memtop_ui::{
-    Data, Effect, Screen, State,
+    Data, Effect, Screen, State, clipboard,
     data::{ChooserRow, JoinKind},
     draw_on,
     format::bytes,
@@ -92,7 +92,7 @@ pub fn choose(screen: &terminal::Screen, view: &View) -> Result<Option<Choice>, 
 }
 
 fn choose_on(screen: &terminal::Screen, view: &View) -> io::Result<Option<Choice>> {
-    let _guard = Guard::enter(screen.writer()?, view.mouse)?;
+    let mut guard = Guard::enter(screen.writer()?, view.mouse)?;
     let mut terminal = Terminal::new(CrosstermBackend::new(BufWriter::new(screen.writer()?)))?;
     let mut state = State::new(Screen::Chooser, screen.size());
     state.palette = view.look.palette;
@@ -113,6 +113,8 @@ fn choose_on(screen: &terminal::Screen, view: &View) -> io::Result<Option<Choice
                     Effect::Join(row) => return Ok(choices.get(row).cloned()),
                     Effect::Quit(_) => return Ok(None),
                     Effect::Repaint => terminal::wipe(&mut terminal)?,
+                    Effect::Suspend => terminal::suspend(&mut guard, &mut terminal)?,
+                    Effect::Copy(text) => clipboard::copy(terminal.backend_mut(), &text)?,
                     _ => {}
                 }
             }

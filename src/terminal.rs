@@ -17,7 +17,7 @@ use crossterm::{
 };
 use memtop_ui::{
     Theme,
-    terminal::{farewell, restore_on_panic, tell},
+    terminal::{Guard, farewell, restore_on_panic, tell},
     theme::{ColorDepth, Glyphs, Own, Palette},
 };
 use ratatui::{
@@ -194,9 +194,20 @@ pub fn draw_whole<W: Write>(
     execute!(terminal.backend_mut(), EndSynchronizedUpdate)
 }
 
-/// Stops this process, as Ctrl-Z would; returns when it is continued.
-pub fn stop_self() {
+/// Gives the terminal back and stops this process, as Ctrl-Z would; when it is continued, the
+/// next frame draws every cell.
+///
+/// # Errors
+/// When the terminal cannot be written to.
+pub fn suspend<B: Backend<Error = io::Error>>(
+    guard: &mut Guard<File>,
+    terminal: &mut Terminal<B>,
+) -> io::Result<()> {
+    guard.pause()?;
+    // Nothing else makes it fail than that there is no such process.
     let _ = crate::sys::process::signal(std::process::id(), libc::SIGSTOP);
+    guard.resume()?;
+    wipe(terminal)
 }
 
 /// How things are drawn here.

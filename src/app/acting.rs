@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use memtop_ui::{
-    Action, Effect, Leave,
+    Action, Effect, Leave, clipboard,
     data::{Notice, Origin},
     format, keymap, mouse, update,
 };
@@ -85,7 +85,12 @@ impl App {
             Effect::Named(number) => self.keep_mark(number),
             Effect::Continue => self.controls.continue_program(),
             Effect::SendInput(bytes) => self.controls.send_input(&bytes),
-            Effect::Suspend => self.suspend()?,
+            Effect::Copy(text) => {
+                clipboard::copy(self.terminal.backend_mut(), &text).map_err(Self::drawing)?;
+            }
+            Effect::Suspend => {
+                terminal::suspend(&mut self.guard, &mut self.terminal).map_err(Self::drawing)?;
+            }
             // Only the chooser joins.
             Effect::Join(_) => {}
             Effect::SaveSnapshot(when, path) => self.shown.save(when, &path),
@@ -182,13 +187,6 @@ impl App {
                 Err(_) => return self.shown.model.reading.exit,
             }
         }
-    }
-
-    fn suspend(&mut self) -> Result<(), Error> {
-        self.guard.pause().map_err(Self::drawing)?;
-        terminal::stop_self();
-        self.guard.resume().map_err(Self::drawing)?;
-        terminal::wipe(&mut self.terminal).map_err(Self::drawing)
     }
 }
 

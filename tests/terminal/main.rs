@@ -4,6 +4,7 @@
 #[path = "../end_to_end/mod.rs"]
 mod end_to_end;
 
+mod copying;
 mod figures;
 mod hard;
 mod jobs;

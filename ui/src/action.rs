@@ -44,6 +44,8 @@ pub enum Action {
     Process(Step),
     /// Switch between the dark and the light palette.
     ToggleTheme,
+    /// Put what is selected on the clipboard.
+    Copy,
     /// Draw everything anew.
     Repaint,
     /// Stop memtop in the shell; the program goes on.

@@ -154,6 +154,7 @@ pub static BINDINGS: &[Binding] = bindings![
     Move, Help, [key(PageDown), ch(' ')], Action::Move(Motion::PageDown), "", "a page down";
     Move, Help, [key(Home), ch('g')], Action::Move(Motion::Top), "", "to the top";
     Move, Help, [key(End), ch('G')], Action::Move(Motion::Bottom), "", "to the bottom";
+    Memtop, Everywhere, [ch('y')], Action::Copy, "", "copy what is selected, in full";
     Memtop, Everywhere, [ch('T')], Action::ToggleTheme, "", "colours for a dark or a light terminal";
     Memtop, Everywhere, [key(Esc)], Action::Back, "", "undo: zoom out, clear the filter, return to the present, let frozen tables go on, go to the overview";
     Memtop, Everywhere, [ctrl('l')], Action::Repaint, "", "draw everything anew";

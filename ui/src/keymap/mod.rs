@@ -348,7 +348,7 @@ mod tests {
         assert!(bound.is_disjoint(&text));
         assert_eq!(
             bound.len() + text.len(),
-            52,
+            53,
             "an action was added: bind it, or count it as text"
         );
     }

@@ -1,6 +1,7 @@
 //! How a wish changes the state, and what it asks of the rest of memtop.
 
 mod code;
+mod copy;
 mod flame;
 mod prompt;
 mod time;
@@ -53,6 +54,8 @@ pub enum Effect {
     SendInput(Vec<u8>),
     /// Join the program in this row of the chooser.
     Join(usize),
+    /// Put this text on the clipboard.
+    Copy(String),
     /// Give the terminal back and stop until continued.
     Suspend,
 }
@@ -91,6 +94,7 @@ pub fn update(state: &mut State, action: Action, data: &Data) -> Effect {
         Action::Process(step) => process(state, step, data),
         Action::ToggleTheme => toggle_theme(state),
         Action::Repaint => Effect::Repaint,
+        Action::Copy => copy::copy(state, data),
         Action::Suspend => Effect::Suspend,
         Action::Move(motion) => go(state, motion, data, state.page()),
         Action::Wheel(step) => wheel(state, step, data),
