@@ -27,7 +27,7 @@ pub struct ChooserRow {
 /// What can be opened, and how it is traced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum JoinKind {
-    /// Started by `memtop run` or `memtop record`.
+    /// Started by `memtop run`.
     #[default]
     Kept,
     /// As that, and has ended.
