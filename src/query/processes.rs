@@ -82,7 +82,21 @@ fn parents(rows: &[Arc<TreeRow>]) -> Vec<Option<usize>> {
         };
         candidates.iter().copied().rev().find(before)
     };
-    rows.iter().enumerate().map(parent).collect()
+    let mut found: Vec<Option<usize>> = Vec::with_capacity(rows.len());
+    for (at, row) in rows.iter().enumerate() {
+        let former = former(rows, &images[&row.pid], at);
+        found.push(former.map_or_else(|| parent((at, row)), |former| found[former]));
+    }
+    found
+}
+
+/// The image that the same process had before, which is below the right parent already: an
+/// untraced one is noticed late, when the parent may have become another.
+fn former(rows: &[Arc<TreeRow>], images: &[usize], at: usize) -> Option<usize> {
+    let former = images[..images.partition_point(|&other| other < at)].last().copied()?;
+    let (one, next) = (&rows[former], &rows[at]);
+    let is_exec = one.ended.is_some() && one.exit.is_none() && follows(one, next);
+    (is_exec && one.parent == next.parent).then_some(former)
 }
 
 fn row(model: &Model, at: usize, depth: usize) -> ProcessRow {
@@ -242,6 +256,21 @@ mod tests {
         let sums = sums(&rows);
         assert_eq!((sums.running, sums.ended, sums.untraced), (3, 2, 1));
         assert_eq!((sums.live, sums.allocations), (15, 10));
+    }
+
+    #[test]
+    fn images_of_a_process_stay_together_when_the_parent_becomes_another() {
+        let mut untraced = TreeRow::clone(&row(2, 0, 1, 5, None));
+        untraced.traced = Traced::No(Untraceable::Environment);
+        let rows = [
+            row(1, 0, 0, 0, Some(3)),
+            row(2, 0, 1, 1, Some(2)),
+            row(1, 1, 0, 3, None),
+            row(4, 0, 1, 4, None),
+            // 2 has executed what is not traced; that was noticed late.
+            Arc::new(untraced),
+        ];
+        assert_eq!(order(&rows), [(0, 0), (1, 1), (4, 1), (2, 0), (3, 1)]);
     }
 
     #[test]
