@@ -84,7 +84,8 @@ impl App {
             }
         }
         let to_come = missing(model, state);
-        model.marks_to_come = to_come.iter().map(|mark| mark.number).collect();
+        let to_come = to_come.iter().chain(awaited(model, state));
+        model.marks_to_come = to_come.map(|mark| mark.number).collect();
     }
 }
 
@@ -134,6 +135,13 @@ fn missing(model: &Model, state: &State) -> Vec<Mark> {
         state.marks.iter().filter(is_missing).filter(shows).cloned().collect();
     missing.sort_by_key(|mark| !is_wanted(mark.number));
     missing
+}
+
+/// Marks of moments that were over when they were set: their figures are those of the recorded
+/// mark, once that is found.
+fn awaited<'a>(model: &'a Model, state: &'a State) -> impl Iterator<Item = &'a Mark> {
+    let is_awaited = |mark: &&Mark| !mark.recorded && model.marks.get(mark.number).is_none();
+    state.marks.iter().filter(is_awaited)
 }
 
 /// Which marks had to make room is seen where they are looked at: they are read again then.
@@ -198,6 +206,18 @@ mod tests {
         }
         let mark = &state.marks[0];
         assert!(mark.automatic && mark.name.as_deref() == Some("own"), "{mark:?}");
+    }
+
+    #[test]
+    fn a_mark_of_the_past_is_awaited_until_the_recorded_one_is_found() {
+        let (mut model, mut state) = (Model::default(), State::new(Screen::Snapshots, (80, 24)));
+        state.marks = vec![own(1), own(2)];
+        model.mark(2);
+        let numbers = |state: &State| awaited(&model, state).map(|one| one.number).collect();
+        let before: Vec<u32> = numbers(&state);
+        adopt(&mut state.marks, &[recorded(1, 7, "")], |number| number == 2);
+        let after: Vec<u32> = numbers(&state);
+        assert_eq!((before, after), (vec![1], vec![]));
     }
 
     #[test]
