@@ -3,7 +3,7 @@
 #[path = "../examples/sample/mod.rs"]
 mod sample;
 
-use memtop_ui::data::{Data, DiffTotals};
+use memtop_ui::data::{Data, DiffTotals, ProcessChoice};
 use memtop_ui::state::{Dialog, Mode, Question};
 use memtop_ui::theme::{ColorDepth, Glyphs, Palette};
 use memtop_ui::{Screen, State, Theme, capacity, draw};
@@ -99,6 +99,18 @@ fn no_figure_of_the_header_is_cut_in_two() {
         assert!(words.contains("live 48.6 MiB") || words.contains("live  48.6 MiB"), "{words}");
         assert!(words.contains("±12.0 KiB"), "{width}: {words}");
         assert!(!words.contains(" at ") || words.contains(" at 2:10"), "{width}: {words}");
+    }
+}
+
+#[test]
+fn that_there_are_other_processes_is_said_wherever_80_columns_are() {
+    for title in ["sh", "timeout 30 redis-server --port 7792 --save '' --appendonly no"] {
+        let mut data = sample::session();
+        data.header.title = title.to_owned();
+        data.header.process = ProcessChoice { shown: 0, count: 2 };
+        let first = &rows(data, Screen::Overview, (80, 24))[0];
+        assert!(first.contains(" · process 1 of 2") && first.contains("tracing since"), "{first}");
+        assert!(first.contains(title) || first.contains("timeout 30 redis-server"), "{first}");
     }
 }
 

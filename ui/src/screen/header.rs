@@ -62,10 +62,8 @@ fn first_line(header: &Header, cx: Cx, width: usize) -> Line<'static> {
 
 /// Columns for a title one can recognise, the pid, and which process of several it is.
 fn least_identity(header: &Header) -> usize {
-    let details = details(header);
-    let needed = if header.process.count > 1 { 2 } else { 1 };
-    let details = details.iter().take(needed).map(|detail| 3 + detail.chars().count());
-    least_title(header) + details.sum::<usize>()
+    let needed = details(header).into_iter().filter(|detail| detail.rank < UPTIME);
+    least_title(header) + width_of(&needed.collect::<Vec<_>>())
 }
 
 /// Columns for the program's name and the beginning of its arguments.
@@ -78,24 +76,39 @@ fn identity(header: &Header, room: usize) -> Item {
     let mut details = details(header);
     // A title one can recognise comes before the details.
     let least = least_title(header);
-    let width = |details: &[String]| details.iter().map(|d| d.chars().count() + 3).sum::<usize>();
-    while !details.is_empty() && least + width(&details) > room {
-        details.pop();
+    while least + width_of(&details) > room
+        && let Some(last) = (0..details.len()).max_by_key(|at| details[*at].rank)
+    {
+        details.remove(last);
     }
-    let title = format::command(&header.title, room.saturating_sub(width(&details)));
-    let details: String = details.iter().map(|detail| format!(" · {detail}")).collect();
+    let title = format::command(&header.title, room.saturating_sub(width_of(&details)));
+    let details: String = details.iter().map(|detail| format!(" · {}", detail.text)).collect();
     Item::new(0, [(title, Role::Figure), (details, Role::Label)])
 }
 
-/// What may stand behind the title, the most important first.
-fn details(header: &Header) -> Vec<String> {
+/// What may stand behind the title, and how soon it may be left unsaid.
+struct Detail {
+    rank: u8,
+    text: String,
+}
+
+const UPTIME: u8 = 2;
+
+fn width_of(details: &[Detail]) -> usize {
+    details.iter().map(|detail| 3 + detail.text.chars().count()).sum()
+}
+
+/// In their order. That there are other processes tells why this one may hold nothing: a program
+/// that only starts another is shown first.
+fn details(header: &Header) -> Vec<Detail> {
     let process = header.process;
     let of =
         (process.count > 1).then(|| format!("process {} of {}", process.shown + 1, process.count));
     let up = header.uptime_s.filter(|_| header.state.is_alive());
     let up = up.map(|seconds| format!("up {}", format::clock(seconds)));
     let pid = header.pid.map(|pid| format!("pid {pid}"));
-    [pid, of, up].into_iter().flatten().collect()
+    let details = [(1, pid), (0, of), (UPTIME, up)].into_iter();
+    details.filter_map(|(rank, text)| Some(Detail { rank, text: text? })).collect()
 }
 
 fn honesty(header: &Header, state: &State) -> Vec<Item> {
