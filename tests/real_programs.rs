@@ -345,9 +345,33 @@ fn git_with_a_history() {
     assert!(plain.status == 0 && plain.stdout.len() > 1000, "{plain:?}");
     let report = work("traced").same_as(&home, &plain);
     assert!(report["processes"].as_array().unwrap().len() >= 80);
-    // One command by itself.
-    let arguments = ["-C", "plain", "log", "-p", "--stat", "--format=fuller"];
-    Work::new(git, &arguments).check(&home, 1000);
+    // One command by itself, over a long history.
+    let run = |arguments: &[&str], input: &str| {
+        let done = behaviour(Work::new(git.clone(), arguments).command(&home, &[]), input);
+        assert_eq!(done.status, 0, "{done:?}");
+    };
+    run(&["init", "-q", "long"], "");
+    run(&["-C", "long", "fast-import", "--quiet"], &history(6000));
+    let arguments = ["-C", "long", "log", "-p", "--stat", "--format=fuller", "main"];
+    Work::new(git, &arguments).check(&home, 500_000);
+}
+
+/// So many commits, as `git fast-import` reads them: each replaces one of nine files.
+fn history(commits: u64) -> String {
+    let commit = |number: u64| {
+        let lines =
+            (0..number % 40 + 5).map(|line| format!("{} on line {line}\n", line * number % 97));
+        let (text, words) = (lines.collect::<String>(), format!("number {number}"));
+        format!(
+            "commit refs/heads/main\ncommitter A <a@b> {} +0000\ndata {}\n{words}\n\
+             M 100644 inline file{}\ndata {}\n{text}\n",
+            1_700_000_000 + number,
+            words.len(),
+            number % 9,
+            text.len(),
+        )
+    };
+    (1..=commits).map(commit).collect()
 }
 
 /// Under the load of its own benchmark, too.
