@@ -10,7 +10,7 @@ use std::{
 use crossbeam_channel::{select, tick};
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use memtop_ui::{
-    Data, Effect, Screen, State, clipboard,
+    Data, Effect, Screen, State,
     data::{ChooserRow, JoinKind},
     draw_on,
     format::bytes,
@@ -114,7 +114,7 @@ fn choose_on(screen: &terminal::Screen, view: &View) -> io::Result<Option<Choice
                     Effect::Quit(_) => return Ok(None),
                     Effect::Repaint => terminal::wipe(&mut terminal)?,
                     Effect::Suspend => terminal::suspend(&mut guard, &mut terminal)?,
-                    Effect::Copy(text) => clipboard::copy(terminal.backend_mut(), &text)?,
+                    Effect::Copy(text) => terminal::copy(terminal.backend_mut(), &text)?,
                     _ => {}
                 }
             }

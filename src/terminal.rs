@@ -11,6 +11,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use crossterm::{
+    clipboard::CopyToClipboard,
     event::{self, Event as TerminalEvent},
     execute, queue,
     terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate},
@@ -208,6 +209,15 @@ pub fn suspend<B: Backend<Error = io::Error>>(
     let _ = crate::sys::process::signal(std::process::id(), libc::SIGSTOP);
     guard.resume()?;
     wipe(terminal)
+}
+
+/// Asks the terminal behind `out` to put `text` on its clipboard: by OSC 52, which travels with
+/// the screen, through ssh too. One that does not know it, or may not do it, takes no notice.
+///
+/// # Errors
+/// When the terminal cannot be written to.
+pub fn copy(out: &mut impl Write, text: &str) -> io::Result<()> {
+    execute!(out, CopyToClipboard::to_clipboard_from(text))
 }
 
 /// How things are drawn here.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use memtop_ui::{
-    Action, Effect, Leave, clipboard,
+    Action, Effect, Leave,
     data::{Notice, Origin},
     format, keymap, mouse, update,
 };
@@ -86,7 +86,7 @@ impl App {
             Effect::Continue => self.controls.continue_program(),
             Effect::SendInput(bytes) => self.controls.send_input(&bytes),
             Effect::Copy(text) => {
-                clipboard::copy(self.terminal.backend_mut(), &text).map_err(Self::drawing)?;
+                terminal::copy(self.terminal.backend_mut(), &text).map_err(Self::drawing)?;
             }
             Effect::Suspend => {
                 terminal::suspend(&mut self.guard, &mut self.terminal).map_err(Self::drawing)?;

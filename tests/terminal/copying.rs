@@ -10,7 +10,7 @@ fn last_asked(terminal: &Terminal) -> Option<Vec<u8>> {
     const BEGIN: &[u8] = b"\x1b]52;c;";
     let bytes = terminal.bytes();
     let at = bytes.windows(BEGIN.len()).rposition(|part| part == BEGIN)? + BEGIN.len();
-    let end = bytes[at..].iter().position(|byte| *byte == b'\x07')?;
+    let end = bytes[at..].iter().position(|byte| *byte == b'\x1b')?;
     Some(bytes[at..at + end].to_vec())
 }
 

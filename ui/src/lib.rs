@@ -42,7 +42,6 @@
 
 pub mod action;
 pub mod choice;
-pub mod clipboard;
 pub mod cursor;
 pub mod data;
 pub mod filter;
