@@ -19,6 +19,8 @@
 //! to be asked for inside the program: it would hold the allocator's locks while free lists are
 //! walked, and where a signal handler allocates it could wait for itself.
 
+use std::time::Duration;
+
 use super::{ProcessState, SizeClass};
 use crate::procfs::{
     group::GroupLimit,
@@ -49,6 +51,8 @@ pub struct Gap {
     pub tracer: u64,
     /// Blocks that were allocated while tracing was off may be in the heap as well.
     pub late: bool,
+    /// How long ago that was, where much has changed since.
+    pub age: Option<Duration>,
     /// Who else manages memory.
     pub runtime: Option<Runtime>,
     /// The limit the program stands under.
@@ -82,6 +86,7 @@ pub fn gap(state: &ProcessState, mappings: &Mappings, group: Option<GroupLimit>)
         shared: mappings.shared,
         tracer: mappings.tracer + private,
         late: was_off(state),
+        age: None,
         runtime: mappings.runtime,
         group,
     }

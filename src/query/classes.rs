@@ -89,6 +89,7 @@ pub fn gap(gap: &model::Gap) -> Gap {
             part("shared", gap.shared, "with other processes"),
             part("tracer", gap.tracer, "memtop's own; not counted in rss above"),
         ],
+        age_s: gap.age.map(|age| age.as_secs_f64()),
         sentence: gap_sentence(gap),
         limit: gap.group.map(|group| Limit { bytes: group.limit, headroom: group.headroom() }),
     }

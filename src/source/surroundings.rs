@@ -17,8 +17,12 @@ use crate::{
     sys::{clock, process},
 };
 
-/// Between two looks at the mappings.
+/// Between two looks at the mappings, during which the program may not map: while much changes, so
+/// that what is live is not shown twice and differently, and while little does.
+const MAPPINGS_SOONEST: Duration = Duration::from_millis(250);
 const MAPPINGS_EVERY: Duration = Duration::from_secs(2);
+/// Much is this part of what is resident.
+const MUCH: u64 = 16;
 /// Between two looks at the tree.
 const TREE_EVERY: Duration = Duration::from_millis(500);
 
@@ -29,17 +33,42 @@ pub type Tree = Arc<Vec<Arc<TreeRow>>>;
 #[derive(Debug)]
 pub struct Surroundings {
     mappings: Paced,
-    gap: Option<(usize, Gap)>,
+    looked: Option<Looked>,
     tree: Paced,
     children: Children,
     rows: Tree,
 }
 
+/// What a look at the mappings came to.
+#[derive(Debug, Clone, Copy)]
+struct Looked {
+    /// Of this image.
+    image: usize,
+    at_ns: u64,
+    /// Usable bytes that were live then.
+    usable: u64,
+    gap: Gap,
+}
+
+impl Looked {
+    fn age(&self, now_ns: u64) -> Duration {
+        Duration::from_nanos(now_ns.saturating_sub(self.at_ns))
+    }
+
+    fn is_old(&self, usable: u64, now_ns: u64) -> bool {
+        self.age(now_ns) >= MAPPINGS_EVERY || self.is_of_another_time(usable)
+    }
+
+    fn is_of_another_time(&self, usable: u64) -> bool {
+        usable.abs_diff(self.usable) > self.gap.resident() / MUCH
+    }
+}
+
 impl Default for Surroundings {
     fn default() -> Self {
         Self {
-            mappings: Paced::new(MAPPINGS_EVERY),
-            gap: None,
+            mappings: Paced::new(MAPPINGS_SOONEST),
+            looked: None,
             tree: Paced::new(TREE_EVERY),
             children: Children::default(),
             rows: Tree::default(),
@@ -50,18 +79,30 @@ impl Default for Surroundings {
 impl Surroundings {
     /// What the resident memory of the shown image consists of; after its end, what it last did.
     pub fn gap(&mut self, image: &Image, state: &ProcessState) -> Option<Gap> {
-        if self.gap.is_some_and(|(index, _)| index != image.index) {
-            self.gap = None;
-            self.mappings = Paced::new(MAPPINGS_EVERY);
+        if self.looked.is_some_and(|looked| looked.image != image.index) {
+            self.looked = None;
+            self.mappings = Paced::new(MAPPINGS_SOONEST);
         }
         if image.end().is_none() {
-            let look =
-                || mappings::read(image.pid).map(|found| (found, group::limit_of(image.pid)));
-            if let Some((found, group)) = self.mappings.run(clock::monotonic_ns, look).flatten() {
-                self.gap = Some((image.index, gap::gap(state, &found, group)));
-            }
+            self.look(image, state);
         }
-        self.gap.map(|(_, gap)| gap)
+        let looked = self.looked?;
+        let is_told =
+            image.end().is_none() && looked.is_of_another_time(state.totals.usable_current_bytes);
+        let age = is_told.then(|| looked.age(clock::monotonic_ns()));
+        Some(Gap { age, ..looked.gap })
+    }
+
+    fn look(&mut self, image: &Image, state: &ProcessState) {
+        let (at_ns, usable) = (clock::monotonic_ns(), state.totals.usable_current_bytes);
+        if self.looked.is_some_and(|looked| !looked.is_old(usable, at_ns)) {
+            return;
+        }
+        let read = || mappings::read(image.pid).map(|found| (found, group::limit_of(image.pid)));
+        if let Some((found, group)) = self.mappings.run(clock::monotonic_ns, read).flatten() {
+            let gap = gap::gap(state, &found, group);
+            self.looked = Some(Looked { image: image.index, at_ns, usable, gap });
+        }
     }
 
     /// All processes in order of their start, those that are not traced at the end.
@@ -157,5 +198,20 @@ fn untraced(child: &Untraced, launched_ns: u64) -> TreeRow {
         resident: child.resident,
         traced: Traced::No(child.reason),
         ..TreeRow::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_at_the_mappings_is_old_after_a_while_or_once_much_has_changed() {
+        let gap = Gap { live: 100, files: 60, ..Gap::default() };
+        let looked = Looked { image: 0, at_ns: 1000, usable: 100, gap };
+        let later = |ns: u64| 1000 + ns;
+        assert!(!looked.is_old(110, later(0)) && !looked.is_old(90, later(1_999_999_999)));
+        assert!(looked.is_old(111, later(0)) && looked.is_old(89, later(0)));
+        assert!(looked.is_old(100, later(2_000_000_000)));
     }
 }

@@ -332,6 +332,7 @@ fn gap() -> Gap {
     Gap {
         resident: parts.iter().map(|part| part.bytes).sum(),
         parts,
+        age_s: None,
         sentence: Some(
             "31.0 MiB is resident outside the heap: this is V8's own heap, which malloc never sees."
                 .to_owned(),

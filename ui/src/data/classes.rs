@@ -44,12 +44,14 @@ impl ClassRow {
 }
 
 /// Resident memory by what it is for; the parts are the whole.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Gap {
     /// The whole.
     pub resident: u64,
     /// The parts, in the order in which they are told.
     pub parts: Vec<GapPart>,
+    /// How many seconds ago that was, where much has changed since.
+    pub age_s: Option<f64>,
     /// The largest part that is not live, explained.
     pub sentence: Option<String>,
     /// The memory limit of the program's control group.

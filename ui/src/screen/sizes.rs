@@ -124,7 +124,12 @@ fn sums(cx: Cx) -> Vec<Span<'static>> {
 fn draw_gap(frame: &mut Frame, area: Rect, cx: Cx) {
     // What was known last stands beside newer figures.
     let is_past = cx.data.classes.gap.is_some() && !cx.data.header.state.is_alive();
-    let title = if is_past { " Resident memory, as last seen " } else { " Resident memory " };
+    let age_s = cx.data.classes.gap.as_ref().and_then(|gap| gap.age_s);
+    let title = match age_s {
+        _ if is_past => " Resident memory, as last seen ".to_owned(),
+        Some(age_s) => format!(" Resident memory, {age_s:.1} s ago "),
+        None => " Resident memory ".to_owned(),
+    };
     let title = Line::styled(title, cx.theme.style(Role::Title));
     let limit = Line::styled(limit(cx.data), cx.theme.style(Role::Label));
     let inner = panel(frame, area, cx.theme, (title, limit));
