@@ -6,7 +6,7 @@ use crate::sync::{AtomicU32, AtomicU64};
 /// Events a thread's ring holds; a power of two.
 pub const RING: usize = 512;
 /// Events a [`Journal`] holds; a power of two.
-pub const JOURNAL: usize = 2048;
+pub const JOURNAL: usize = 4096;
 
 /// A thread's events as they are shown: one producer (the owner), one consumer (the viewer
 /// that holds the feed).
