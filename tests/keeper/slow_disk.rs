@@ -6,14 +6,14 @@ use std::{
     io::{BufRead, BufReader, Read},
     os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
     path::Path,
-    process::{Child, Stdio},
+    process::{Child, ChildStderr, Stdio},
 };
 
 use memtop::recording::File;
 
 use crate::{
     events::program,
-    launcher::{Folder, record},
+    launcher::{Folder, record, wait_until},
 };
 
 /// What is written to a path waits in this.
@@ -24,18 +24,32 @@ fn disk(path: &Path) -> fs::File {
     OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).unwrap()
 }
 
-/// A recording that is larger than such a disk, of a program that has ended.
-fn begin(folder: &Folder, path: &Path) -> (Child, BufReader<std::process::ChildStderr>) {
+/// A recording that is larger than such a disk, of a program that runs for a moment.
+fn begin(folder: &Folder, path: &Path) -> Child {
     let mut memtop = record(path);
     memtop.args(["--force", "--events", "--"]).arg(program(folder, "churn")).arg("100000");
-    let mut child = memtop.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    memtop.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Reads what is said, up to the word that it takes long.
+fn await_word(child: &mut Child) -> BufReader<ChildStderr> {
     let mut told = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains("still writing") {
         line.clear();
         assert!(told.read_line(&mut line).unwrap() > 0, "nothing was said");
     }
-    (child, told)
+    told
+}
+
+fn interrupt(child: &Child) {
+    // SAFETY: kill has no preconditions; the process is this test's own.
+    unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
+}
+
+/// Children of a process, as the system lists them.
+fn children(pid: u32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap()
 }
 
 #[test]
@@ -43,9 +57,9 @@ fn whoever_waits_for_the_disk_is_told_and_may_leave() {
     let folder = Folder::new();
     let path = folder.path("out");
     let mut disk = disk(&path);
-    let (mut child, mut told) = begin(&folder, &path);
-    // SAFETY: kill has no preconditions; the process is this test's own.
-    unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
+    let mut child = begin(&folder, &path);
+    let mut told = await_word(&mut child);
+    interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(0), "the program's own status");
     let mut rest = String::new();
     told.read_to_string(&mut rest).unwrap();
@@ -60,7 +74,12 @@ fn a_disk_that_comes_back_gets_everything() {
     let folder = Folder::new();
     let path = folder.path("out");
     let disk = disk(&path);
-    let (mut child, _told) = begin(&folder, &path);
+    let mut child = begin(&folder, &path);
+    // The second Ctrl-C of somebody in a hurry: the first ended the program.
+    wait_until(|| !children(child.id()).is_empty());
+    wait_until(|| children(child.id()).is_empty());
+    interrupt(&child);
+    let _told = await_word(&mut child);
     let mut written = Vec::new();
     // Another end, which waits for what comes.
     fs::File::open(&path).unwrap().read_to_end(&mut written).unwrap();

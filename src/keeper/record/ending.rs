@@ -16,7 +16,8 @@ const LONG: Duration = Duration::from_secs(2);
 const STEP: Duration = Duration::from_millis(50);
 
 /// Waits until a recording is written. When that takes long, it is said, unless `quiet`, and
-/// whoever then interrupts leaves the file as it is: nobody is kept by a disk that hangs.
+/// whoever interrupts after that leaves the file as it is: nobody is kept by a disk that hangs.
+/// `TERM` is obeyed when it came before, too.
 ///
 /// # Errors
 /// What became of the writing, or that it was interrupted.
@@ -34,11 +35,13 @@ pub fn wait(
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(io::Error::other("its writer failed"));
             }
-            Err(RecvTimeoutError::Timeout) if is_long && is_interrupted(signals) => {
-                return Err(io::Error::new(io::ErrorKind::Interrupted, "interrupted"));
+            Err(RecvTimeoutError::Timeout) if is_long => {
+                leave_if(any_of(signals, &[libc::SIGINT, libc::SIGQUIT, libc::SIGTERM]))?;
             }
-            Err(RecvTimeoutError::Timeout) if !is_long && began.elapsed() > LONG => {
+            Err(RecvTimeoutError::Timeout) if began.elapsed() > LONG => {
                 is_long = true;
+                // Whoever pressed Ctrl-C twice to end the program did not give its recording up.
+                leave_if(any_of(signals, &[libc::SIGTERM]))?;
                 if !quiet {
                     say(path);
                 }
@@ -48,9 +51,16 @@ pub fn wait(
     }
 }
 
-fn is_interrupted(signals: &mut Signals) -> bool {
-    std::iter::from_fn(|| signals.take())
-        .any(|signal| matches!(signal, libc::SIGINT | libc::SIGQUIT | libc::SIGTERM))
+fn leave_if(is_interrupted: bool) -> io::Result<()> {
+    match is_interrupted {
+        true => Err(io::Error::new(io::ErrorKind::Interrupted, "interrupted")),
+        false => Ok(()),
+    }
+}
+
+/// Takes all signals that came, and says whether one that is meant was among them.
+fn any_of(signals: &mut Signals, meant: &[i32]) -> bool {
+    std::iter::from_fn(|| signals.take()).filter(|signal| meant.contains(signal)).count() > 0
 }
 
 fn say(path: &Path) {
