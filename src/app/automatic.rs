@@ -35,6 +35,18 @@ pub(super) struct Found {
     pub(super) reason: String,
 }
 
+impl Found {
+    /// The same where nothing is kept of moments that are over: now is marked instead, and the
+    /// reason says how long ago it was.
+    pub(super) fn of_now(self, now_s: f64) -> Self {
+        if !self.is_past {
+            return self;
+        }
+        let reason = format!("{}, {} before", self.reason, span(now_s - self.at_s));
+        Self { at_s: now_s, is_past: false, reason }
+    }
+}
+
 /// What was marked so far.
 #[derive(Debug, Default)]
 pub(super) struct AutomaticMarks {
@@ -249,6 +261,21 @@ mod tests {
         assert_eq!(at(2100, 2100, 60.0), [], "not much higher");
         let found = at(3000, 3000, 61.0);
         assert_eq!((found.len(), found[0].at_s), (1, 61.0));
+    }
+
+    #[test]
+    fn where_no_moment_is_kept_now_is_marked() {
+        let mut marks = AutomaticMarks::new(&[MarkAt::Peak], TICK);
+        let mut found = Vec::new();
+        for (tick, now_s) in (0..).map(|tick| (tick, f64::from(tick) / 10.0)).take(110) {
+            let peak = if tick < 50 { 1000 } else { 2000 };
+            found.extend(marks.look(0, (0, peak), now_s, &[]));
+        }
+        let found = found.pop().unwrap();
+        assert!(found.is_past && found.at_s == 5.0, "{found:?}");
+        let marked =
+            Found { at_s: 10.0, is_past: false, reason: "peak 2.0 KiB, 5.0 s before".into() };
+        assert_eq!(found.of_now(10.0), marked);
     }
 
     #[test]

@@ -86,7 +86,10 @@ impl App {
         let Reading { now_s, shown, timeline, .. } = &model.reading;
         let figures = (totals.current_bytes, totals.peak_bytes);
         let found = self.automatic.look(*shown, figures, *now_s, timeline);
-        found.into_iter().for_each(|one| self.mark_found(one));
+        let (now_s, keeps) = (*now_s, self.controls.keeps_moments());
+        for one in found {
+            self.mark_found(if keeps { one } else { one.of_now(now_s) });
+        }
     }
 
     /// Figures of a moment that is over are read like those of any mark that is recorded, as soon

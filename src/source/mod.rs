@@ -76,6 +76,11 @@ impl Controls {
         true
     }
 
+    /// Whether moments that are over are kept, and their figures can be read.
+    pub fn keeps_moments(&self) -> bool {
+        matches!(self, Self::Keeper(_))
+    }
+
     /// Lets the keeper note a moment that was marked in the process of this session.
     pub fn mark(&self, session: usize, mark: Mark) {
         if let (Self::Keeper(connection), Ok(index)) = (self, u32::try_from(session)) {
