@@ -61,7 +61,7 @@ impl Drain {
         self.reader.attend_journals();
         for session in 0..self.reader.session_count() {
             for number in 0..self.reader.journal_count(session) {
-                self.reader.drain_journal((session, number), false, drop);
+                self.reader.discard_journal((session, number));
             }
         }
     }
@@ -89,14 +89,20 @@ impl Drain {
     fn obey(&mut self) -> bool {
         loop {
             match self.orders.try_recv() {
-                Ok(Order::Ended(session)) => {
-                    if let Some(life) = self.sessions.get_mut(session) {
-                        *life = Life::Ended;
-                    }
-                }
+                Ok(Order::Ended(session)) => self.end(session),
                 Ok(Order::Finish) => return true,
                 Err(error) => return error.is_disconnected(),
             }
+        }
+    }
+
+    /// One that came and went since the last look is known by this alone.
+    fn end(&mut self, session: usize) {
+        if session >= self.sessions.len() {
+            self.sessions.resize(session + 1, Life::Running);
+        }
+        if self.sessions[session] == Life::Running {
+            self.sessions[session] = Life::Ended;
         }
     }
 

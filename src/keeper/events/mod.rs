@@ -43,7 +43,8 @@ pub struct Collector {
     reader: Arc<Reader>,
     orders: Sender<Order>,
     outbox: Arc<Outbox>,
-    threads: Vec<JoinHandle<()>>,
+    drain: Option<JoinHandle<()>>,
+    pack: Option<JoinHandle<()>>,
     /// Blocks of processes that whoever records does not know yet.
     early: Vec<Block>,
     /// Whether there was a feed before.
@@ -80,7 +81,8 @@ impl Collector {
             reader,
             orders,
             outbox,
-            threads: vec![drain, pack],
+            drain: Some(drain),
+            pack: Some(pack),
             early: Vec::new(),
             fed,
             is_stopped: false,
@@ -116,7 +118,9 @@ impl Collector {
         }
     }
 
-    /// From now on events are for whoever looks at them, if anyone does.
+    /// From now on events are for whoever looks at them, if anyone does. The journals are read to
+    /// their end when this returns, some milliseconds later: another may read them then, and two
+    /// at a time would get events twice or not at all.
     pub fn stop(&mut self) {
         if self.is_stopped {
             return;
@@ -125,14 +129,13 @@ impl Collector {
         control::set_feed(self.reader.header(), self.fed);
         control::set_lossless(self.reader.header(), false);
         let _ = self.orders.send(Order::Finish);
+        let _ = self.drain.take().map(JoinHandle::join);
     }
 
-    /// Stops, and waits until the journals are read to their end.
+    /// Stops, and waits until what was read is packed.
     pub fn finish(&mut self) {
         self.stop();
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
+        let _ = self.pack.take().map(JoinHandle::join);
     }
 }
 

@@ -69,6 +69,15 @@ impl Reader {
         read
     }
 
+    /// Forgets what stands in a journal from an earlier reading, before a new one begins. Whose
+    /// its slot became while nothing was read is not written in it.
+    pub fn discard_journal(&self, of: (usize, usize)) {
+        self.drain_journal(of, false, drop);
+        if let Some((slot, journal)) = self.slot_and_journal(of) {
+            journal.tid.store(slot.owner.load(Relaxed), Relaxed);
+        }
+    }
+
     /// Copies what is new in the journals of session `index` and still there, for somebody who
     /// only looks: whoever records takes it out. `seen` is by session and journal.
     pub fn peek_journals(
@@ -96,10 +105,13 @@ impl Reader {
         }
     }
 
-    fn journal_of(&self, (index, number): (usize, usize)) -> Option<(&Session, &Journal)> {
-        let session = self.session(index)?;
-        let slot = self.memory.slot(session.slot_offset(number)?)?;
-        Some((session, self.journal(slot)?))
+    fn journal_of(&self, of: (usize, usize)) -> Option<(&Session, &Journal)> {
+        Some((self.session(of.0)?, self.slot_and_journal(of)?.1))
+    }
+
+    fn slot_and_journal(&self, (index, number): (usize, usize)) -> Option<(&Slot, &Journal)> {
+        let slot = self.memory.slot(self.session(index)?.slot_offset(number)?)?;
+        Some((slot, self.journal(slot)?))
     }
 
     fn journal(&self, slot: &Slot) -> Option<&'static Journal> {
