@@ -103,11 +103,17 @@ impl Busy {
         found
     }
 
-    /// Finishes the frames of the sessions that are meant.
-    pub fn finish(&mut self, is_meant: impl Fn(usize) -> bool) {
-        for open in self.open.extract_if(.., |open| is_meant(open.journal.0)) {
+    /// Finishes the frames of a session.
+    pub fn finish(&mut self, session: usize) {
+        for open in self.open.extract_if(.., |open| open.journal.0 == session) {
             self.idle.push(open.close(&mut self.finished));
         }
+    }
+
+    /// Finishes all frames. As many may soon be in the making again, and no more is kept for them.
+    pub fn finish_all(&mut self) {
+        let closed = self.open.drain(..).map(|open| open.close(&mut self.finished));
+        self.idle = closed.collect();
     }
 
     /// The frames that were finished, in the order of their events.

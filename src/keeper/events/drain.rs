@@ -120,7 +120,7 @@ impl Drain {
             Life::Ended => {
                 self.sessions[session] = Life::Done;
                 let found = self.read_journals(session, Until::End);
-                self.busy.finish(|of| of == session);
+                self.busy.finish(session);
                 self.send();
                 found
             }
@@ -140,7 +140,7 @@ impl Drain {
     fn flush(&mut self) -> usize {
         self.flushed = Instant::now();
         let found = self.read(Until::Now);
-        self.busy.finish(|_| true);
+        self.busy.finish_all();
         self.send();
         found
     }
