@@ -14,11 +14,15 @@ impl Served {
         })
     }
 
-    /// Waits until so many blocks more than at the mark are on the overview.
-    fn wait_for_growth(&self, sessions: usize) {
+    /// Waits until so many blocks more than at the mark are on the overview, and so many in all:
+    /// sites are looked at behind the sums, and know more while the server is at work.
+    fn wait_for_growth(&self, sessions: usize, blocks: &str) {
         let delta = format!(" +{sessions} ");
         self.terminal.wait_until("growth by the line that leaks", |rows| {
-            rows.iter().any(|row| row.contains("sessions.cpp:") && row.contains(&delta))
+            let has = |words: [&str; 2]| {
+                rows.iter().any(|row| words.iter().all(|words| row.contains(words)))
+            };
+            has(["sessions.cpp:", &delta]) && has(["live blocks ", &format!(" {blocks} ")])
         });
     }
 }
@@ -27,14 +31,14 @@ impl Served {
 fn a_leaking_line_is_found_in_five_steps() {
     let mut server = Served::start(LARGE, &[]);
     server.serve(50);
-    server.wait_for_growth(50);
+    server.wait_for_growth(50, "209");
     let screen = |server: &Served, key: &str, place: &str| {
         server.terminal.press(key);
         server.terminal.wait_for(place);
     };
     screen(&server, "s", "Grew since mark 1");
     server.serve(400);
-    server.wait_for_growth(400);
+    server.wait_for_growth(400, "1,809");
     screen(&server, "s", "Grew since mark 2");
     screen(&server, "d", "mark 1 → mark 2");
     for size in [LARGE, (120, 35), SMALL] {
