@@ -88,11 +88,17 @@ impl Busy {
     /// quiet one for later.
     pub fn read(&mut self, reader: &Reader, journal: (usize, usize), until: Until) -> usize {
         let pending = reader.journal_pending(journal);
-        let is_quiet = pending < FEW && !self.open.iter().any(|open| open.journal == journal);
-        if pending == 0 || is_quiet && until == Until::Quiet {
+        if pending == 0 {
             return 0;
         }
-        let mut open = self.open(journal);
+        let place = self.open.iter().rposition(|open| open.journal == journal);
+        if place.is_none() && pending < FEW && until == Until::Quiet {
+            return 0;
+        }
+        let mut open = match place {
+            Some(place) => self.open.remove(place),
+            None => Open { journal, tid: 0, encoder: self.encoder() },
+        };
         if open.encoder.count() > FULL {
             open.finish(&mut self.finished);
         }
@@ -121,16 +127,12 @@ impl Busy {
         take(&mut self.finished)
     }
 
-    /// The frame of a journal, taken out.
-    fn open(&mut self, journal: (usize, usize)) -> Open {
-        if let Some(place) = self.open.iter().rposition(|open| open.journal == journal) {
-            return self.open.remove(place);
-        }
-        let encoder = match self.open.len() < MOST {
+    /// For another journal.
+    fn encoder(&mut self) -> Encoder {
+        match self.open.len() < MOST {
             true => self.idle.pop().unwrap_or_default(),
             false => self.open.remove(0).close(&mut self.finished),
-        };
-        Open { journal, tid: 0, encoder }
+        }
     }
 }
 
