@@ -21,7 +21,7 @@ use crate::{
         control,
         layout::{Session, Slot, flag, kind},
     },
-    shadow::{Block, COARSE, FINE, Noted},
+    shadow::{self, Block, COARSE, FINE, Noted},
     stack::{self, Caller, Known},
     thread::{self, Place},
     tls, window,
@@ -480,10 +480,11 @@ fn lose<M: Mode>(
 fn tell<M: Mode>(slot: &'static Slot, pulse: u64, kind: u64, address: usize, block: Block) {
     let Block { id, birth_tick, size } = block;
     let tick = control::tick(pulse) as u32;
-    let push = ring::Push { kind, address, size, birth_tick, tick, id };
     if pulse & flag::LOSSLESS != 0 {
-        return journal::write::<M>(slot, push);
+        let word = shadow::word_of(id, birth_tick, size);
+        return journal::write::<M>(slot, tick, journal::what(kind, address), word, size);
     }
+    let push = ring::Push { kind, address, size, birth_tick, tick, id };
     if M::SHARED {
         return ring::drop_one(&slot.ring);
     }

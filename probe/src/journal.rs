@@ -1,7 +1,7 @@
 //! The writing half of a slot's journal: events that are recorded, none of which is to be lost.
 //!
 //! ```text
-//!  writer   room? ──yes──▶ event ──▶ head + 1 ──▶ half a journal since? wake the reader
+//!  writer   room? ──yes──▶ entry ──▶ head + 1 ──▶ much to read? wake the reader
 //!             └─no─▶ wake the reader, sleep on `tail`  ◀── tail, wake ── reader
 //! ```
 //!
@@ -12,26 +12,29 @@
 //! in the allocator itself; the reader needs nothing that a waiting thread could hold, because
 //! it only reads session memory.
 //!
-//! A slot's own journal has one writer, which publishes an event by `head`. That of the shared
-//! slot has many: each takes a position by moving `head` first, and publishes by writing `what`
-//! last, which the reader puts back to 0 before the position is used again. So an event of a
-//! process that was killed in between is a hole, and not a lie.
+//! A slot's own journal has one writer, which publishes entries by `head`. That of the shared
+//! slot has many: each takes the positions of an event by moving `head` first, and publishes by
+//! writing each `what` last, which the reader puts back to 0 before the position is used again.
+//! So an event of a process that was killed in between is a hole, and not a lie.
+//!
+//! An event says neither thread nor tick: a note before it does, where they differ from those of
+//! the last. One that found no room is written before the next event, so that none is of a
+//! former owner of its slot. Where many write each event has its own.
 
 use core::{
     hint,
     sync::atomic::{
         AtomicU64,
-        Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
+        Ordering::{self, AcqRel, Acquire, Relaxed, Release, SeqCst},
         fence,
     },
 };
 
 use crate::{
-    counter::{Mode, Own},
+    counter::Mode,
     process,
-    ring::Push,
-    session::layout::{Header, JOURNAL, Journal, Slot, flag, kind},
-    sys,
+    session::layout::{Entry, Header, JOURNAL, Journal, Slot, kind},
+    shadow, sys,
     tls::{self, State},
 };
 
@@ -43,13 +46,16 @@ const LONGEST_NS: u64 = 5_000_000_000;
 const SPINS: u32 = 64;
 /// Between two looks at the reader's last sign of life.
 const NAP_NS: u64 = 20_000_000;
+/// With so many entries that were not read the reader is called.
+const CALL: u64 = JOURNAL as u64 / 4 * 3;
 
-/// Writes an event, waiting for room if need be; or counts it as dropped.
-pub fn write<M: Mode>(slot: &'static Slot, push: Push) {
+/// Writes an event, waiting for room if need be; or counts it as dropped. `size` matters where
+/// `word` has no room for it.
+pub fn write<M: Mode>(slot: &'static Slot, tick: u32, what: u64, word: u64, size: u64) {
     let written = match of(slot) {
         None => false,
-        Some(journal) if M::SHARED => write_among_others(journal, &push),
-        Some(journal) => write_alone(journal, &push),
+        Some(journal) if M::SHARED => write_among_others(journal, tick, (what, word), size),
+        Some(journal) => write_alone(journal, slot, tick, (what, word), size),
     };
     // A child that was forked while this thread waited counts nothing for its parent.
     if !written && !process::header().is_null() {
@@ -57,14 +63,10 @@ pub fn write<M: Mode>(slot: &'static Slot, push: Push) {
     }
 }
 
-/// The slot has another owner now: events from here on are its.
-pub fn change_owner(slot: &'static Slot) {
-    if process::pulse() & flag::LOSSLESS == 0 || slot.ring.journal.load(Relaxed) == 0 {
-        return;
-    }
-    let size = u64::from(slot.owner.load(Relaxed));
-    let push = Push { kind: kind::OWNER, address: 0, size, birth_tick: 0, tick: 0, id: 0 };
-    write::<Own>(slot, push);
+/// The first half of an event.
+#[inline(always)]
+pub fn what(kind: u64, address: usize) -> u64 {
+    kind << 56 | address as u64
 }
 
 /// The slot's journal, made if need be; `None` without memory.
@@ -87,7 +89,6 @@ fn make(slot: &'static Slot) -> Option<&'static Journal> {
     let offset = memory.take_piece(process::session(), size_of::<Journal>() as u64)?;
     // SAFETY: a journal is made of atomics alone.
     let journal = unsafe { memory.get::<Journal>(offset) }?;
-    journal.tid.store(slot.owner.load(Relaxed), Relaxed);
     let distance = memory.address_of(offset).wrapping_sub(core::ptr::from_ref(slot).addr());
     let place = &slot.ring.journal;
     // Whoever loses this race leaves a journal unused; that is all.
@@ -98,52 +99,100 @@ fn make(slot: &'static Slot) -> Option<&'static Journal> {
 }
 
 #[inline(always)]
-fn write_alone(journal: &Journal, push: &Push) -> bool {
+fn write_alone(
+    journal: &Journal,
+    slot: &Slot,
+    tick: u32,
+    (what, word): (u64, u64),
+    size: u64,
+) -> bool {
+    let note = u64::from(slot.owner.load(Relaxed)) << 32 | u64::from(tick);
+    (journal.said.load(Relaxed) == note || say(journal, note))
+        && (!shadow::is_wide(word) || put_before(journal, kind::SIZE, size))
+        && put(journal, what, word)
+}
+
+impl Entry {
+    /// Writes the entry; `what` comes last.
+    #[inline(always)]
+    fn put(&self, what: u64, word: u64, order: Ordering) {
+        self.word.store(word, Relaxed);
+        self.what.store(what, order);
+    }
+}
+
+#[inline(always)]
+fn put(journal: &Journal, what: u64, word: u64) -> bool {
     let head = journal.head.load(Relaxed);
     // Pairs with the reader's Release: what it has read may be written over.
-    if !is_free(head, journal.tail.load(Acquire)) && !wait(journal, head) {
+    let tail = journal.tail.load(Acquire);
+    if !is_free(head, tail) && !wait(journal, head) {
         return false;
     }
-    push.put(&journal.events[head as usize % JOURNAL], Relaxed);
+    journal.entries[head as usize % JOURNAL].put(what, word, Relaxed);
     let next = head.wrapping_add(1);
-    // Publishes the event to the reader's Acquire.
+    // Publishes the entry to the reader's Acquire.
     journal.head.store(next, Release);
-    wake_at_half(next);
+    if next.wrapping_sub(tail) == CALL {
+        wake_reader();
+    }
     true
 }
 
-fn write_among_others(journal: &Journal, push: &Push) -> bool {
+/// An entry that says something of those behind it.
+#[cold]
+#[inline(never)]
+fn put_before(journal: &Journal, kind: u64, word: u64) -> bool {
+    put(journal, what(kind, 0), word)
+}
+
+fn say(journal: &Journal, note: u64) -> bool {
+    let is_said = put_before(journal, kind::NOTE, note);
+    if is_said {
+        journal.said.store(note, Relaxed);
+    }
+    is_said
+}
+
+fn write_among_others(journal: &Journal, tick: u32, event: (u64, u64), size: u64) -> bool {
+    let note = (what(kind::NOTE, 0), u64::from(tick));
+    match shadow::is_wide(event.1) {
+        true => put_together(journal, &[note, (what(kind::SIZE, 0), size), event]),
+        false => put_together(journal, &[note, event]),
+    }
+}
+
+/// Puts entries among those of others, with none of theirs between.
+fn put_together<const N: usize>(journal: &Journal, entries: &[(u64, u64); N]) -> bool {
     loop {
         let head = journal.head.load(Relaxed);
-        if !is_free(head, journal.tail.load(Acquire)) {
+        let next = head.wrapping_add(N as u64);
+        let tail = journal.tail.load(Acquire);
+        if !is_free(next.wrapping_sub(1), tail) {
             // Whoever has a slot of its own is here from inside a hook.
-            if tls::state() == State::Slot || !wait(journal, head) {
+            if tls::state() == State::Slot || !wait(journal, next.wrapping_sub(1)) {
                 return false;
             }
             continue;
         }
-        let next = head.wrapping_add(1);
         if journal.head.compare_exchange_weak(head, next, AcqRel, Relaxed).is_ok() {
-            // `what` publishes the event to the reader's Acquire.
-            push.put(&journal.events[head as usize % JOURNAL], Release);
-            wake_at_half(next);
+            for (position, (what, word)) in (head as usize..).zip(entries) {
+                // `what` publishes the entry to the reader's Acquire.
+                journal.entries[position % JOURNAL].put(*what, *word, Release);
+            }
+            if next.wrapping_sub(tail).wrapping_sub(CALL) < N as u64 {
+                wake_reader();
+            }
             return true;
         }
     }
 }
 
-/// Whether an event may be written at `head`. A writer among others may have been put aside since
+/// Whether an entry may be written at `head`. A writer among others may have been put aside since
 /// it read that, and the reader be past it: there is nothing to wait for, and it looks again.
 #[inline(always)]
 fn is_free(head: u64, tail: u64) -> bool {
     (head.wrapping_sub(tail) as i64) < JOURNAL as i64
-}
-
-#[inline(always)]
-fn wake_at_half(next: u64) {
-    if next.is_multiple_of(JOURNAL as u64 / 2) {
-        wake_reader();
-    }
 }
 
 /// Wakes the reader if it sleeps.
@@ -212,7 +261,50 @@ pub fn low_half(counter: &AtomicU64) -> *const u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{JOURNAL, is_free};
+    use std::boxed::Box;
+
+    use super::*;
+    use crate::shadow::word_of;
+
+    /// One that is all zeros, as session memory is.
+    fn zeroed<T>() -> Box<T> {
+        // SAFETY: journals and slots are made of atomics alone.
+        unsafe { Box::new_zeroed().assume_init() }
+    }
+
+    fn written(journal: &Journal, position: usize) -> (u64, u64) {
+        let entry = &journal.entries[position % JOURNAL];
+        (entry.what.load(Relaxed) >> 56, entry.word.load(Relaxed))
+    }
+
+    #[test]
+    fn who_and_when_is_said_once_and_again_when_there_is_room() {
+        let (journal, slot) = (zeroed::<Journal>(), zeroed::<Slot>());
+        let write = |tick| write_alone(&journal, &slot, tick, (what(kind::ALLOCATE, 16), 9), 0);
+        slot.owner.store(7, Relaxed);
+        assert!((1..JOURNAL).all(|_| write(3)));
+        assert_eq!(written(&journal, 0), (kind::NOTE, 7 << 32 | 3));
+        assert!((1..JOURNAL).all(|at| written(&journal, at) == (kind::ALLOCATE, 9)));
+        // Another takes the slot over, and finds it full.
+        slot.owner.store(8, Relaxed);
+        assert!(!write(3) && !write(4));
+        journal.tail.store(JOURNAL as u64, Relaxed);
+        assert!(write(4));
+        assert_eq!(written(&journal, JOURNAL), (kind::NOTE, 8 << 32 | 4));
+        assert_eq!(written(&journal, JOURNAL + 1), (kind::ALLOCATE, 9));
+    }
+
+    #[test]
+    fn a_size_that_has_no_room_stands_before_its_event() {
+        let (journal, slot) = (zeroed::<Journal>(), zeroed::<Slot>());
+        let (size, address) = (1 << 40, what(kind::ALLOCATE, 16));
+        assert!(write_alone(&journal, &slot, 1, (address, word_of(2, 1, size)), size));
+        assert_eq!(written(&journal, 1), (kind::SIZE, size));
+        assert_eq!(written(&journal, 2), (kind::ALLOCATE, word_of(2, 1, size)));
+        assert!(write_among_others(&journal, 5, (address, word_of(2, 1, size)), size));
+        let kinds = [3, 4, 5].map(|at| written(&journal, at).0);
+        assert_eq!(kinds, [kind::NOTE, kind::SIZE, kind::ALLOCATE]);
+    }
 
     #[test]
     fn there_is_room_until_the_journal_is_full() {

@@ -28,7 +28,9 @@ use core::{
 
 mod word;
 
-pub use word::{MAX_ID, VERSION, birth_tick_in, id_in, is_usual, size_in, stamp, with_id};
+pub use word::{
+    MAX_ID, VERSION, birth_tick_in, id_in, is_usual, is_wide, size_in, stamp, with_id, word_of,
+};
 
 use self::word::{WIDE, pack};
 use crate::sys;
@@ -212,8 +214,8 @@ impl Shadow {
     #[inline]
     fn unpack(&self, address: usize, packed: u64) -> Option<Block> {
         let (id, birth_tick) = (id_in(packed), birth_tick_in(packed));
-        let size = packed & WIDE;
-        if size == WIDE {
+        let size = size_in(packed);
+        if is_wide(packed) {
             return self.take_wide(address, id, birth_tick);
         }
         (id != 0).then_some(Block { id, birth_tick, size })
@@ -247,7 +249,7 @@ impl Shadow {
             word.store(0, Relaxed);
             return Noted::Refused;
         }
-        word.store(pack(block.id, block.birth_tick, block.size.min(WIDE)), Relaxed);
+        word.store(word_of(block.id, block.birth_tick, block.size), Relaxed);
         replaced.map_or(Noted::Fresh, Noted::Replaced)
     }
 

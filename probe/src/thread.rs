@@ -21,7 +21,7 @@ use crate::{
     cost,
     counter::Own,
     fast::open_value,
-    journal, ledger, peak,
+    ledger, peak,
     process::{self, Origin},
     session::{
         control,
@@ -156,7 +156,6 @@ fn settle(slot: &'static Slot) {
     session.max_threads.fetch_max(threads, Relaxed);
     session.membership.fetch_add(1, AcqRel);
     ledger::note_former(slot);
-    journal::change_owner(slot);
     peak::flush(session, slot);
     let key = KEY.load(Relaxed);
     if key != u32::MAX {

@@ -14,7 +14,7 @@ use std::{
 
 use memtop_probe::session::{
     control,
-    reader::{EventReading, Reader, SiteThreadReading},
+    reader::{EventReading, Reader, Seen, SiteThreadReading},
 };
 
 use crate::{
@@ -58,7 +58,7 @@ pub struct Live {
     holds_feed: bool,
     drained: Vec<EventReading>,
     /// How far journals were looked into, which the keeper empties.
-    seen: BTreeMap<(usize, usize), u64>,
+    seen: BTreeMap<(usize, usize), Seen>,
     reads: u32,
     /// Sessions that have ended and whose last events were taken.
     emptied: BTreeSet<usize>,

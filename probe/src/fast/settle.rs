@@ -128,10 +128,9 @@ fn tell(slot: &'static Slot, kind: u64, address: usize, word: u64) {
     let pulse = slot.pulse.load(Relaxed);
     let tick = control::tick(pulse) as u32;
     let (id, size) = (shadow::id_in(word), shadow::size_in(word));
-    let birth_tick = shadow::birth_tick_in(word);
-    let push = Push { kind, address, size, birth_tick, tick, id };
-    match pulse & flag::LOSSLESS {
-        0 => ring::push(&slot.ring, push),
-        _ => journal::write::<Own>(slot, push),
+    if pulse & flag::LOSSLESS != 0 {
+        return journal::write::<Own>(slot, tick, journal::what(kind, address), word, size);
     }
+    let birth_tick = shadow::birth_tick_in(word);
+    ring::push(&slot.ring, Push { kind, address, size, birth_tick, tick, id });
 }

@@ -16,7 +16,7 @@ use core::sync::atomic::{
 };
 
 pub use cleared::{Cleared, ClearedCell, Unattributed};
-pub use events::{Event, JOURNAL, Journal, RING, Ring, kind};
+pub use events::{Entry, Event, JOURNAL, Journal, RING, Ring, kind};
 pub use live::{Live, LiveState};
 
 use super::size_class;
@@ -24,7 +24,7 @@ use super::size_class;
 /// First word of session memory.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"memtop\0S");
 /// Version of this layout.
-pub const VERSION: u32 = 10;
+pub const VERSION: u32 = 11;
 /// Pieces are handed out in multiples of this.
 pub const PAGE: u64 = 4096;
 /// How many sessions one memory can hold.
@@ -98,7 +98,7 @@ pub struct Header {
     pub cleared_ns: AtomicU64,
     /// Frames of a stack to keep; 0 = no stacks. Written once, by the creator.
     pub frames: AtomicU32,
-    /// 1 while the reader of the journals sleeps until one is half full; a futex.
+    /// 1 while the reader of the journals sleeps until one holds enough; a futex.
     pub journal_reader_sleeps: AtomicU32,
     /// When the reader of the journals was last at work, `CLOCK_MONOTONIC` nanoseconds; 0 =
     /// there is none.
@@ -417,9 +417,9 @@ pub const GONE: u64 = 1;
 
 const _: () = {
     use core::mem::{offset_of, size_of};
-    assert!(size_of::<Event>() == 32);
+    assert!(size_of::<Event>() == 32 && size_of::<Entry>() == 16);
     assert!(RING.is_power_of_two() && JOURNAL.is_power_of_two());
-    assert!(offset_of!(Journal, tail) == 64 && offset_of!(Journal, events) == 128);
+    assert!(offset_of!(Journal, tail) == 64 && offset_of!(Journal, entries) == 128);
     assert!(size_of::<Header>() == 8192);
     // Nobody touches the second page before somebody finds no room.
     assert!(offset_of!(Header, refused_ns) + 8 * REFUSED > 4096);

@@ -16,6 +16,7 @@ mod sums;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::vec::Vec;
 
+pub use journals::{Seen, Together, Told};
 pub use rings::EventReading;
 use rings::drain;
 pub use stacks::{

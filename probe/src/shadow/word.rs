@@ -45,6 +45,18 @@ pub const fn birth_tick_in(word: u64) -> u32 {
     (word >> SIZE_BITS & TICKS) as u32
 }
 
+/// What the word of a block says, of one with a size that [has no room](is_wide) as well.
+#[inline(always)]
+pub fn word_of(id: u32, birth_tick: u32, size: u64) -> u64 {
+    pack(id, birth_tick, size.min(WIDE))
+}
+
+/// Whether the size stands elsewhere, because the word has no room for it.
+#[inline(always)]
+pub const fn is_wide(word: u64) -> bool {
+    size_in(word) == WIDE
+}
+
 /// A word.
 #[inline(always)]
 pub(super) fn pack(id: u32, birth_tick: u32, size: u64) -> u64 {

@@ -4,7 +4,7 @@ use std::mem::take;
 
 use memtop_probe::session::{
     layout::{JOURNAL, kind},
-    reader::{EventReading, Reader},
+    reader::{Reader, Together, Told},
 };
 
 use crate::recording::{Draft, Encoder, EventRecord, Kind, MAX_EVENTS};
@@ -73,13 +73,17 @@ impl Open {
     }
 
     /// Frames are of one thread each, and a journal that changed hands is of two.
-    #[inline(always)]
-    fn put(&mut self, reading: &EventReading, finished: &mut Vec<ToPack>) {
-        if reading.tid != self.tid {
+    fn put(&mut self, together: &Together, finished: &mut Vec<ToPack>) {
+        if together.tid() != self.tid {
             self.finish(finished);
-            self.tid = reading.tid;
+            self.tid = together.tid();
         }
-        self.encoder.put(&record(reading));
+        let events = together.events;
+        self.encoder.turn(together.tick().into());
+        self.encoder.expect(events.iter().map(Told::address));
+        for event in events {
+            self.encoder.put(&record(event, together));
+        }
     }
 }
 
@@ -104,7 +108,7 @@ impl Busy {
         }
         let finished = &mut self.finished;
         let found =
-            reader.drain_journal(journal, until == Until::End, |event| open.put(&event, finished));
+            reader.drain_journal(journal, until == Until::End, |some| open.put(some, finished));
         self.open.push(open);
         found
     }
@@ -137,21 +141,22 @@ impl Busy {
 }
 
 #[inline(always)]
-fn record(reading: &EventReading) -> EventRecord {
-    let kind = match reading.kind {
+fn record(event: &Told, together: &Together) -> EventRecord {
+    let kind = match event.kind() {
         kind::REALLOCATE => Kind::Reallocate,
         kind::RELEASE => Kind::Free,
         kind::RELEASE_UNTRACKED => Kind::FreeUntracked,
         _ => Kind::Allocate,
     };
-    let age = reading.tick.wrapping_sub(reading.birth_tick) % BIRTH_TICKS;
+    let tick = together.tick();
+    let age = tick.wrapping_sub(event.birth_tick()) % BIRTH_TICKS;
     let tracked = kind != Kind::FreeUntracked;
     EventRecord {
         kind,
-        address: reading.address,
-        size: reading.size,
-        tick: reading.tick.into(),
-        birth: if kind == Kind::Free { reading.tick.wrapping_sub(age).into() } else { 0 },
-        stack: if tracked { reading.stack } else { 0 },
+        address: event.address(),
+        size: event.size,
+        tick: tick.into(),
+        birth: if kind == Kind::Free { tick.wrapping_sub(age).into() } else { 0 },
+        stack: if tracked { event.stack(together.first_id) } else { 0 },
     }
 }

@@ -15,7 +15,7 @@ const FLUSH: Duration = Duration::from_millis(300);
 /// Fewer events at a look are not worth another at once: who writes as fast as it can would be
 /// run after one by one.
 const LITTLE: usize = JOURNAL / 4;
-/// With little to read it sleeps for so long, unless a journal is half full before.
+/// With little to read it sleeps for so long, unless a journal holds enough before.
 const SLEEP_NS: u64 = 10_000_000;
 /// Who packs is waited for in pieces of so long, so that writers know that they are read.
 const PATIENCE: Duration = Duration::from_millis(50);

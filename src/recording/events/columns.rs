@@ -7,51 +7,110 @@ use super::{
 use crate::recording::{
     block,
     huffman::{self, Code},
-    wire::{Malformed, put_field, put_uint, take_uint, unzigzag, zigzag},
+    wire::{Malformed, put_field, take_uint, unzigzag, zigzag},
 };
 
 pub(super) const STACK_FORESEEN: u8 = 1 << 4;
 pub(super) const SIZE_FORESEEN: u8 = 1 << 5;
 
+/// Bytes of a column in the making.
+#[derive(Debug, Default)]
+struct Growing {
+    /// Those behind `len` are room.
+    bytes: Vec<u8>,
+    len: usize,
+}
+
 /// The columns of a frame in the making.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
-    ops: Vec<u8>,
-    sizes: Vec<u8>,
-    stacks: Vec<u8>,
-    births: Vec<u8>,
-    ranks: Vec<u8>,
-    addresses: Vec<u8>,
+    ops: Growing,
+    sizes: Growing,
+    stacks: Growing,
+    births: Growing,
+    ranks: Growing,
+    addresses: Growing,
+}
+
+impl Growing {
+    fn with_room(bytes: usize) -> Self {
+        Self { bytes: vec![0; bytes], len: 0 }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// Makes room for more than a number.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        self.bytes.resize(self.bytes.len() * 2 + 64, 0);
+    }
+
+    #[inline(always)]
+    fn push(&mut self, byte: u8) {
+        if self.len >= self.bytes.len() {
+            self.grow();
+        }
+        self.bytes[self.len] = byte;
+        self.len += 1;
+    }
+
+    /// A varint, mostly of one byte or two: which of them is seldom foreseen by a processor.
+    #[inline(always)]
+    fn put_uint(&mut self, value: u64) {
+        if value >= 1 << 14 {
+            return self.put_long_uint(value);
+        }
+        if self.len + 2 > self.bytes.len() {
+            self.grow();
+        }
+        let is_long = value >> 7 != 0;
+        self.bytes[self.len..][..2]
+            .copy_from_slice(&[value as u8 & 0x7f | u8::from(is_long) << 7, (value >> 7) as u8]);
+        self.len += 1 + usize::from(is_long);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_long_uint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.push(value as u8);
+    }
 }
 
 impl Columns {
     /// Events in them.
     #[inline(always)]
     pub(super) fn count(&self) -> usize {
-        self.ops.len()
+        self.ops.len
     }
 
-    fn all(&self) -> [&Vec<u8>; 6] {
+    fn all(&self) -> [&Growing; 6] {
         let Self { ops, sizes, stacks, births, ranks, addresses } = self;
         [ops, sizes, stacks, births, ranks, addresses]
     }
 
     /// Bytes in all of them.
     pub(super) fn len(&self) -> usize {
-        self.all().map(Vec::len).iter().sum()
+        self.all().map(|column| column.len).iter().sum()
     }
 
     /// Others, empty, that may become as long without moving.
     pub(super) fn room_for_as_much(&self) -> Self {
         let [ops, sizes, stacks, births, ranks, addresses] =
-            self.all().map(|column| Vec::with_capacity(column.len()));
+            self.all().map(|column| Growing::with_room(column.bytes.len()));
         Self { ops, sizes, stacks, births, ranks, addresses }
     }
 
     /// Appends them as fields, from tag 4 on.
     pub(super) fn put_fields(&self, out: &mut Vec<u8>) {
         for (tag, column) in (4..).zip(self.all()) {
-            put_field(tag, &store(column), out);
+            put_field(tag, &store(column.bytes()), out);
         }
     }
 
@@ -72,7 +131,7 @@ impl Columns {
             }
         };
         match place {
-            Place::Ranked => put_uint(rank, &mut self.ranks),
+            Place::Ranked => self.ranks.put_uint(rank),
             Place::Spelled => self.put_address(event.address, habits),
             Place::Likeliest | Place::Following => {}
         }
@@ -84,14 +143,14 @@ impl Columns {
         let mut op = 0;
         match event.stack == habits.next_stack() {
             true => op |= STACK_FORESEEN,
-            false => put_uint(event.stack.into(), &mut self.stacks),
+            false => self.stacks.put_uint(event.stack.into()),
         }
-        match event.size == habits.custom(event.stack).size {
+        match event.size == habits.usual_size(event.stack) {
             true => op |= SIZE_FORESEEN,
-            false => put_uint(event.size, &mut self.sizes),
+            false => self.sizes.put_uint(event.size),
         }
         if event.kind == Kind::Free {
-            put_uint(event.tick.wrapping_sub(event.birth), &mut self.births);
+            self.births.put_uint(event.tick.wrapping_sub(event.birth));
         }
         op
     }
@@ -101,10 +160,10 @@ impl Columns {
         habits.last_spelled = address;
         // Twice as much must fit 64 bits.
         match difference % 16 == 0 {
-            true => put_uint(zigzag(difference / 16) << 1, &mut self.addresses),
+            true => self.addresses.put_uint(zigzag(difference / 16) << 1),
             false => {
-                put_uint(1, &mut self.addresses);
-                put_uint(address, &mut self.addresses);
+                self.addresses.put_uint(1);
+                self.addresses.put_uint(address);
             }
         }
     }

@@ -13,14 +13,16 @@ use crate::recording::{
 pub struct Encoder {
     habits: Habits,
     draft: Draft,
+    /// Tick of the last event of the frame.
+    tick: Option<u64>,
 }
 
 /// What a frame says, before it is packed.
 #[derive(Debug, Default)]
 pub struct Draft {
     columns: Columns,
-    /// Ticks, and how many events in a row each has.
-    runs: Vec<(u64, u64)>,
+    /// Ticks, and of how many events each comes after.
+    runs: Vec<(u64, usize)>,
 }
 
 impl Default for Encoder {
@@ -32,7 +34,7 @@ impl Default for Encoder {
 impl Encoder {
     /// One without events.
     pub fn new() -> Self {
-        Self { habits: Habits::new(), draft: Draft::default() }
+        Self { habits: Habits::new(), draft: Draft::default(), tick: None }
     }
 
     /// Events of the frame so far.
@@ -41,19 +43,33 @@ impl Encoder {
         self.draft.count()
     }
 
-    /// Appends an event of the frame's thread; at most [`MAX_EVENTS`](super::MAX_EVENTS) are to be put.
+    /// What will be looked up for events at these addresses is fetched for all of them at once:
+    /// one after the other would be waited for, as often as not.
+    #[inline(always)]
+    pub fn expect(&self, addresses: impl Iterator<Item = u64>) {
+        addresses.for_each(|address| self.habits.expect(address));
+    }
+
+    /// Events from here on are of this tick.
+    pub fn turn(&mut self, tick: u64) {
+        if self.tick != Some(tick) {
+            self.tick = Some(tick);
+            self.draft.runs.push((tick, self.count()));
+        }
+    }
+
+    /// Appends an event of the frame's thread and of the [tick](Self::turn); at most
+    /// [`MAX_EVENTS`](super::MAX_EVENTS) are to be put.
     #[inline(always)]
     pub fn put(&mut self, event: &EventRecord) {
-        match self.draft.runs.last_mut() {
-            Some((tick, count)) if *tick == event.tick => *count += 1,
-            _ => self.draft.runs.push((event.tick, 1)),
-        }
+        debug_assert_eq!(Some(event.tick), self.tick);
         self.draft.columns.put(event, &mut self.habits);
     }
 
     /// The frame so far. The next begins, and will have about as much to say.
     pub fn finish(&mut self) -> Draft {
         self.habits.forget();
+        self.tick = None;
         let next = Draft { columns: self.draft.columns.room_for_as_much(), runs: Vec::new() };
         replace(&mut self.draft, next)
     }
@@ -84,7 +100,10 @@ impl Draft {
 
     pub(super) fn put_fields(&self, tid: u32, began: &[u64], out: &mut Vec<u8>) {
         let mut counts = Vec::new();
-        self.runs.iter().for_each(|(_, count)| put_uint(*count, &mut counts));
+        let ends = self.runs.iter().skip(1).map(|(_, begin)| *begin).chain([self.count()]);
+        for ((_, begin), end) in self.runs.iter().zip(ends) {
+            put_uint((end - begin) as u64, &mut counts);
+        }
         let mut id = Vec::new();
         put_uint(tid.into(), &mut id);
         put_field(1, &id, out);

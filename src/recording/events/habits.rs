@@ -1,6 +1,8 @@
 //! What writer and reader of an events frame foresee alike.
 
-use super::{EventRecord, Kind, MAX_EVENTS, freed::Freed};
+use std::hint::black_box;
+
+use super::{EventRecord, Kind, freed::Freed};
 
 /// Blocks that are remembered by address; a power of two.
 const SLOTS: usize = 1 << 15;
@@ -17,26 +19,25 @@ pub(super) struct Block {
     pub(super) size: u64,
     pub(super) birth: u64,
     pub(super) stack: u32,
-    /// Number of its allocation; below those of the frame, none is there.
-    number: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Custom {
-    pub(super) stack: u32,
-    pub(super) size: u64,
-    pub(super) next: u32,
+struct Custom {
+    stack: u32,
+    size: u64,
+    next: u32,
 }
 
 /// What both sides know of the events so far.
 pub(super) struct Habits {
-    blocks: Box<[Block; SLOTS]>,
+    /// One more than the number of the allocation whose block is there, 0 = none. Small, and apart
+    /// from the blocks, because it is met in no order: what lives is mostly young, and the blocks
+    /// of young numbers are near each other.
+    numbers: Box<[u16; SLOTS]>,
+    /// Those of the frame, by number.
+    blocks: Vec<Block>,
     freed: Box<[Freed; BINS]>,
     customs: Box<[Custom; STACKS]>,
-    /// Number of the frame's first allocation: those of the frames before are lower.
-    first: u32,
-    /// Allocations of the frame.
-    count: u32,
     /// Stack of the last allocation.
     last_stack: u32,
     /// Where the block behind that of the last allocation would be.
@@ -59,6 +60,10 @@ fn slot_of(address: u64) -> usize {
     ((address >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 49) as usize & (SLOTS - 1)
 }
 
+fn place_of(stack: u32) -> usize {
+    stack as usize & (STACKS - 1)
+}
+
 /// What the usual allocators give a block of this size.
 fn rounded(size: u64) -> u64 {
     (size.saturating_add(8 + 15) & !15).max(32)
@@ -77,11 +82,10 @@ fn boxed<T: Default + Copy + std::fmt::Debug, const N: usize>() -> Box<[T; N]> {
 impl Habits {
     pub(super) fn new() -> Self {
         Self {
-            blocks: boxed(),
+            numbers: boxed(),
+            blocks: Vec::new(),
             freed: boxed(),
             customs: boxed(),
-            first: 1,
-            count: 0,
             last_stack: 0,
             following: rounded(0),
             last_freed: 0,
@@ -91,37 +95,38 @@ impl Habits {
 
     /// Forgets everything, for the next frame.
     pub(super) fn forget(&mut self) {
-        // Blocks of an earlier frame are known by their numbers, while there are higher ones.
-        self.first += self.count;
-        if self.first > u32::MAX - MAX_EVENTS as u32 {
-            self.blocks.fill(Block::default());
-            self.first = 1;
-        }
-        self.count = 0;
+        self.numbers.fill(0);
+        self.blocks.clear();
         self.freed.fill(Freed::default());
         self.customs.fill(Custom::default());
         (self.last_stack, self.following) = (0, rounded(0));
         (self.last_freed, self.last_spelled) = (0, 0);
     }
 
+    /// The stack that asked next, the last time after this one.
     #[inline(always)]
-    pub(super) fn custom(&self, stack: u32) -> Custom {
-        let custom = self.customs[stack as usize & (STACKS - 1)];
-        if custom.stack == stack { custom } else { Custom { stack, ..Custom::default() } }
+    pub(super) fn next_stack(&self) -> u32 {
+        // Nothing took the place of the last one: it was put there last.
+        self.customs[place_of(self.last_stack)].next
     }
 
+    /// What the stack asked for the last time.
     #[inline(always)]
-    fn custom_mut(&mut self, stack: u32) -> &mut Custom {
-        let custom = &mut self.customs[stack as usize & (STACKS - 1)];
+    pub(super) fn usual_size(&self, stack: u32) -> u64 {
+        let custom = self.customs[place_of(stack)];
+        if custom.stack == stack { custom.size } else { 0 }
+    }
+
+    /// Takes in that a stack asks for so much.
+    #[inline(always)]
+    fn note_asked(&mut self, stack: u32, size: u64) {
+        self.customs[place_of(self.last_stack)].next = stack;
+        self.last_stack = stack;
+        let custom = &mut self.customs[place_of(stack)];
         if custom.stack != stack {
             *custom = Custom { stack, ..Custom::default() };
         }
-        custom
-    }
-
-    #[inline(always)]
-    pub(super) fn next_stack(&self) -> u32 {
-        self.custom(self.last_stack).next
+        custom.size = size;
     }
 
     pub(super) fn following(&self) -> u64 {
@@ -141,14 +146,21 @@ impl Habits {
     /// allocation in the frame.
     #[inline(always)]
     pub(super) fn block_at(&self, address: u64) -> Option<(&Block, u32)> {
-        let block = &self.blocks[slot_of(address)];
-        let number = block.number.wrapping_sub(self.first);
-        (number < self.count && block.address == address).then_some((block, number))
+        let number = u32::from(self.numbers[slot_of(address)]).wrapping_sub(1);
+        let block = self.blocks.get(number as usize)?;
+        (block.address == address).then_some((block, number))
+    }
+
+    /// Touches what [`block_at`](Self::block_at) will.
+    #[inline(always)]
+    pub(super) fn expect(&self, address: u64) {
+        let number = usize::from(self.numbers[slot_of(address)]);
+        black_box(self.blocks.get(number.saturating_sub(1)).map_or(0, |block| block.address));
     }
 
     /// Number of the newest allocation in the frame.
     pub(super) fn newest(&self) -> u32 {
-        self.count.wrapping_sub(1)
+        (self.blocks.len() as u32).wrapping_sub(1)
     }
 
     /// Takes in what happened.
@@ -165,7 +177,7 @@ impl Habits {
         let place = self.place_of_freed(event);
         if let Some((_, number)) = self.block_at(event.address) {
             self.last_freed = number;
-            self.blocks[slot_of(event.address)].number = 0;
+            self.numbers[slot_of(event.address)] = 0;
         }
         self.freed[bin_of(event.size)].push(event.address);
         place
@@ -198,31 +210,11 @@ impl Habits {
             None if address == self.following => Place::Following,
             None => Place::Spelled,
         };
-        let number = self.first + self.count;
-        self.count += 1;
-        self.blocks[slot_of(address)] = Block { address, size, birth: event.tick, stack, number };
-        self.custom_mut(self.last_stack).next = stack;
-        self.custom_mut(stack).size = size;
-        self.last_stack = stack;
+        self.blocks.push(Block { address, size, birth: event.tick, stack });
+        // Only the last event that a frame may have has no number here: nothing asks for it.
+        self.numbers[slot_of(address)] = self.blocks.len() as u16;
+        self.note_asked(stack, size);
         self.following = address.wrapping_add(rounded(size));
         (place, rank.unwrap_or(0) as u64)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_begin_anew_before_they_run_out() {
-        let mut habits = Habits::new();
-        habits.first = u32::MAX - MAX_EVENTS as u32;
-        let event = EventRecord { address: 64, size: 8, ..EventRecord::default() };
-        habits.note(&event);
-        assert_eq!(habits.block_at(64).map(|(_, number)| number), Some(0));
-        habits.forget();
-        assert_eq!((habits.first, habits.count), (1, 0));
-        habits.note(&EventRecord { address: 128, ..event });
-        assert!(habits.block_at(64).is_none() && habits.block_at(128).is_some());
     }
 }

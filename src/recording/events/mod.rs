@@ -142,7 +142,10 @@ impl Events {
 
     fn draft(&self) -> Draft {
         let mut encoder = Encoder::new();
-        self.events.iter().take(MAX_EVENTS).for_each(|event| encoder.put(event));
+        for event in self.events.iter().take(MAX_EVENTS) {
+            encoder.turn(event.tick);
+            encoder.put(event);
+        }
         encoder.finish()
     }
 

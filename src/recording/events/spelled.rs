@@ -63,7 +63,7 @@ impl Spelled<'_> {
             false => u32::try_from(take_uint(&mut self.stack)?).map_err(|_| Malformed)?,
         };
         event.size = match op & SIZE_FORESEEN != 0 {
-            true => habits.custom(event.stack).size,
+            true => habits.usual_size(event.stack),
             false => take_uint(&mut self.size)?,
         };
         if event.kind == Kind::Free {

@@ -97,6 +97,13 @@ fn any_event() -> impl Strategy<Value = EventRecord> {
     )
 }
 
+fn put_all(encoder: &mut Encoder, events: &[EventRecord]) {
+    for event in events {
+        encoder.turn(event.tick);
+        encoder.put(event);
+    }
+}
+
 proptest! {
     #[test]
     fn any_events_are_read_as_they_were_written(tid: u32, list in vec(any_event(), 0..300), began: Vec<u64>) {
@@ -107,9 +114,9 @@ proptest! {
     #[test]
     fn an_encoder_forgets_the_frame_before(before in vec(any_event(), 0..300), list in vec(any_event(), 0..300)) {
         let mut encoder = Encoder::new();
-        before.iter().for_each(|event| encoder.put(event));
+        put_all(&mut encoder, &before);
         prop_assert_eq!(encoder.finish().count(), before.len());
-        list.iter().for_each(|event| encoder.put(event));
+        put_all(&mut encoder, &list);
         let used = encoder.finish().pack(2, &[3]);
         let events = Events { tid: 2, events: list, began: vec![3] };
         prop_assert_eq!(used.packed, events.encode().packed);

@@ -5,8 +5,8 @@ use crate::sync::{AtomicU32, AtomicU64};
 
 /// Events a thread's ring holds; a power of two.
 pub const RING: usize = 512;
-/// Events a [`Journal`] holds; a power of two.
-pub const JOURNAL: usize = 4096;
+/// Entries a [`Journal`] holds; a power of two.
+pub const JOURNAL: usize = 8192;
 
 /// A thread's events as they are shown: one producer (the owner), one consumer (the viewer
 /// that holds the feed).
@@ -38,16 +38,31 @@ pub struct Journal {
     pub head: AtomicU64,
     /// One more than the `tail` at which a writer gave up waiting; 0 = none did.
     pub given_up: AtomicU64,
-    _producer: [u64; 6],
+    /// The last [`kind::NOTE`] that was written; 0 = none.
+    pub said: AtomicU64,
+    _producer: [u64; 5],
     /// Next position to read. Its low half is the futex that writers wait on.
     pub tail: AtomicU64,
-    /// Thread of the events up to `tail`; the reader's own note.
-    pub tid: AtomicU32,
+    /// The last [`kind::NOTE`] before `tail`, 0 = none; the reader's own.
+    pub heard: AtomicU64,
+    /// The last [`kind::SIZE`] before `tail`; the reader's own.
+    pub heard_size: AtomicU64,
     /// 1 when a writer waits.
     pub waited_for: AtomicU32,
-    _consumer: [u64; 6],
-    /// The events.
-    pub events: [Event; JOURNAL],
+    _consumer: [u32; 9],
+    /// The entries.
+    pub entries: [Entry; JOURNAL],
+}
+
+/// An event in a journal, or what those behind it have in common. Half of an [`Event`], so that
+/// twice as many wait in the same memory, and the reader is called half as often.
+#[derive(Default)]
+#[repr(C, align(16))]
+pub struct Entry {
+    /// `kind << 56 | address`.
+    pub what: AtomicU64,
+    /// The block's [word](crate::shadow::word_of).
+    pub word: AtomicU64,
 }
 
 impl<const N: usize> Default for Ring<N> {
@@ -79,7 +94,7 @@ pub struct Event {
     pub id: AtomicU64,
 }
 
-/// Kinds of [`Event::what`].
+/// Kinds of [`Event::what`] and [`Entry::what`].
 pub mod kind {
     /// A new block.
     pub const ALLOCATE: u64 = 1;
@@ -89,6 +104,10 @@ pub mod kind {
     pub const REALLOCATE: u64 = 3;
     /// A block freed whose allocation was not seen.
     pub const RELEASE_UNTRACKED: u64 = 4;
-    /// In a journal: what follows is of the thread whose id is in `size`.
-    pub const OWNER: u64 = 5;
+    /// In a journal: what follows is of this thread and tick; `word` is `tid << 32 | tick`. The
+    /// thread is 0 where many write.
+    pub const NOTE: u64 = 5;
+    /// In a journal: `word` is the size of the block of the next event, whose own word has no
+    /// room for it.
+    pub const SIZE: u64 = 6;
 }
