@@ -215,10 +215,10 @@ impl<'a> Sink<'a> {
         self.keep(|recording| recording.tick(watch, changes));
     }
 
-    /// Of the tick that comes.
-    fn ask_for_sites(&mut self) {
+    /// With the tick that comes.
+    fn end(&mut self) {
         self.keep(|recording| {
-            recording.ask_for_sites();
+            recording.end();
             Ok(())
         });
     }
@@ -325,9 +325,11 @@ fn follow(
         }
         if let Some(outcome) = ended(watch, signals) {
             status.erase();
+            // What is dropped here is counted by the last look.
+            sink.fetch_events();
             let changes = watch.look();
             watch.look_for_untraced(clock::monotonic_ns());
-            sink.ask_for_sites();
+            sink.end();
             sink.tick(watch, &changes);
             return outcome;
         }

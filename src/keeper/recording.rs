@@ -73,6 +73,8 @@ pub struct Recording {
     from: Duration,
     /// Since when detail is left out.
     behind_since: Option<Duration>,
+    /// Nothing is dropped any more.
+    is_ending: bool,
     places: BTreeMap<usize, Places>,
     /// `None` where whoever reads it finds the names.
     namer: Option<Namer>,
@@ -167,6 +169,7 @@ impl Recording {
             recorder,
             from: past.from,
             behind_since: None,
+            is_ending: false,
             places,
             namer: Some(namer),
             collector: None,
@@ -195,6 +198,7 @@ impl Recording {
             recorder,
             from: watch.now(),
             behind_since: None,
+            is_ending: false,
             places: BTreeMap::new(),
             namer,
             collector,
@@ -210,6 +214,13 @@ impl Recording {
     /// The next tick is one that somebody will look at: its sites are kept.
     pub fn ask_for_sites(&mut self) {
         self.recorder.ask_for_sites();
+    }
+
+    /// The next tick is the last one. What comes behind it is little, waited for by no program,
+    /// and counted by no tick: it waits for the disk, however slow that is.
+    pub fn end(&mut self) {
+        self.ask_for_sites();
+        self.is_ending = true;
     }
 
     /// Takes in what a tick found.
@@ -260,7 +271,7 @@ impl Recording {
         }
         let behind = self.is_behind()?;
         let Some(collector) = &mut self.collector else { return Ok(()) };
-        if behind {
+        if behind && !self.is_ending {
             collector.drop_blocks();
             return Ok(());
         }
@@ -379,6 +390,7 @@ impl Recording {
             self.recorder.gap(&Gap { from, to: now, reason: Gap::SLOW })?;
         }
         self.collector.iter_mut().for_each(Collector::finish);
+        self.is_ending = true;
         self.fetch_events()?;
         let patience = if exit.is_some() { PATIENCE.0 } else { PATIENCE.1 };
         let rest = self.namer.map(|namer| namer.rest(patience)).unwrap_or_default();

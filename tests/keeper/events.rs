@@ -43,7 +43,8 @@ fn recorded(name: &str, arguments: &[&str]) -> File {
     File::open(&folder.path("out")).unwrap()
 }
 
-fn checkpoints(file: &File, image: usize) -> Vec<Checkpoint> {
+/// What was told of and counted at each tick.
+pub fn checkpoints(file: &File, image: usize) -> Vec<Checkpoint> {
     let mut all = Vec::new();
     each_checkpoint(file, image, |one| all.push(*one)).unwrap();
     all

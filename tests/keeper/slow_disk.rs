@@ -9,10 +9,10 @@ use std::{
     process::{Child, ChildStderr, Stdio},
 };
 
-use memtop::recording::File;
+use memtop::recording::{File, audit::Sums, read_tree};
 
 use crate::{
-    events::program,
+    events::{checkpoints, program},
     launcher::{Folder, record, wait_until},
 };
 
@@ -67,6 +67,31 @@ fn whoever_waits_for_the_disk_is_told_and_may_leave() {
     let mut written = Vec::new();
     disk.read_to_end(&mut written).unwrap();
     assert!(File::new(written).unwrap().is_cut());
+}
+
+#[test]
+fn what_a_slow_disk_costs_is_said_to_the_event() {
+    let folder = Folder::new();
+    let path = folder.path("out");
+    let disk = disk(&path);
+    let mut memtop = record(&path);
+    memtop.args(["--force", "--events", "--"]).arg(program(&folder, "churn")).arg("4000000");
+    let mut child = memtop.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let told = await_word(&mut child);
+    let mut written = Vec::new();
+    fs::File::open(&path).unwrap().read_to_end(&mut written).unwrap();
+    drop(disk);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    fs::write(folder.path("copy"), &written).unwrap();
+    let file = File::open(&folder.path("copy")).unwrap();
+    let last = checkpoints(&file, 0).pop().expect("there is a tick");
+    let count = |sums: Sums| sums.allocations + sums.frees;
+    let missing = count(last.figures) - count(last.after);
+    assert!(missing > 0, "the disk was not too slow");
+    let read = read_tree(&written[..]).unwrap();
+    assert_eq!(read.tree.processes[0].exactness.dropped_events, missing);
+    let closing: String = told.lines().map(Result::unwrap).collect();
+    assert!(closing.replace(',', "").contains(&missing.to_string()), "{missing}: {closing}");
 }
 
 #[test]

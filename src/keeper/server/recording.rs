@@ -184,6 +184,7 @@ impl Server {
 
     /// Completes the recording, if there is one, without waiting for the disk.
     pub(super) fn end_recording(&mut self) {
+        self.recorded.current.iter_mut().for_each(Recording::end);
         if self.recorded.current.is_some() && self.watch.processes().any_alive() {
             // Its end is this moment, sites and all.
             self.tick_with_sites(0);
