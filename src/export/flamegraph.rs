@@ -9,10 +9,7 @@ use std::{
 use memtop_ui::format;
 
 use super::{Figure, Process, stacks::label};
-use crate::{
-    model::Function,
-    symbols::{Plumbing, plumbing::Kind},
-};
+use crate::symbols::plumbing::Kind;
 
 const WIDTH: f64 = 1200.0;
 const MARGIN: f64 = 10.0;
@@ -172,12 +169,10 @@ fn note_kinds(
     row: &super::stacks::Row,
     kinds: &mut HashMap<String, Option<Kind>>,
 ) {
-    for frame in process.frames(row.stack) {
-        let name = label(&frame).into_owned();
-        kinds.entry(name).or_insert_with(|| {
-            let (name, file) = (frame.function.clone().unwrap_or_default(), frame.file.clone());
-            Plumbing::in_use().kind(&Function { name, file, line: None }, None)
-        });
+    let scope = process.scope();
+    for place in scope.places(row.stack) {
+        let name = label(&scope.frame(place)).into_owned();
+        kinds.entry(name).or_insert_with(|| scope.kind(place));
     }
 }
 

@@ -153,6 +153,25 @@ fn a_flame_graph_is_one_well_formed_file() {
     assert_eq!(svg.matches("http").count(), 1);
 }
 
+/// How a function is filled in.
+fn colour_of(svg: &str, function: &str) -> String {
+    let name = format!("data-name=\"{function}\"");
+    let frame = svg.lines().find(|line| line.contains(&name)).expect("the function is drawn");
+    let (_, fill) = frame.split_once("fill=\"").expect("a colour");
+    fill.split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_flame_tells_libraries_from_the_program() {
+    let program = text(export("flamegraph_program", &tree(), "flamegraph", &[]));
+    let mut process = code::late();
+    process.sites.modules.iter_mut().for_each(|one| one.path = b"/lib/libc.so.6".to_vec().into());
+    let library = code::alone(process);
+    let library = text(export("flamegraph_library", &library, "flamegraph", &[]));
+    let saturated = |svg: &str| colour_of(svg, "dictAdd").contains(" 84% ");
+    assert!(saturated(&program) && !saturated(&library));
+}
+
 #[test]
 fn a_parquet_file_ends_with_its_footer() {
     let bytes = export("parquet", &tree(), "parquet", &[]);
