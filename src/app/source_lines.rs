@@ -4,7 +4,7 @@
 
 use std::{fs, io, path::Path};
 
-use memtop_ui::data::Source;
+use memtop_ui::{data::Source, printable::printable};
 
 /// Lines shown before and behind the one of the call.
 const AROUND: usize = 20;
@@ -66,9 +66,9 @@ fn read(path: &Path) -> Result<Vec<String>, String> {
         return Err("it is no file of source code".to_owned());
     }
     let bytes = fs::read(path).map_err(|error| why(&error))?;
-    let printable = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
+    let shown = |c: char| if c == '\t' { c } else { printable(c) };
     let text = String::from_utf8_lossy(&bytes);
-    Ok(text.lines().map(|line| line.chars().map(printable).collect()).collect())
+    Ok(text.lines().map(|line| line.chars().map(shown).collect()).collect())
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use memtop_ui::printable::is_printable;
+
 use super::{names::Names, sites::Sites};
 
 /// Every process image of one launch: each fork and each exec is an entry of its own.
@@ -49,7 +51,10 @@ impl UntracedProcess {
             [] => "(command unknown)".into(),
             name => String::from_utf8_lossy(name),
         };
-        text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(40).collect()
+        text.chars()
+            .map(|letter| if is_printable(letter) { letter } else { '?' })
+            .take(40)
+            .collect()
     }
 
     /// What was known of all of them at a moment, since the launch.

@@ -2,6 +2,8 @@
 
 use std::{env, io::IsTerminal};
 
+use memtop_ui::printable;
+
 /// How the text looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
@@ -92,8 +94,7 @@ impl Page {
 
 /// Text from a recording, safe for a terminal.
 pub(super) fn printable(text: &str) -> String {
-    let safe = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(safe).collect()
+    text.chars().map(printable::printable).collect()
 }
 
 /// A bar of `part` in `whole`, `width` columns wide.

@@ -5,6 +5,8 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::printable::is_printable;
+
 /// What stands for a value nobody knows.
 pub const UNKNOWN: &str = "–";
 /// Columns the widest result of [`bytes`] takes.
@@ -304,7 +306,7 @@ pub fn shorten(text: &str, width: usize) -> String {
 /// assert_eq!(memtop_ui::format::command("/usr/bin/redis-server *:6379", 20), "redis-server *:6379");
 /// ```
 pub fn command(line: &str, width: usize) -> String {
-    let clean: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean: String = line.chars().map(|c| if is_printable(c) { c } else { ' ' }).collect();
     if clean.width() <= width {
         return clean;
     }

@@ -50,6 +50,7 @@ pub mod glyphs;
 pub mod keymap;
 pub mod keys;
 pub mod mouse;
+pub mod printable;
 pub mod screen;
 pub mod state;
 pub mod symbol;
@@ -83,6 +84,7 @@ pub fn draw_on(
 ) {
     targets.clear();
     screen::draw(frame, screen::Cx { data, state, theme, targets });
+    printable::straighten(frame.buffer_mut());
     if theme.glyphs() == theme::Glyphs::Ascii {
         glyphs::to_ascii(frame.buffer_mut());
     }

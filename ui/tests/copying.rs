@@ -1,10 +1,9 @@
 //! What `y` puts on the clipboard.
 
-#[path = "../examples/sample/mod.rs"]
-mod sample;
-
+mod drawing;
 mod pressing;
 
+use drawing::{plain, sample};
 use memtop_ui::data::{ChooserRow, Data, Output, Severity, StackEntry};
 use memtop_ui::{Effect, Screen};
 use pressing::press;
@@ -42,6 +41,17 @@ fn what_is_selected_is_copied_in_full() {
     for nothing in [Screen::Sizes, Screen::Time, Screen::Events] {
         assert_eq!(copied(nothing, &data), None, "{nothing:?}");
     }
+}
+
+#[test]
+fn what_turns_text_around_is_neither_copied_nor_drawn() {
+    let mut data = sample::session();
+    data.sites.rows.rows[0].name.text = "dict\u{202e}ddA\u{1b}[2J".to_owned();
+    let turns = |c| matches!(c, '\u{202e}' | '\u{1b}');
+    let copied = copied(Screen::Sites, &data).unwrap();
+    assert!(copied.starts_with("dict\u{fffd}ddA\u{fffd}") && !copied.contains(turns));
+    let drawn = plain(data, Screen::Sites, (80, 24));
+    assert!(drawn.contains("dictddA") && !drawn.contains(turns), "{drawn}");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use super::{Effect, tell};
 use crate::data::{ChooserRow, Data, Frame, Name, Notice, Output, Place, ProcessRow, StackEntry};
 use crate::format;
+use crate::printable::printable;
 use crate::state::{Screen, State};
 use crate::update::flame_cursor;
 
@@ -76,7 +77,7 @@ fn choice(row: &ChooserRow) -> String {
 
 /// In one line, without anything that is no text.
 fn line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(printable).collect()
 }
 
 fn lines(text: &str) -> String {

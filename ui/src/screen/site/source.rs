@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use crate::data::Source;
 use crate::format;
+use crate::printable::is_printable;
 use crate::screen::Cx;
 use crate::symbol;
 use crate::theme::{Role, Theme};
@@ -48,7 +49,7 @@ fn skipped(first: u32, lines: usize, at: u32, room: usize) -> usize {
 
 fn line(number: u32, text: &str, here: bool, theme: &Theme, width: usize) -> Line<'static> {
     let text = text.replace('\t', "    ");
-    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    let text: String = text.chars().filter(|c| is_printable(*c)).collect();
     let text = format::shorten(&text, width.saturating_sub(8));
     let (sign, number_role, text_role) = match here {
         true => ('▸', Role::Key, Role::Figure),
