@@ -149,7 +149,8 @@ fn put_before(journal: &Journal, kind: u64, word: u64) -> bool {
 fn say(journal: &Journal, note: u64) -> bool {
     let is_said = put_before(journal, kind::NOTE, note);
     if is_said {
-        journal.said.store(note, Relaxed);
+        // Whoever looks at this note finds it among the entries.
+        journal.said.store(note, Release);
     }
     is_said
 }

@@ -24,6 +24,16 @@ impl Heard {
         Self { note: journal.heard.load(Relaxed), size: journal.heard_size.load(Relaxed) }
     }
 
+    /// Nothing but a note.
+    pub(super) fn note(note: u64) -> Self {
+        Self { note, size: 0 }
+    }
+
+    /// Whether it is known whose an event is, and how large its block.
+    pub(super) fn is_known(self, event: &Told) -> bool {
+        self.tid() != 0 && !(shadow::is_wide(event.word) && event.size == 0)
+    }
+
     pub(super) fn keep(self, journal: &Journal) {
         journal.heard.store(self.note, Relaxed);
         journal.heard_size.store(self.size, Relaxed);
