@@ -106,7 +106,6 @@ pub struct Model {
     sites_revision: u64,
     /// What all sites come to.
     site_sums: SiteFigures,
-    events_seen: u64,
 }
 
 impl Default for Model {
@@ -141,7 +140,6 @@ impl Model {
             sites_revision: 0,
             site_sums: SiteFigures::default(),
             names_found: 0,
-            events_seen: 0,
         }
     }
 
@@ -151,7 +149,6 @@ impl Model {
             self.events.clear();
             self.seen.clear();
             self.rates.clear();
-            self.events_seen = 0;
             self.forget_sites();
         }
         if let Some(image) = reading.image() {
@@ -163,19 +160,16 @@ impl Model {
             if self.starts_over(state) {
                 self.rates.clear();
             }
-            self.rates.push(counters(reading.now_s, state, self.events_seen));
+            self.rates.push(counters(reading.now_s, state));
         }
         self.reading = reading;
         self.observe_sites(sites);
     }
 
     fn observe_events(&mut self, anew: bool, events: Vec<Event>) {
-        match anew {
-            true => {
-                self.events.clear();
-                self.seen.clear();
-            }
-            false => self.events_seen += events.len() as u64,
+        if anew {
+            self.events.clear();
+            self.seen.clear();
         }
         self.seen.note(&events);
         self.events.extend(events);
@@ -349,12 +343,11 @@ impl Model {
     }
 }
 
-fn counters(t_s: f64, state: &ProcessState, events_seen: u64) -> Counters {
+fn counters(t_s: f64, state: &ProcessState) -> Counters {
     Counters {
         t_s,
         allocations: state.totals.allocations,
         frees: state.totals.frees + state.untracked.frees,
         live_bytes: state.totals.current_bytes,
-        events: events_seen + state.exactness.dropped_events,
     }
 }

@@ -16,8 +16,6 @@ pub struct Counters {
     pub frees: u64,
     /// Live bytes.
     pub live_bytes: u64,
-    /// Events the rings have lost or handed over so far.
-    pub events: u64,
 }
 
 /// Changes a second.
@@ -29,8 +27,6 @@ pub struct PerSecond {
     pub frees: f64,
     /// Live bytes; negative when they fall.
     pub live_bytes: f64,
-    /// Events.
-    pub events: f64,
 }
 
 /// The last second of [`Counters`].
@@ -62,7 +58,6 @@ impl Rates {
             allocations: rate(first.allocations, last.allocations),
             frees: rate(first.frees, last.frees),
             live_bytes: (last.live_bytes as f64 - first.live_bytes as f64) / span,
-            events: rate(first.events, last.events),
         })
     }
 }

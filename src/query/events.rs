@@ -21,7 +21,7 @@ pub fn events_of(log: &EventLog, model: &Model, state: &State, room: Capacity) -
         matching: matching().count() as u64,
         kept: log.len() as u64,
         dropped: model.state().map_or(0, |state| state.exactness.dropped_events),
-        per_s: model.rates.per_second().map(|rates| rates.events),
+        per_s: model.rates.per_second().map(|rates| rates.allocations + rates.frees),
     }
 }
 

@@ -11,7 +11,7 @@ pub struct Events {
     pub kept: u64,
     /// Events the feed dropped.
     pub dropped: u64,
-    /// Events per second.
+    /// Allocations and frees per second, those that are not kept included.
     pub per_s: Option<f64>,
 }
 
