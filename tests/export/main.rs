@@ -165,7 +165,7 @@ fn colour_of(svg: &str, function: &str) -> String {
 fn a_flame_tells_libraries_from_the_program() {
     let program = text(export("flamegraph_program", &tree(), "flamegraph", &[]));
     let mut process = code::late();
-    process.sites.modules.iter_mut().for_each(|one| one.path = b"/lib/libc.so.6".to_vec().into());
+    process.sites.modules.iter_mut().for_each(|one| one.path = b"/lib/libc.so.6".to_vec());
     let library = code::alone(process);
     let library = text(export("flamegraph_library", &library, "flamegraph", &[]));
     let saturated = |svg: &str| colour_of(svg, "dictAdd").contains(" 84% ");
