@@ -6,11 +6,12 @@
 //! ```
 //!
 //! Always holds: a writer waits only while the reader has been at work within [`STALE_NS`], and
-//! never longer than [`LONGEST_NS`]; having given up it does not wait again before the reader
-//! has moved. What found no room is counted in the ring's `dropped`. A signal handler inside a
-//! hook never waits: it may stand on the very thread whose turn it is. Waiting is by a futex, as
-//! in the allocator itself; the reader needs nothing that a waiting thread could hold, because
-//! it only reads session memory.
+//! never longer than [`LONGEST_NS`] for an entry; having given up it does not wait again before
+//! the reader has moved. What found no room is counted in the ring's `dropped`. A signal handler
+//! inside a hook of a thread that has a slot never waits: it may stand on the very thread whose
+//! turn it is. One of a thread without may stand on a hole that this thread was about to fill, and
+//! wait its time. Waiting is by a futex, as in the allocator itself; the reader needs nothing that
+//! a waiting thread could hold, because it only reads session memory.
 //!
 //! A slot's own journal has one writer, which publishes entries by `head`. That of the shared
 //! slot has many: each takes the positions of an event by moving `head` first, and publishes by
@@ -40,7 +41,7 @@ use crate::{
 
 /// A reader that was not at work for so long is stopped, or gone.
 const STALE_NS: u64 = 1_000_000_000;
-/// Longest that one event waits.
+/// Longest that one entry waits.
 const LONGEST_NS: u64 = 5_000_000_000;
 /// Room is looked for so often before the system is asked to wait.
 const SPINS: u32 = 64;

@@ -9,7 +9,7 @@ use memtop_probe::session::{
 
 use crate::recording::{Draft, Encoder, EventRecord, Kind, MAX_EVENTS};
 
-/// Frames that are in the making at a time: each has habits of its own, in a megabyte and more.
+/// Frames that are in the making at a time: each has habits of its own, in two megabytes and more.
 /// Of more journals than these, the one that was quiet for longest makes way, with a frame that
 /// is the shorter for it.
 const MOST: usize = 32;

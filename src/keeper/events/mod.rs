@@ -5,7 +5,7 @@
 //!  writers wait  thread    bounded   thread    bounded: what has no room is dropped, counted
 //! ```
 //!
-//! Events are foreseen and spelled out right where they are read: nothing of 32 bytes is copied
+//! Events are foreseen and spelled out right where they are read: nothing of 16 bytes is kept
 //! that would be two a moment later.
 //!
 //! Always holds: the thread that reads the journals waits for nothing but the one that packs,

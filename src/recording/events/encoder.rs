@@ -9,7 +9,7 @@ use crate::recording::{
     wire::{put_field, put_uint},
 };
 
-/// Makes one frame after the other. To be kept, for it takes up to a megabyte and a half.
+/// Makes one frame after the other. To be kept, for it takes some two megabytes where it had to.
 pub struct Encoder {
     habits: Habits,
     draft: Draft,

@@ -72,8 +72,7 @@ impl Reader {
             0 => drain_shared(journal, ended, &mut passing),
             _ => drain_own(journal, &mut passing),
         }
-        let (heard, read) = passing.finish();
-        heard.keep(journal);
+        let read = passing.finish();
         wake_writers(journal);
         read
     }
@@ -141,11 +140,17 @@ fn drain_own(journal: &Journal, passing: &mut Passing) {
         let entry = entry(journal, tail.wrapping_add(position));
         passing.put(entry.what.load(Relaxed), entry.word.load(Relaxed));
         if position % PIECE == PIECE - 1 {
-            // Pairs with the writer's Acquire: it may now write over what was read.
-            journal.tail.store(tail.wrapping_add(position + 1), Release);
+            give_back(journal, tail.wrapping_add(position + 1), passing.heard());
         }
     }
-    journal.tail.store(head, Release);
+    give_back(journal, head, passing.heard());
+}
+
+/// Whoever reads on from `tail`, be it after this reader's death, knows what was said before.
+fn give_back(journal: &Journal, tail: u64, heard: Heard) {
+    heard.keep(journal);
+    // Pairs with the writer's Acquire: it may now write over what was read.
+    journal.tail.store(tail, Release);
 }
 
 fn drain_shared(journal: &Journal, ended: bool, passing: &mut Passing) {
@@ -165,7 +170,7 @@ fn drain_shared(journal: &Journal, ended: bool, passing: &mut Passing) {
         }
         passed += 1;
     }
-    journal.tail.store(tail.wrapping_add(passed), Release);
+    give_back(journal, tail.wrapping_add(passed), passing.heard());
 }
 
 fn wake_writers(journal: &Journal) {

@@ -186,9 +186,14 @@ impl<'a> Passing<'a> {
         self.count = 0;
     }
 
-    /// What was said last, and how many events there were.
-    pub(super) fn finish(mut self) -> (Heard, usize) {
+    /// What was said last.
+    pub(super) fn heard(&self) -> Heard {
+        self.heard
+    }
+
+    /// How many events there were.
+    pub(super) fn finish(mut self) -> usize {
         self.pass();
-        (self.heard, self.passed)
+        self.passed
     }
 }
