@@ -100,10 +100,10 @@ impl Columns {
         self.all().map(|column| column.len).iter().sum()
     }
 
-    /// Others, empty, that may become as long without moving.
+    /// Others, empty, that become as long without growing.
     pub(super) fn room_for_as_much(&self) -> Self {
         let [ops, sizes, stacks, births, ranks, addresses] =
-            self.all().map(|column| Growing::with_room(column.bytes.len()));
+            self.all().map(|column| Growing::with_room(column.len));
         Self { ops, sizes, stacks, births, ranks, addresses }
     }
 

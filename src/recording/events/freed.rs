@@ -1,7 +1,8 @@
 //! The free blocks of one size, newest first.
 //!
-//! Which of them a program takes is often as good as random, and a processor that has to foresee
-//! it loses more than the search takes: so nothing here depends on where one is found.
+//! Most allocators give the newest again. Which of the others is as good as random, and a processor
+//! that has to foresee it loses more than the search takes: so the way through it does not depend
+//! on where one is found.
 
 /// So many are remembered.
 const FREED: usize = 16;
