@@ -41,18 +41,21 @@ impl Growing {
         &self.bytes[..self.len]
     }
 
-    /// Makes room for more than a number.
-    #[cold]
-    #[inline(never)]
-    fn grow(&mut self) {
-        self.bytes.resize(self.bytes.len() * 2 + 64, 0);
-    }
-
     #[inline(always)]
     fn push(&mut self, byte: u8) {
-        if self.len >= self.bytes.len() {
-            self.grow();
+        match self.bytes.get_mut(self.len) {
+            Some(room) => {
+                *room = byte;
+                self.len += 1;
+            }
+            None => self.grow_and_push(byte),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow_and_push(&mut self, byte: u8) {
+        self.bytes.resize(self.bytes.len() * 2 + 64, 0);
         self.bytes[self.len] = byte;
         self.len += 1;
     }
@@ -60,21 +63,20 @@ impl Growing {
     /// A varint, mostly of one byte or two: which of them is seldom foreseen by a processor.
     #[inline(always)]
     fn put_uint(&mut self, value: u64) {
-        if value >= 1 << 14 {
-            return self.put_long_uint(value);
+        let room = self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut);
+        match room {
+            Some(room) if value < 1 << 14 => {
+                let is_long = value >> 7 != 0;
+                *room = [value as u8 & 0x7f | u8::from(is_long) << 7, (value >> 7) as u8];
+                self.len += 1 + usize::from(is_long);
+            }
+            _ => self.put_any_uint(value),
         }
-        if self.len + 2 > self.bytes.len() {
-            self.grow();
-        }
-        let is_long = value >> 7 != 0;
-        self.bytes[self.len..][..2]
-            .copy_from_slice(&[value as u8 & 0x7f | u8::from(is_long) << 7, (value >> 7) as u8]);
-        self.len += 1 + usize::from(is_long);
     }
 
     #[cold]
     #[inline(never)]
-    fn put_long_uint(&mut self, mut value: u64) {
+    fn put_any_uint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.push(value as u8 | 0x80);
             value >>= 7;
@@ -130,10 +132,10 @@ impl Columns {
                 (place, rank, facts)
             }
         };
-        match place {
-            Place::Ranked => self.ranks.put_uint(rank),
-            Place::Spelled => self.put_address(event.address, habits),
-            Place::Likeliest | Place::Following => {}
+        if place == Place::Ranked {
+            self.ranks.put_uint(rank);
+        } else if place == Place::Spelled {
+            self.put_address(event.address, habits);
         }
         self.ops.push(event.kind as u8 | (place as u8) << 2 | facts);
     }

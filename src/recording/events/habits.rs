@@ -60,7 +60,7 @@ fn slot_of(address: u64) -> usize {
     ((address >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 49) as usize & (SLOTS - 1)
 }
 
-fn place_of(stack: u32) -> usize {
+fn custom_of(stack: u32) -> usize {
     stack as usize & (STACKS - 1)
 }
 
@@ -107,22 +107,22 @@ impl Habits {
     #[inline(always)]
     pub(super) fn next_stack(&self) -> u32 {
         // Nothing took the place of the last one: it was put there last.
-        self.customs[place_of(self.last_stack)].next
+        self.customs[custom_of(self.last_stack)].next
     }
 
     /// What the stack asked for the last time.
     #[inline(always)]
     pub(super) fn usual_size(&self, stack: u32) -> u64 {
-        let custom = self.customs[place_of(stack)];
+        let custom = self.customs[custom_of(stack)];
         if custom.stack == stack { custom.size } else { 0 }
     }
 
     /// Takes in that a stack asks for so much.
     #[inline(always)]
     fn note_asked(&mut self, stack: u32, size: u64) {
-        self.customs[place_of(self.last_stack)].next = stack;
+        self.customs[custom_of(self.last_stack)].next = stack;
         self.last_stack = stack;
-        let custom = &mut self.customs[place_of(stack)];
+        let custom = &mut self.customs[custom_of(stack)];
         if custom.stack != stack {
             *custom = Custom { stack, ..Custom::default() };
         }
@@ -174,29 +174,31 @@ impl Habits {
     /// Takes in that a block is freed, and says where it was, and of what rank.
     #[inline(always)]
     pub(super) fn note_free(&mut self, event: &EventRecord) -> (Place, u64) {
-        let place = self.place_of_freed(event);
-        if let Some((_, number)) = self.block_at(event.address) {
-            self.last_freed = number;
-            self.numbers[slot_of(event.address)] = 0;
-        }
+        let place = match self.block_at(event.address) {
+            None => (Place::Spelled, 0),
+            Some((block, number)) => {
+                let place = self.place_of(block, number, event);
+                self.last_freed = number;
+                self.numbers[slot_of(event.address)] = 0;
+                place
+            }
+        };
         self.freed[bin_of(event.size)].push(event.address);
         place
     }
 
     #[inline(always)]
-    fn place_of_freed(&self, event: &EventRecord) -> (Place, u64) {
-        let Some((block, number)) = self.block_at(event.address) else {
-            return (Place::Spelled, 0);
-        };
+    fn place_of(&self, block: &Block, number: u32, event: &EventRecord) -> (Place, u64) {
         let known = event.kind == Kind::Free
             && (block.size, block.stack, block.birth) == (event.size, event.stack, event.birth);
+        let rank = self.newest().wrapping_sub(number);
         let place = match known {
             false => Place::Spelled,
-            true if number == self.newest() => Place::Likeliest,
+            true if rank == 0 => Place::Likeliest,
             true if number == self.last_freed.wrapping_add(1) => Place::Following,
             true => Place::Ranked,
         };
-        (place, self.newest().wrapping_sub(number).into())
+        (place, rank.into())
     }
 
     /// Takes in that a block is new, and says where it is, and of what rank.
