@@ -6,6 +6,7 @@ mod sample;
 mod pressing;
 
 use memtop_ui::data::{Baseline, Data, Origin, Output, Pair, Peak, RunState, Time, When};
+use memtop_ui::format::clock;
 use memtop_ui::state::{Bars, Mode, Question, SCREENS};
 use memtop_ui::{Action, Effect, Leave, Screen, State, update};
 use pressing::{effects, press};
@@ -91,6 +92,12 @@ fn marks_are_numbered_and_growth_is_measured_from_the_last() {
     assert_eq!(baseline("ssb"), Baseline::Start);
     assert_eq!(baseline("ssbb"), Baseline::Mark(1));
     assert!(press(Screen::Overview, &data, "b").0.notice.is_some(), "says why nothing happened");
+    let said = |text| press(Screen::Flame, &data, text).0.notice.map(|notice| notice.text);
+    let at = clock(data.timeline.now_s);
+    let mark = format!("mark 2 at {at}: growth is measured from here, d compares");
+    assert_eq!(said("ss"), Some(mark), "where marks are not seen");
+    assert_eq!(said("ssb").as_deref(), Some("growth is measured from the start"));
+    assert_eq!(said("ssbv"), None, "until the next key");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod code;
 mod copy;
 mod flame;
+mod marks;
 mod prompt;
 mod time;
 
@@ -11,7 +12,7 @@ pub use time::advance;
 
 use crate::action::{Action, Answer, Motion, Step};
 use crate::cursor::moved;
-use crate::data::{Baseline, Data, Key, Mark, Notice, Origin, Output, Pair, RunState, When};
+use crate::data::{Baseline, Data, Key, Notice, Origin, Output, RunState, When};
 use crate::keys;
 use crate::state::{Bars, Dialog, Mode, Question, SCREENS, Screen, State};
 use crate::widget::timeline::zoom;
@@ -82,8 +83,8 @@ pub fn update(state: &mut State, action: Action, data: &Data) -> Effect {
         Action::Help => enter(state, Mode::Help),
         Action::Back => back(state),
         Action::Freeze => freeze(state),
-        Action::Mark => mark(state, data),
-        Action::NextBaseline => next_baseline(state),
+        Action::Mark => marks::mark(state, data),
+        Action::NextBaseline => marks::next_baseline(state, data),
         Action::ToggleBars => toggle_bars(state),
         Action::ToggleTracing => toggle_tracing(state, data),
         Action::ToggleRecording => toggle_recording(state, data),
@@ -201,46 +202,6 @@ fn freeze(state: &mut State) -> Effect {
         state.events_scroll = 0;
     }
     Effect::Redraw
-}
-
-fn mark(state: &mut State, data: &Data) -> Effect {
-    if state.screen == Screen::Chooser {
-        return Effect::None;
-    }
-    let t_s = data.timeline.now_s;
-    // Of recorded marks, only what was before counts as the one before.
-    let last = state.marks.iter().rev().find(|mark| !mark.recorded || mark.t_s <= t_s);
-    let last = last.map(|mark| (mark.number, mark.t_s));
-    let number = state.next_mark(data.time.last_mark);
-    state.marks.push(Mark { number, t_s, ..Mark::default() });
-    measure_from(state, Baseline::Mark(number));
-    if let Some((other, other_s)) = last {
-        // Whoever marks twice wants to know what happened in between. In a replay, the second may
-        // be the earlier one.
-        let (from, to) = if other_s > t_s { (number, other) } else { (other, number) };
-        state.diff.pair = Pair { from: When::Mark(from), to: When::Mark(to) };
-    }
-    Effect::Marked(number)
-}
-
-fn next_baseline(state: &mut State) -> Effect {
-    if state.marks.is_empty() {
-        return tell(state, Notice::info("no marks yet: press s to mark a moment"));
-    }
-    let after = |n: u32| state.marks.iter().find(|mark| mark.number > n);
-    let next = match state.baseline {
-        Baseline::Start => after(0),
-        Baseline::Mark(number) => after(number),
-    };
-    let next = next.map_or(Baseline::Start, |mark| Baseline::Mark(mark.number));
-    measure_from(state, next);
-    Effect::Redraw
-}
-
-/// Growth and the diff begin at the same moment, until the diff is told otherwise.
-fn measure_from(state: &mut State, baseline: Baseline) {
-    state.baseline = baseline;
-    state.diff.pair = Pair { from: baseline.into(), to: When::Now };
 }
 
 fn toggle_bars(state: &mut State) -> Effect {
