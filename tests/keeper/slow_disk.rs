@@ -75,7 +75,7 @@ fn what_a_slow_disk_costs_is_said_to_the_event() {
     let path = folder.path("out");
     let disk = disk(&path);
     let mut memtop = record(&path);
-    memtop.args(["--force", "--events", "--"]).arg(program(&folder, "churn")).arg("4000000");
+    memtop.args(["--force", "--events", "--"]).arg(program(&folder, "churn")).arg("12000000");
     let mut child = memtop.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let told = await_word(&mut child);
     let mut written = Vec::new();
