@@ -18,6 +18,9 @@
 //! writing each `what` last, which the reader puts back to 0 before the position is used again.
 //! So an event of a process that was killed in between is a hole, and not a lie.
 //!
+//! Every [`STAMP_EVERY`] entries a writer takes a number that all threads draw from:
+//! so the order of what several did is known but for some fifty events of each.
+//!
 //! An event says neither thread nor tick: a note before it does, where they differ from those of
 //! the last. One that found no room is written before the next event, so that none is of a
 //! former owner of its slot. Where many write each event has its own.
@@ -49,6 +52,9 @@ const SPINS: u32 = 64;
 const NAP_NS: u64 = 20_000_000;
 /// With so many entries that were not read the reader is called.
 const CALL: u64 = JOURNAL as u64 / 4 * 3;
+
+/// Entries between two stamps: no more events than the reader passes on at a time.
+const STAMP_EVERY: u64 = 60;
 
 /// Writes an event, waiting for room if need be; or counts it as dropped. `size` matters where
 /// `word` has no room for it.
@@ -109,6 +115,7 @@ fn write_alone(
 ) -> bool {
     let note = u64::from(slot.owner.load(Relaxed)) << 32 | u64::from(tick);
     (journal.said.load(Relaxed) == note || say(journal, note))
+        && (!is_stamp_due(journal) || stamp(journal))
         && (!shadow::is_wide(word) || put_before(journal, kind::SIZE, size))
         && put(journal, what, word)
 }
@@ -153,14 +160,36 @@ fn say(journal: &Journal, note: u64) -> bool {
         // Whoever looks at this note finds it among the entries.
         journal.said.store(note, Release);
     }
-    is_said
+    is_said && stamp(journal)
+}
+
+#[inline(always)]
+fn is_stamp_due(journal: &Journal) -> bool {
+    let written = journal.head.load(Relaxed).wrapping_sub(journal.stamped.load(Relaxed));
+    written >= STAMP_EVERY
+}
+
+#[cold]
+#[inline(never)]
+fn stamp(journal: &Journal) -> bool {
+    let is_stamped = put_before(journal, kind::STAMP, next_stamp());
+    if is_stamped {
+        journal.stamped.store(journal.head.load(Relaxed), Relaxed);
+    }
+    is_stamped
+}
+
+/// What is done before another draws one has the lower one.
+fn next_stamp() -> u64 {
+    header().map_or(0, |header| header.stamps.fetch_add(1, Relaxed))
 }
 
 fn write_among_others(journal: &Journal, tick: u32, event: (u64, u64), size: u64) -> bool {
     let note = (what(kind::NOTE, 0), u64::from(tick));
+    let stamp = (what(kind::STAMP, 0), next_stamp());
     match shadow::is_wide(event.1) {
-        true => put_together(journal, &[note, (what(kind::SIZE, 0), size), event]),
-        false => put_together(journal, &[note, event]),
+        true => put_together(journal, &[note, stamp, (what(kind::SIZE, 0), size), event]),
+        false => put_together(journal, &[note, stamp, event]),
     }
 }
 
@@ -279,33 +308,48 @@ mod tests {
         (entry.what.load(Relaxed) >> 56, entry.word.load(Relaxed))
     }
 
+    fn kinds<const N: usize>(journal: &Journal, from: usize) -> [u64; N] {
+        core::array::from_fn(|at| written(journal, from + at).0)
+    }
+
     #[test]
     fn who_and_when_is_said_once_and_again_when_there_is_room() {
         let (journal, slot) = (zeroed::<Journal>(), zeroed::<Slot>());
         let write = |tick| write_alone(&journal, &slot, tick, (what(kind::ALLOCATE, 16), 9), 0);
         slot.owner.store(7, Relaxed);
-        assert!((1..JOURNAL).all(|_| write(3)));
+        while write(3) {}
         assert_eq!(written(&journal, 0), (kind::NOTE, 7 << 32 | 3));
-        assert!((1..JOURNAL).all(|at| written(&journal, at) == (kind::ALLOCATE, 9)));
+        assert!((1..JOURNAL).all(|at| written(&journal, at).0 != kind::NOTE));
         // Another takes the slot over, and finds it full.
         slot.owner.store(8, Relaxed);
         assert!(!write(3) && !write(4));
         journal.tail.store(JOURNAL as u64, Relaxed);
         assert!(write(4));
         assert_eq!(written(&journal, JOURNAL), (kind::NOTE, 8 << 32 | 4));
-        assert_eq!(written(&journal, JOURNAL + 1), (kind::ALLOCATE, 9));
+        assert_eq!(kinds(&journal, JOURNAL + 1), [kind::STAMP, kind::ALLOCATE]);
+    }
+
+    #[test]
+    fn no_more_events_stand_between_two_stamps_than_are_passed_on_at_a_time() {
+        let (journal, slot) = (zeroed::<Journal>(), zeroed::<Slot>());
+        while write_alone(&journal, &slot, 1, (what(kind::ALLOCATE, 16), 9), 0) {}
+        let kinds: [u64; JOURNAL] = kinds(&journal, 1);
+        assert_eq!(kinds[0], kind::STAMP);
+        let mut between = kinds.split(|kind| *kind == kind::STAMP);
+        assert!(between.all(|events| events.len() <= STAMP_EVERY as usize));
     }
 
     #[test]
     fn a_size_that_has_no_room_stands_before_its_event() {
         let (journal, slot) = (zeroed::<Journal>(), zeroed::<Slot>());
         let (size, address) = (1 << 40, what(kind::ALLOCATE, 16));
+        let all = [kind::NOTE, kind::STAMP, kind::SIZE, kind::ALLOCATE];
         assert!(write_alone(&journal, &slot, 1, (address, word_of(2, 1, size)), size));
-        assert_eq!(written(&journal, 1), (kind::SIZE, size));
-        assert_eq!(written(&journal, 2), (kind::ALLOCATE, word_of(2, 1, size)));
+        assert_eq!(kinds(&journal, 0), all);
+        assert_eq!(written(&journal, 2).1, size);
+        assert_eq!(written(&journal, 3).1, word_of(2, 1, size));
         assert!(write_among_others(&journal, 5, (address, word_of(2, 1, size)), size));
-        let kinds = [3, 4, 5].map(|at| written(&journal, at).0);
-        assert_eq!(kinds, [kind::NOTE, kind::SIZE, kind::ALLOCATE]);
+        assert_eq!(kinds(&journal, 4), all);
     }
 
     #[test]

@@ -279,7 +279,7 @@ pub use bounded::{Bounded, Held, PAST, Saved};
 pub use cells::Cells;
 pub use cursor::Cursor;
 pub use dump::dump;
-pub use events::{Draft, Encoded, Encoder, EventRecord, Events, Kind, MAX_EVENTS};
+pub use events::{Draft, Encoded, Encoder, EventRecord, Events, Kind, MAX_EVENTS, Window};
 pub use figures::Snapshot;
 pub use file::{Bytes, File, ImageFacts};
 pub use moment::When;

@@ -2,6 +2,7 @@
 //! what was counted.
 
 use std::{
+    collections::HashSet,
     fs,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
@@ -13,7 +14,7 @@ use memtop::{
     recording::{
         Events, File, Frame, Gap, Reader, When,
         audit::{Checkpoint, Sums, each_checkpoint},
-        read_tree,
+        each_in_order, read_tree,
     },
     source::{past::Source, replay::Replay},
 };
@@ -48,6 +49,30 @@ pub fn checkpoints(file: &File, image: usize) -> Vec<Checkpoint> {
     let mut all = Vec::new();
     each_checkpoint(file, image, |one| all.push(*one)).unwrap();
     all
+}
+
+/// Events in an order in which they cannot have happened: blocks that are made where one is, or
+/// freed where none is.
+fn impossible(file: &File) -> (usize, usize) {
+    let (mut live, mut events, mut impossible) = (HashSet::new(), 0, 0);
+    each_in_order(file, 0, |moment| {
+        let address = moment.event.address;
+        let is_possible =
+            if moment.event.kind.is_free() { live.remove(&address) } else { live.insert(address) };
+        events += 1;
+        impossible += usize::from(!is_possible);
+        Ok(())
+    })
+    .unwrap();
+    (events, impossible)
+}
+
+#[test]
+fn blocks_that_go_from_thread_to_thread_are_told_of_in_their_order() {
+    let (events, impossible) = impossible(&recorded("threads", &["60000", "4"]));
+    assert!(events >= 480_000, "{events}");
+    // Stamps leave some events of each thread open, and addresses do not always decide.
+    assert!(impossible < events / 10_000, "{impossible} of {events}");
 }
 
 /// Larger than any block of these programs.

@@ -36,7 +36,7 @@ fn events(tid: u32, tick: u64) -> Events {
             live.push(new);
         }
     }
-    Events { tid, events, began: vec![tick * 100_000_000] }
+    Events { tid, events, began: vec![tick * 100_000_000], ..Events::default() }
 }
 
 /// As if it was written by a keeper.

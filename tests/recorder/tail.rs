@@ -19,8 +19,12 @@ fn recorded(ticks: u64) -> (File<Vec<u8>>, Vec<Moment>) {
         recorder.tick(now, vec![program.look(0, now)]).expect("memory");
         for tid in 0..THREADS {
             for _ in 0..random(4) {
-                let mut events =
-                    Events { tid, events: Vec::new(), began: vec![now.as_nanos() as u64] };
+                let mut events = Events {
+                    tid,
+                    events: Vec::new(),
+                    began: vec![now.as_nanos() as u64],
+                    ..Events::default()
+                };
                 for _ in 0..1 + random(700) {
                     size += 1;
                     let event =
@@ -83,7 +87,12 @@ fn what_is_behind_is_handed_on_while_ticks_are_skipped() {
     let mut recorder = Recorder::new(Waits::default(), &[], Duration::ZERO).expect("memory");
     let mut program = Program::new(0, Duration::ZERO, None);
     recorder.tick(TICK, vec![program.look(0, TICK)]).expect("memory");
-    let events = Events { tid: 1, events: vec![EventRecord::default(); 500], began: vec![0; 1] };
+    let events = Events {
+        tid: 1,
+        events: vec![EventRecord::default(); 500],
+        began: vec![0; 1],
+        ..Events::default()
+    };
     assert!(recorder.events(0, &events.encode()).expect("memory"));
     assert!(recorder.get_mut().waiting > 0);
     recorder.skip(TICK * 2, vec![program.look(0, TICK * 2)]).expect("memory");

@@ -24,7 +24,7 @@ use super::size_class;
 /// First word of session memory.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"memtop\0S");
 /// Version of this layout.
-pub const VERSION: u32 = 11;
+pub const VERSION: u32 = 12;
 /// Pieces are handed out in multiples of this.
 pub const PAGE: u64 = 4096;
 /// How many sessions one memory can hold.
@@ -80,7 +80,9 @@ pub struct Header {
     pub created_ns: AtomicU64,
     /// Nanoseconds between two ticks.
     pub tick_ns: AtomicU64,
-    _identity: [u64; 2],
+    /// The next stamp of the journals; whoever draws one gets a number that nobody else does.
+    pub stamps: AtomicU64,
+    _identity: u64,
     /// Ticks, clears and flags; see above.
     pub pulse: AtomicU64,
     _pulse: [u64; 7],

@@ -68,9 +68,9 @@ pub(super) fn write(
     writer.time(process.time().unwrap_or_default())
 }
 
-/// What lives where. Threads are told of one after the other within a tick, so a block may be
-/// freed, or its place be taken, before the same is told of the thread that came first: every
-/// free is written once all the same.
+/// What lives where. The order between threads is not known to the event, so a block may be freed,
+/// or its place be taken, before the same is told of the thread that came first: every free is
+/// written once all the same.
 #[derive(Default)]
 struct Blocks {
     live: HashMap<u64, u64>,

@@ -7,7 +7,7 @@ use memtop_probe::session::{
     reader::{Reader, Together, Told},
 };
 
-use crate::recording::{Draft, Encoder, EventRecord, Kind, MAX_EVENTS};
+use crate::recording::{Draft, Encoder, EventRecord, Kind, MAX_EVENTS, Window};
 
 /// Frames that are in the making at a time: each has habits of its own, in two megabytes and more.
 /// Of more journals than these, the one that was quiet for longest makes way, with a frame that
@@ -80,6 +80,7 @@ impl Open {
         }
         let events = together.events;
         self.encoder.turn(together.tick().into());
+        self.encoder.during(Window { after: together.after(), before: together.before });
         self.encoder.expect(events.iter().map(Told::address));
         for event in events {
             self.encoder.put(&record(event, together));

@@ -180,7 +180,7 @@ pub(super) fn take_address(bytes: &mut &[u8], before: u64) -> Result<u64, Malfor
 }
 
 /// A column in its shortest form, as far as a part of it tells.
-fn store(column: &[u8]) -> Vec<u8> {
+pub(super) fn store(column: &[u8]) -> Vec<u8> {
     let code = Code::of(column);
     let to_beat = code.as_ref().map_or(column.len() + 1, Code::len);
     if may_pack_into(to_beat, column) {

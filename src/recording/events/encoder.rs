@@ -2,7 +2,11 @@
 
 use std::{mem::replace, time::Duration};
 
-use super::{Encoded, EventRecord, columns::Columns, habits::Habits};
+use super::{
+    Encoded, EventRecord, Window,
+    columns::{Columns, store},
+    habits::Habits,
+};
 use crate::recording::{
     block,
     column::put_column,
@@ -15,6 +19,8 @@ pub struct Encoder {
     draft: Draft,
     /// Tick of the last event of the frame.
     tick: Option<u64>,
+    /// When it was written.
+    window: Option<Window>,
 }
 
 /// What a frame says, before it is packed.
@@ -23,6 +29,8 @@ pub struct Draft {
     columns: Columns,
     /// Ticks, and of how many events each comes after.
     runs: Vec<(u64, usize)>,
+    /// When events were written, and of how many each comes after.
+    windows: Vec<(Window, usize)>,
 }
 
 impl Default for Encoder {
@@ -34,7 +42,7 @@ impl Default for Encoder {
 impl Encoder {
     /// One without events.
     pub fn new() -> Self {
-        Self { habits: Habits::new(), draft: Draft::default(), tick: None }
+        Self { habits: Habits::new(), draft: Draft::default(), tick: None, window: None }
     }
 
     /// Events of the frame so far.
@@ -58,6 +66,14 @@ impl Encoder {
         }
     }
 
+    /// Events from here on were written then.
+    pub fn during(&mut self, window: Window) {
+        if self.window != Some(window) {
+            self.window = Some(window);
+            self.draft.windows.push((window, self.count()));
+        }
+    }
+
     /// Appends an event of the frame's thread and of the [tick](Self::turn); at most
     /// [`MAX_EVENTS`](super::MAX_EVENTS) are to be put.
     #[inline(always)]
@@ -69,8 +85,9 @@ impl Encoder {
     /// The frame so far. The next begins, and will have about as much to say.
     pub fn finish(&mut self) -> Draft {
         self.habits.forget();
-        self.tick = None;
-        let next = Draft { columns: self.draft.columns.room_for_as_much(), runs: Vec::new() };
+        (self.tick, self.window) = (None, None);
+        let columns = self.draft.columns.room_for_as_much();
+        let next = Draft { columns, ..Draft::default() };
         replace(&mut self.draft, next)
     }
 }
@@ -100,10 +117,7 @@ impl Draft {
 
     pub(super) fn put_fields(&self, tid: u32, began: &[u64], out: &mut Vec<u8>) {
         let mut counts = Vec::new();
-        let ends = self.runs.iter().skip(1).map(|(_, begin)| *begin).chain([self.count()]);
-        for ((_, begin), end) in self.runs.iter().zip(ends) {
-            put_uint((end - begin) as u64, &mut counts);
-        }
+        self.each_run(&self.runs).for_each(|(_, count)| put_uint(count, &mut counts));
         let mut id = Vec::new();
         put_uint(tid.into(), &mut id);
         put_field(1, &id, out);
@@ -111,5 +125,26 @@ impl Draft {
         put_field(3, &counts, out);
         self.columns.put_fields(out);
         put_column(10, began.iter().copied(), out);
+        self.put_windows(out);
+    }
+
+    fn put_windows(&self, out: &mut Vec<u8>) {
+        if self.windows.is_empty() {
+            return;
+        }
+        let (mut runs, mut last) = (Vec::new(), 0);
+        for (Window { after, before }, count) in self.each_run(&self.windows) {
+            for value in [after.wrapping_sub(last), before.saturating_sub(after), count] {
+                put_uint(value, &mut runs);
+            }
+            last = after;
+        }
+        put_field(11, &store(&runs), out);
+    }
+
+    /// What runs of events have in common, and how many each has.
+    fn each_run<T: Copy>(&self, runs: &[(T, usize)]) -> impl Iterator<Item = (T, u64)> {
+        let ends = runs.iter().skip(1).map(|(_, begin)| *begin).chain([self.count()]);
+        runs.iter().zip(ends).map(|((what, begin), end)| (*what, (end - begin) as u64))
     }
 }

@@ -18,8 +18,11 @@
 //!                                  spelled out, in steps of 16 bytes; or 1, then the address
 //!  10 began      time column       when the tick of each run began, since the image's session
 //!                                  began; empty where that is not known
+//! 11 windows    varints           runs, three each: stamp after which events were written, less
+//!                                  that of the run before; how much later the stamp is before
+//!                                  which they were; how many they are. Missing where not known
 //!
-//!  Tags 4 to 9 begin with a byte that says how the rest is stored: 0 as it is, 1 packed, 2 as
+//!  Tags 4 to 9 and 11 begin with a byte that says how the rest is stored: 0 as it is, 1 packed, 2 as
 //!  a code (`huffman.rs`).
 //!
 //!  kind    0 allocation   1 new block of a reallocation   2 free   3 free of an untracked block
@@ -100,6 +103,16 @@ pub struct EventRecord {
     pub stack: u32,
 }
 
+/// When something was written, by stamps: numbers that all threads draw one after the
+/// other. What was written before a stamp was before all that was written after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Window {
+    /// A stamp that was drawn before.
+    pub after: u64,
+    /// One that was drawn later.
+    pub before: u64,
+}
+
 /// Events of one thread.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Events {
@@ -110,6 +123,8 @@ pub struct Events {
     /// When each tick in them began, nanoseconds since the image's session did: one for each
     /// run of events of the same tick, or none at all.
     pub began: Vec<u64>,
+    /// When they were written, and how many in a row were; empty where that is not known.
+    pub windows: Vec<(Window, u64)>,
 }
 
 /// Events of one thread, ready to be written.
@@ -142,8 +157,10 @@ impl Events {
 
     fn draft(&self) -> Draft {
         let mut encoder = Encoder::new();
+        let mut windows = self.each_window();
         for event in self.events.iter().take(MAX_EVENTS) {
             encoder.turn(event.tick);
+            windows.next().flatten().into_iter().for_each(|window| encoder.during(window));
             encoder.put(event);
         }
         encoder.finish()
@@ -162,6 +179,14 @@ impl Events {
         runs.zip(began).flat_map(|(run, began)| run.iter().map(move |event| (event, began)))
     }
 
+    /// When each event was written, as far as that is known, and without end.
+    pub fn each_window(&self) -> impl Iterator<Item = Option<Window>> {
+        let each = |(window, count): &(Window, u64)| {
+            std::iter::repeat_n(Some(*window), (*count).min(MAX_EVENTS as u64) as usize)
+        };
+        self.windows.iter().flat_map(each).chain(std::iter::repeat(None))
+    }
+
     /// Whose events these fields tell.
     pub(super) fn tid_of(fields: &[u8]) -> Result<u32, Malformed> {
         let mut tid = 0;
@@ -175,14 +200,14 @@ impl Events {
 
     /// Reads the fields.
     pub(super) fn read(fields: &[u8]) -> Result<Self, Malformed> {
-        let mut found: [&[u8]; 11] = [&[]; 11];
+        let mut found: [&[u8]; 12] = [&[]; 12];
         for field in Fields(fields) {
             let (tag, value) = field?;
             if let Some(place) = found.get_mut(usize::try_from(tag).unwrap_or(usize::MAX)) {
                 *place = value;
             }
         }
-        let [_, mut tid, ticks, counts, stored @ .., began] = found;
+        let [_, mut tid, ticks, counts, stored @ .., began, windows] = found;
         let mut columns = Vec::new();
         for column in stored {
             columns.push(restore(column)?);
@@ -210,6 +235,7 @@ impl Events {
             tid: u32::try_from(tid).map_err(|_| Malformed)?,
             events: Vec::with_capacity(ops.len()),
             began: read_began(began)?,
+            windows: read_windows(&restore(windows)?)?,
         };
         let mut habits = Habits::new();
         for op in ops {
@@ -231,4 +257,17 @@ fn read_began(column: &[u8]) -> Result<Vec<u64>, Malformed> {
         began.push(column.next()?);
     }
     Ok(began)
+}
+
+fn read_windows(mut runs: &[u8]) -> Result<Vec<(Window, u64)>, Malformed> {
+    let (mut after, mut windows) = (0_u64, Vec::new());
+    while !runs.is_empty() {
+        if windows.len() == MAX_EVENTS {
+            return Err(Malformed);
+        }
+        after = after.wrapping_add(take_uint(&mut runs)?);
+        let before = after.saturating_add(take_uint(&mut runs)?);
+        windows.push((Window { after, before }, take_uint(&mut runs)?));
+    }
+    Ok(windows)
 }

@@ -71,7 +71,7 @@ fn a_busy_program_takes_two_bytes_an_event() {
         let began = std::time::Instant::now();
         let mut bytes = 0;
         for piece in events.chunks(MAX_EVENTS) {
-            let piece = Events { tid: 7, events: piece.to_vec(), began: Vec::new() };
+            let piece = Events { tid: 7, events: piece.to_vec(), ..Events::default() };
             let packed = packed(&piece);
             bytes += packed.len();
             assert_eq!(again(&packed), Ok(piece));
@@ -106,8 +106,19 @@ fn put_all(encoder: &mut Encoder, events: &[EventRecord]) {
 
 proptest! {
     #[test]
-    fn any_events_are_read_as_they_were_written(tid: u32, list in vec(any_event(), 0..300), began: Vec<u64>) {
-        let events = Events { tid, events: list, began };
+    fn any_events_are_read_as_they_were_written(tid: u32, list in vec(any_event(), 0..300), began: Vec<u64>, length in 1_u64..300, looks in vec((any::<u64>(), 0_u64..9), 1..9)) {
+        let (mut windows, mut left) = (Vec::new(), list.len() as u64);
+        for (after, later) in looks.into_iter().cycle() {
+            let count = left.min(length);
+            let window = Window { after, before: after.saturating_add(later) };
+            match windows.last_mut() {
+                _ if count == 0 => break,
+                Some((last, had)) if *last == window => *had += count,
+                _ => windows.push((window, count)),
+            }
+            left -= count;
+        }
+        let events = Events { tid, events: list, began, windows };
         prop_assert_eq!(again(&packed(&events)), Ok(events));
     }
 
@@ -118,7 +129,7 @@ proptest! {
         prop_assert_eq!(encoder.finish().count(), before.len());
         put_all(&mut encoder, &list);
         let used = encoder.finish().pack(2, &[3]);
-        let events = Events { tid: 2, events: list, began: vec![3] };
+        let events = Events { tid: 2, events: list, began: vec![3], ..Events::default() };
         prop_assert_eq!(used.packed, events.encode().packed);
     }
 
@@ -126,7 +137,7 @@ proptest! {
     fn any_bytes_are_read_without_panic(bytes: Vec<u8>, list in vec(any_event(), 0..50)) {
         let _ = Events::read(&bytes);
         let mut fields = Vec::new();
-        Events { tid: 1, events: list, began: vec![7] }.put(&mut fields);
+        Events { tid: 1, events: list, began: vec![7], ..Events::default() }.put(&mut fields);
         for (at, byte) in bytes.iter().enumerate() {
             if !fields.is_empty() {
                 let place = (at * 31 + usize::from(*byte)) % fields.len();

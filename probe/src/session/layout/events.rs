@@ -40,16 +40,20 @@ pub struct Journal {
     pub given_up: AtomicU64,
     /// The last [`kind::NOTE`] that was written; 0 = none.
     pub said: AtomicU64,
-    _producer: [u64; 5],
+    /// Position behind the last [`kind::STAMP`].
+    pub stamped: AtomicU64,
+    _producer: [u64; 4],
     /// Next position to read. Its low half is the futex that writers wait on.
     pub tail: AtomicU64,
     /// The last [`kind::NOTE`] before `tail`, 0 = none; the reader's own.
     pub heard: AtomicU64,
     /// The last [`kind::SIZE`] before `tail`; the reader's own.
     pub heard_size: AtomicU64,
+    /// The last [`kind::STAMP`] before `tail`; the reader's own.
+    pub heard_stamp: AtomicU64,
     /// 1 when a writer waits.
     pub waited_for: AtomicU32,
-    _consumer: [u32; 9],
+    _consumer: [u32; 7],
     /// The entries.
     pub entries: [Entry; JOURNAL],
 }
@@ -110,4 +114,7 @@ pub mod kind {
     /// In a journal: `word` is the size of the block of the next event, whose own word has no
     /// room for it.
     pub const SIZE: u64 = 6;
+    /// In a journal: what follows was written after the [stamp](crate::session::layout::Header::stamps) that `word` is, and what
+    /// stands before it before that.
+    pub const STAMP: u64 = 7;
 }

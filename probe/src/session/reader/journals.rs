@@ -68,9 +68,12 @@ impl Reader {
         let Some((session, journal)) = self.journal_of((index, number)) else { return 0 };
         let first_id = session.first_id.load(Relaxed);
         let mut passing = Passing::new(Heard::of(journal), first_id, &mut take);
+        // Pairs with the writer's Release: entries below `head` are written.
+        let head = journal.head.load(Acquire);
+        passing.seen_at(self.header().stamps.load(Relaxed));
         match number {
-            0 => drain_shared(journal, ended, &mut passing),
-            _ => drain_own(journal, &mut passing),
+            0 => drain_shared(journal, head, ended, &mut passing),
+            _ => drain_own(journal, head, &mut passing),
         }
         let read = passing.finish();
         wake_writers(journal);
@@ -130,9 +133,7 @@ fn entry(journal: &Journal, position: u64) -> &Entry {
     &journal.entries[(position % JOURNAL as u64) as usize]
 }
 
-fn drain_own(journal: &Journal, passing: &mut Passing) {
-    // Pairs with the writer's Release: entries below `head` are written.
-    let head = journal.head.load(Acquire);
+fn drain_own(journal: &Journal, head: u64, passing: &mut Passing) {
     let tail = journal.tail.load(Relaxed);
     // A program that scribbles over its session gets nonsense, not a reader that never ends.
     let pending = head.wrapping_sub(tail).min(JOURNAL as u64);
@@ -153,8 +154,7 @@ fn give_back(journal: &Journal, tail: u64, heard: Heard) {
     journal.tail.store(tail, Release);
 }
 
-fn drain_shared(journal: &Journal, ended: bool, passing: &mut Passing) {
-    let head = journal.head.load(Acquire);
+fn drain_shared(journal: &Journal, head: u64, ended: bool, passing: &mut Passing) {
     let tail = journal.tail.load(Relaxed);
     let pending = head.wrapping_sub(tail).min(JOURNAL as u64);
     let mut passed = 0;

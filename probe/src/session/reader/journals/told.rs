@@ -17,16 +17,21 @@ const ADDRESS: u64 = (1 << 56) - 1;
 pub(super) struct Heard {
     note: u64,
     size: u64,
+    stamp: u64,
 }
 
 impl Heard {
     pub(super) fn of(journal: &Journal) -> Self {
-        Self { note: journal.heard.load(Relaxed), size: journal.heard_size.load(Relaxed) }
+        Self {
+            note: journal.heard.load(Relaxed),
+            size: journal.heard_size.load(Relaxed),
+            stamp: journal.heard_stamp.load(Relaxed),
+        }
     }
 
     /// Nothing but a note.
     pub(super) fn note(note: u64) -> Self {
-        Self { note, size: 0 }
+        Self { note, ..Self::default() }
     }
 
     /// Whether it is known whose an event is, and how large its block.
@@ -37,6 +42,7 @@ impl Heard {
     pub(super) fn keep(self, journal: &Journal) {
         journal.heard.store(self.note, Relaxed);
         journal.heard_size.store(self.size, Relaxed);
+        journal.heard_stamp.store(self.stamp, Relaxed);
     }
 
     pub(super) fn tid(self) -> u32 {
@@ -52,6 +58,7 @@ impl Heard {
         match what >> 56 {
             kind::NOTE => self.note = word,
             kind::SIZE => self.size = word,
+            kind::STAMP => self.stamp = word,
             _ => return Some(self.told(what, word)),
         }
         None
@@ -118,10 +125,17 @@ pub struct Together<'a> {
     pub events: &'a [Told],
     /// The session's first id.
     pub first_id: u32,
+    /// They were all written when this was the next stamp.
+    pub before: u64,
     heard: Heard,
 }
 
 impl Together<'_> {
+    /// They were written after this was drawn.
+    pub fn after(&self) -> u64 {
+        self.heard.stamp
+    }
+
     /// Who did it; 0 = not known.
     pub fn tid(&self) -> u32 {
         self.heard.tid()
@@ -142,6 +156,8 @@ impl Together<'_> {
 pub(super) struct Passing<'a> {
     heard: Heard,
     first_id: u32,
+    /// The next stamp when it was seen how far the journal is written.
+    now: u64,
     events: [Told; AT_ONCE],
     count: usize,
     passed: usize,
@@ -151,7 +167,12 @@ pub(super) struct Passing<'a> {
 impl<'a> Passing<'a> {
     pub(super) fn new(heard: Heard, first_id: u32, take: &'a mut dyn FnMut(&Together)) -> Self {
         let events = [Told::default(); AT_ONCE];
-        Self { heard, first_id, events, count: 0, passed: 0, take }
+        Self { heard, first_id, now: 0, events, count: 0, passed: 0, take }
+    }
+
+    /// All that is to come was written when this was the next stamp.
+    pub(super) fn seen_at(&mut self, now: u64) {
+        self.now = now;
     }
 
     /// Takes in what an entry says.
@@ -163,24 +184,26 @@ impl<'a> Passing<'a> {
         self.events[self.count] = self.heard.told(what, word);
         self.count += 1;
         if self.count == AT_ONCE {
-            self.pass();
+            self.pass(self.now);
         }
     }
 
     #[cold]
     #[inline(never)]
     fn hear(&mut self, what: u64, word: u64) {
-        self.pass();
+        let is_stamp = what >> 56 == kind::STAMP;
+        self.pass(if is_stamp { word } else { self.now });
         if let Some(event) = self.heard.take(what, word) {
             (self.events[0], self.count) = (event, 1);
         }
     }
 
     #[inline(never)]
-    fn pass(&mut self) {
+    fn pass(&mut self, before: u64) {
         if self.count > 0 {
             let events = &self.events[..self.count];
-            (self.take)(&Together { events, first_id: self.first_id, heard: self.heard });
+            let &mut Self { first_id, heard, .. } = self;
+            (self.take)(&Together { events, first_id, before, heard });
         }
         self.passed += self.count;
         self.count = 0;
@@ -193,7 +216,7 @@ impl<'a> Passing<'a> {
 
     /// How many events there were.
     pub(super) fn finish(mut self) -> usize {
-        self.pass();
+        self.pass(self.now);
         self.passed
     }
 }
