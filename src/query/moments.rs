@@ -116,10 +116,10 @@ pub(super) fn as_of_s(model: &Model, when: When) -> Option<f64> {
         When::Start | When::File(_) => None,
         When::Now => shown,
         When::Mark(number) => model.marks.get(number).and_then(|mark| mark.sites_as_of),
-        // A peak that came later is not theirs.
+        // A peak that came later is not theirs; it is dated by the beginning of its tick.
         When::Peak => {
             let peak = model.state().and_then(|state| state.totals.peak_at);
-            shown.filter(|at| peak.is_some_and(|peak| peak > *at))
+            shown.filter(|at| peak.is_some_and(|peak| peak >= *at))
         }
     };
     as_of.map(|at| at.as_secs_f64())

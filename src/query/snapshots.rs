@@ -7,7 +7,9 @@ use std::{
 
 use memtop_ui::{
     State,
-    data::{Diff, DiffRow, DiffTotals, Grouping, Key, Name, Sides, Snapshots, When},
+    data::{
+        Diff, DiffRow, DiffTotals, Grouping, Key, Name, Pair, Sides, SnapshotRow, Snapshots, When,
+    },
 };
 
 use super::{
@@ -31,10 +33,22 @@ pub(super) fn snapshots(
     let rows = moments::rows(model, state);
     let found = problem.map_or_else(|| diff(model, state, room, memory), |why| Err(why.to_owned()));
     let diff = match found {
-        Ok(diff) => diff,
+        Ok(diff) => Diff { whole: whole(state.diff.pair, &diff, &rows), ..diff },
         Err(problem) => Diff { problem: Some(problem), ..Diff::default() },
     };
     Snapshots { rows, diff }
+}
+
+/// What differs between the moments themselves, where the sites of one are older.
+fn whole(pair: Pair, diff: &Diff, rows: &[SnapshotRow]) -> Option<(i64, i64)> {
+    diff.as_of_s.iter().flatten().next()?;
+    let held = |when| {
+        let row = rows.iter().find(|row| row.when == when)?;
+        Some((row.live_bytes?, row.live_blocks?))
+    };
+    let (from, to) = (held(pair.from)?, held(pair.to)?);
+    let delta = |from: u64, to: u64| to.wrapping_sub(from) as i64;
+    Some((delta(from.0, to.0), delta(from.1, to.1)))
 }
 
 /// A group on both sides, and how to name it.

@@ -4,8 +4,8 @@ mod drawing;
 
 use drawing::{frame_of, on_code, sample};
 use memtop_ui::data::{
-    Baseline, Data, Events, Grouping, Header, Measure, Origin, Pair, RunState, SitesKnown, SortKey,
-    TimeSource, When,
+    Baseline, Data, Diff, Events, Grouping, Header, Measure, Origin, Pair, RunState, SitesKnown,
+    SortKey, TimeSource, When,
 };
 use memtop_ui::filter::CodeFilter;
 use memtop_ui::{Screen, State};
@@ -130,6 +130,25 @@ fn screens_say_of_when_their_sites_are() {
     }
     let plain = frame_of(sample::session(), &mut on_code(Screen::Sites, (80, 24)));
     assert!(!plain.contains("as of"), "{plain}");
+}
+
+#[test]
+fn what_differs_is_said_also_where_it_is_not_known_by_whom() {
+    let shown = |change: fn(&mut Diff)| {
+        let mut data = sample::session();
+        let diff = &mut data.snapshots.diff;
+        (diff.as_of_s, diff.whole) = ([None, Some(191.44)], Some((-1_572_864, 49)));
+        change(diff);
+        frame_of(data, &mut on_code(Screen::Snapshots, (100, 30)))
+    };
+    let frame = shown(|_| ());
+    assert!(frame.contains("−1.5 MiB in +49 blocks   now as of 3:11.4   +"), "{frame}");
+    let frame = shown(|diff| (diff.rows, diff.totals) = Default::default());
+    assert!(frame.contains("−1.5 MiB in +49 blocks   now as of 3:11.4   0 B in 0"), "{frame}");
+    assert!(
+        frame.contains("By whom is not known") && !frame.contains("Nothing differs"),
+        "{frame}"
+    );
 }
 
 #[test]

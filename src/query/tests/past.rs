@@ -47,6 +47,11 @@ fn older_sites_say_so_and_their_shares_are_of_their_moment() {
     };
     assert_eq!(as_of(&mut model, When::Start, When::Now), [None, Some(10.0)]);
     assert_eq!(as_of(&mut model, When::Mark(1), When::Peak), [Some(10.0); 2]);
+    // What differs between the moments is known nevertheless.
+    let mut state = by(Grouping::Function, Screen::Snapshots);
+    state.diff.pair = Pair { from: When::Start, to: When::Now };
+    let diff = replayed(&mut model, &state).snapshots.diff;
+    assert_eq!((diff.totals.delta_bytes, diff.whole.map(|whole| whole.0)), (1000, Some(50)));
     // Those of a look at this very moment have no age.
     observe(&mut model, SitesUpdate::default(), 13.0);
     assert_eq!(as_of(&mut model, When::Mark(1), When::Now), [Some(10.0), None]);

@@ -352,6 +352,7 @@ pub fn snapshots() -> Snapshots {
             totals,
             lower_bound: false,
             as_of_s: [None; 2],
+            whole: None,
         },
     }
 }

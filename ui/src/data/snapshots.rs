@@ -87,6 +87,9 @@ pub struct Diff {
     pub lower_bound: bool,
     /// Of when the sites of both moments are, where that is before them.
     pub as_of_s: [Option<f64>; 2],
+    /// Change of live bytes and blocks between the moments themselves, where that is known and
+    /// sites are older.
+    pub whole: Option<(i64, i64)>,
 }
 
 /// A group on both sides.

@@ -250,21 +250,32 @@ fn sums(cx: Cx, room: usize) -> Line<'static> {
     line
 }
 
-/// `+13.6 MiB in +39,609 blocks`, and before it which side is older.
+/// `+13.6 MiB in +39,609 blocks`; where sites of one side are older, before these which and how
+/// much they make of it: `+24.1 MiB in +70,102 blocks   now as of 0:12.1: +13.6 MiB in …`.
 fn change(cx: Cx) -> Line<'static> {
     let diff = &cx.data.snapshots.diff;
     let totals = &diff.totals;
-    let bound = if diff.lower_bound { "≥" } else { "" };
-    let bytes = format!("{bound}{}", format::signed_bytes(totals.delta_bytes));
-    let delta = totals.delta_blocks;
-    let noun = format::plural(delta.unsigned_abs(), "block");
-    let blocks = format!(" in {} {noun}", format::signed_count(delta));
-    let mut line = Line::from(of_when(cx));
-    line.extend([
-        Span::styled(bytes, cx.theme.style(tendency(totals.delta_bytes))),
-        Span::styled(blocks, cx.theme.style(Role::Figure)),
-    ]);
+    let by_site = (totals.delta_bytes, totals.delta_blocks);
+    let mut line = Line::default();
+    if let Some(whole) = diff.whole.filter(|whole| *whole != by_site) {
+        line.extend(change_of(whole, "", cx));
+        line.push_span("   ");
+    }
+    line.extend(of_when(cx));
+    line.extend(change_of(by_site, if diff.lower_bound { "≥" } else { "" }, cx));
     line
+}
+
+fn change_of((bytes, blocks): (i64, i64), bound: &str, cx: Cx) -> [Span<'static>; 2] {
+    let noun = format::plural(blocks.unsigned_abs(), "block");
+    let text = format!("{bound}{}", format::signed_bytes(bytes));
+    [
+        Span::styled(text, cx.theme.style(tendency(bytes))),
+        Span::styled(
+            format!(" in {} {noun}", format::signed_count(blocks)),
+            cx.theme.style(Role::Figure),
+        ),
+    ]
 }
 
 /// `grown 2`, behind a gap.
@@ -280,6 +291,9 @@ fn why_empty(cx: Cx) -> String {
     let totals = &cx.data.snapshots.diff.totals;
     let words = match totals.groups[..4].iter().sum::<usize>() {
         0 if cx.data.sites.total == 0 => return why_no_sites(cx),
+        0 if cx.data.snapshots.diff.whole.is_some_and(|whole| whole != (0, 0)) => {
+            "By whom is not known: figures by site are older than what differs."
+        }
         0 => "Nothing differs.",
         _ if cx.state.chooses_by_thread() => NO_SUCH_THREAD,
         _ => "Nothing matches the filter: / changes it, Esc takes it away.",
