@@ -17,21 +17,22 @@ mod table;
 mod thrift;
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, BufWriter, IsTerminal, Write},
+    os::unix::fs::MetadataExt,
     path::Path,
     time::Duration,
 };
 
 use flate2::{Compression, write::GzEncoder};
-use memtop_ui::format::{agree, exactly};
+use memtop_ui::format::{agree, clock_ms, exactly};
 pub use stacks::{Figure, Process};
 
 use crate::{
     Error,
     cli::{ExportFormat, ExportOptions, Moment, ProcessChoice},
     commands,
-    recording::{self, Recording, When},
+    recording::{self, Gap, Recording, When},
     report,
     symbols::Resolver,
 };
@@ -60,7 +61,20 @@ pub fn run(options: &ExportOptions) -> Result<(), Error> {
     }
     let began = recording.tree.processes.first().map_or(Duration::ZERO, |one| one.identity.started);
     complain_of_gaps(options.events, &processes, began);
+    if options.events {
+        complain_of_what_made_room(&file);
+    }
     Ok(())
+}
+
+/// Says of when events were left out to keep the recording to its size.
+fn complain_of_what_made_room(file: &recording::File) {
+    for gap in file.gaps().iter().filter(|gap| gap.reason == Gap::THINNED) {
+        let [from, to] = [gap.from, gap.to].map(|at| clock_ms(at.as_secs_f64()));
+        commands::complain(format_args!(
+            "between {from} and {to} after the launch events are missing: they made room for later"
+        ));
+    }
 }
 
 /// Says what is not as it was asked for: sites are kept about once a second, and events may be
@@ -173,7 +187,11 @@ fn refuse_empty(
     let images = of.iter().filter_map(|process| process.image_in(file));
     match options.events && !images.into_iter().any(|image| file.has_events(image)) {
         true => {
-            let why = "no events were recorded; record with --events".to_owned();
+            let why = match file.is_cut() {
+                true => "it holds no events; it was cut, perhaps before the first",
+                false => "no events were recorded; record with --events",
+            };
+            let why = why.to_owned();
             Err(Error::NothingToShow { path: options.file.clone(), why })
         }
         false => Ok(()),
@@ -205,7 +223,11 @@ fn processes<'a>(
     }
     let with_stacks: Vec<_> = all.into_iter().filter(Process::has_stacks).collect();
     if with_stacks.is_empty() {
-        let why = "no stacks were recorded; record without --no-stacks".to_owned();
+        let why = match recording.cut {
+            true => "it was cut before any stack",
+            false => "no stacks were recorded; record without --no-stacks",
+        };
+        let why = why.to_owned();
         return Err(Error::NothingToShow { path: options.file.clone(), why });
     }
     Ok(with_stacks)
@@ -220,9 +242,23 @@ fn moment(options: &ExportOptions) -> Option<Duration> {
 
 /// Where it goes: `-` is the standard output.
 fn target(options: &ExportOptions) -> Result<Box<dyn Write>, Error> {
+    refuse_itself(options)?;
     match options.output == Path::new(STDOUT) {
         true => Ok(Box::new(io::stdout().lock())),
         false => Ok(Box::new(create(&options.output, options.force)?)),
+    }
+}
+
+/// `--force` is for what an earlier export left.
+fn refuse_itself(options: &ExportOptions) -> Result<(), Error> {
+    let identity = |path: &Path| fs::metadata(path).ok().map(|one| (one.dev(), one.ino()));
+    let (from, to) = (identity(&options.file), identity(&options.output));
+    match to.is_some() && from == to {
+        true => {
+            let message = format!("{} is the recording itself", options.output.display());
+            Err(Error::Usage(message))
+        }
+        false => Ok(()),
     }
 }
 

@@ -3,10 +3,12 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
+    os::unix::fs::OpenOptionsExt,
     path::PathBuf,
 };
 
 use super::launch::LaunchError;
+use crate::sys::descriptor;
 
 /// The file to record into.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +33,20 @@ impl Output {
         } else {
             options.create_new(true);
         }
-        options.open(&self.path).map_err(|error| match error.kind() {
+        // A pipe that nobody reads would be waited for, and the program with it.
+        options.custom_flags(libc::O_NONBLOCK);
+        let file = options.open(&self.path).map_err(|error| match error.kind() {
+            _ if error.raw_os_error() == Some(libc::ENXIO) => {
+                self.failed(io::Error::other("nobody reads from this pipe or socket"))
+            }
             io::ErrorKind::AlreadyExists if !self.path.is_dir() => {
                 LaunchError::OutputExists(self.path.clone())
             }
             io::ErrorKind::AlreadyExists => self.failed(io::Error::from_raw_os_error(libc::EISDIR)),
             _ => self.failed(error),
-        })
+        })?;
+        descriptor::set_blocking(&file).map_err(|error| self.failed(error))?;
+        Ok(file)
     }
 
     fn failed(&self, error: io::Error) -> LaunchError {
@@ -86,5 +95,21 @@ mod tests {
         assert!(!path.exists());
         let nowhere = Output { path: path.join("x"), force: true };
         assert_eq!(nowhere.open().unwrap_err().exit_code(), 125);
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_refused_and_not_waited_for() {
+        let path = std::env::temp_dir().join(format!("memtop-pipe-{}", std::process::id()));
+        let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+        // SAFETY: a string that ends, and lives during the call.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        let output = Output { path: path.clone(), force: true };
+        let error = output.open().unwrap_err();
+        assert!(error.to_string().contains("nobody reads"), "{error}");
+        assert_eq!(error.exit_code(), 125);
+        let reads = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&path);
+        assert!(output.open().is_ok());
+        drop(reads);
+        fs::remove_file(&path).unwrap();
     }
 }

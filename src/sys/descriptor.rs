@@ -26,11 +26,20 @@ pub fn replace(file: &File, with: &File) -> io::Result<()> {
 
 /// Turns blocking off.
 pub fn set_nonblocking(descriptor: &impl AsRawFd) -> io::Result<()> {
+    change_flags(descriptor, |flags| flags | libc::O_NONBLOCK)
+}
+
+/// Turns blocking on.
+pub fn set_blocking(descriptor: &impl AsRawFd) -> io::Result<()> {
+    change_flags(descriptor, |flags| flags & !libc::O_NONBLOCK)
+}
+
+fn change_flags(descriptor: &impl AsRawFd, change: impl Fn(i32) -> i32) -> io::Result<()> {
     let fd = descriptor.as_raw_fd();
     // SAFETY: fcntl with an integer argument touches no memory.
     let flags = check(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
     // SAFETY: as above.
-    check(unsafe { libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK) }).map(drop)
+    check(unsafe { libc::fcntl(fd, libc::F_SETFL, change(flags)) }).map(drop)
 }
 
 /// Whether a descriptor is a terminal.

@@ -13,10 +13,14 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::Duration,
 };
 
 use flate2::read::GzDecoder;
-use memtop::model::{ProcessState, SiteFigures, TreeState};
+use memtop::{
+    model::{Identity, ProcessState, SiteFigures, TreeState},
+    recording::{EventRecord, Events, Gap, Writer},
+};
 use prost::Message;
 use sample::{code, recording};
 
@@ -45,6 +49,54 @@ fn export(name: &str, tree: &TreeState, format: &str, more: &[&str]) -> Vec<u8> 
     let output = memtop(&folder, &[&["--format", format, "-o", "out"], more].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     fs::read(folder.join("out")).unwrap()
+}
+
+#[test]
+fn the_recording_itself_is_never_written_over() {
+    let folder = folder("itself");
+    let path = folder.join("recording.memtop");
+    fs::write(&path, recording(&tree())).unwrap();
+    fs::hard_link(&path, folder.join("link")).unwrap();
+    std::os::unix::fs::symlink(&path, folder.join("symlink")).unwrap();
+    for to in ["recording.memtop", "link", "symlink"] {
+        let output = memtop(&folder, &["--format", "folded", "--force", "-o", to]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("is the recording itself"), "{said}");
+        assert!(fs::read(&path).unwrap() == recording(&tree()));
+    }
+}
+
+#[test]
+fn of_a_recording_that_was_cut_nothing_else_is_blamed() {
+    let folder = folder("cut");
+    let whole = recording(&tree());
+    let mut blamed = 0;
+    for end in (0..whole.len()).step_by(61) {
+        fs::write(folder.join("recording.memtop"), &whole[..end]).unwrap();
+        let output = memtop(&folder, &["--format", "folded", "--force", "-o", "out"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("--no-stacks"), "{end}: {said}");
+        blamed += usize::from(said.contains("cut before any stack"));
+    }
+    assert!(blamed > 0);
+}
+
+#[test]
+fn events_that_made_room_for_later_ones_are_said_to_be_missing() {
+    let folder = folder("thinned");
+    let seconds = Duration::from_secs;
+    let mut writer = Writer::new(Vec::new(), &[], seconds(0)).unwrap();
+    let image = writer.process(&Identity::default()).unwrap();
+    let gap = |reason| Gap { from: seconds(1), to: seconds(3), reason };
+    writer.gap(&gap(Gap::THINNED)).unwrap();
+    let events = Events { events: vec![EventRecord::default()], ..Events::default() };
+    writer.events(image, &events.encode()).unwrap();
+    fs::write(folder.join("recording.memtop"), writer.end().unwrap()).unwrap();
+    let output = memtop(&folder, &["--events", "--format", "csv", "-o", "out"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("between 0:01.000 and 0:03.000 after the launch events are"), "{said}");
 }
 
 #[test]
