@@ -19,7 +19,7 @@
 //! So an event of a process that was killed in between is a hole, and not a lie.
 //!
 //! Every [`STAMP_EVERY`] entries a writer takes a number that all threads draw from:
-//! so the order of what several did is known but for some fifty events of each.
+//! so the order of what several did is known but for some sixty events of each.
 //!
 //! An event says neither thread nor tick: a note before it does, where they differ from those of
 //! the last. One that found no room is written before the next event, so that none is of a

@@ -1,11 +1,12 @@
 //! The events of all threads of an image, in one order in which they may have happened.
 //!
 //! Each thread's events are in order. Between threads stamps tell more: what was written before one
-//! was before all that was written after it ([`Window`]); where there are none, ticks are taken
-//! for them. Among what stamps do not tell apart, some fifty events of each thread, addresses do: a block must be there before it is freed, and gone before its address comes again. So
-//! threads take turns, each going on for as long as addresses permit. Where none may go on
-//! (events are missing, the recording began late, or the turns were not the right ones), an address
-//! permits everything until the next stamp: that is one block, and no other is drawn into it.
+//! was before all that was written after it ([`Window`]); where there are none, ticks are taken for
+//! them. Among what stamps do not tell apart, some sixty events of each thread, addresses do: a
+//! block must be there before it is freed, and gone before its address comes again. So threads
+//! take turns, each going on for as long as addresses permit. Where none may go on (events are
+//! missing, the recording began late, or the turns were not the right ones), an address permits
+//! everything until the next stamp: that is one block, and no other is drawn into it.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -16,7 +17,7 @@ use std::{
 };
 
 use super::{
-    EventRecord, Frame, Moment, ReadError, Window,
+    EventRecord, Events, Frame, Moment, ReadError, Window,
     events::Kind,
     file::{Bytes, File},
     index::Entry,
@@ -50,11 +51,10 @@ struct Order<'a, B: Bytes, W> {
 impl<B: Bytes, W: FnMut(&Moment) -> io::Result<()>> Order<'_, B, W> {
     /// The first before which something of what is left was written.
     fn next_stamp(&mut self) -> io::Result<Option<u64>> {
-        let mut first = None;
+        let mut first: Option<u64> = None;
         for thread in &mut self.threads {
-            let Some(next) = thread.peek(self.file)? else { continue };
-            first =
-                Some(first.map_or(next.window.before, |stamp: u64| stamp.min(next.window.before)));
+            let next = thread.peek(self.file)?.map(|next| next.window.before);
+            first = first.into_iter().chain(next).min();
         }
         Ok(first)
     }
@@ -169,33 +169,39 @@ impl Thread {
                 return Ok(());
             };
             if let Some(Frame::Events { events, .. }) = file.frame(&entry)? {
-                let tid = events.tid;
-                let next =
-                    |((event, began), window): ((&EventRecord, Option<u64>), Option<_>)| Next {
-                        moment: Moment {
-                            tid,
-                            at: Duration::from_nanos(began.unwrap_or(entry.at)),
-                            event: *event,
-                        },
-                        window: window.unwrap_or(Window {
-                            after: event.tick,
-                            before: event.tick.saturating_add(1),
-                        }),
-                    };
-                let all: Vec<_> = events.timed().zip(events.each_window()).map(next).collect();
-                self.next = all.into_iter().peekable();
+                self.next = all_of(&events, entry.at).into_iter().peekable();
             }
         }
         Ok(())
     }
 }
 
+/// The events of a frame that begins at `at`, nanoseconds.
+fn all_of(events: &Events, at: u64) -> Vec<Next> {
+    let each = events.timed().zip(events.each_window());
+    let next = each.map(|((event, began), window)| Next {
+        moment: Moment {
+            tid: events.tid,
+            at: Duration::from_nanos(began.unwrap_or(at)),
+            event: *event,
+        },
+        window: window.unwrap_or_else(|| during(event.tick)),
+    });
+    next.collect()
+}
+
+/// A tick, as if it was between two stamps.
+fn during(tick: u64) -> Window {
+    Window { after: tick, before: tick.saturating_add(1) }
+}
+
 /// By thread id, with the frames of each in the order of the file.
 fn threads<B: Bytes>(file: &File<B>, image: usize) -> Result<Vec<Thread>, ReadError> {
     let mut frames: BTreeMap<u32, VecDeque<Entry>> = BTreeMap::new();
     for entry in file.events_entries(image, (Duration::ZERO, Duration::MAX))? {
-        if let Some(Frame::Events { events, .. }) = file.frame(&entry)? {
-            frames.entry(events.tid).or_default().push_back(entry);
+        let fields = file.events_fields(&entry)?;
+        if let Some(tid) = fields.and_then(|fields| Events::tid_of(&fields).ok()) {
+            frames.entry(tid).or_default().push_back(entry);
         }
     }
     let thread = |frames| Thread { frames, next: Vec::new().into_iter().peekable() };
@@ -205,10 +211,7 @@ fn threads<B: Bytes>(file: &File<B>, image: usize) -> Result<Vec<Thread>, ReadEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        model::Identity,
-        recording::{Events, Writer},
-    };
+    use crate::{model::Identity, recording::Writer};
     use proptest::{collection::vec, prelude::*};
 
     /// What really happened: by whom, in which tick, where.
