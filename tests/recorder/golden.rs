@@ -5,7 +5,10 @@ use std::{fmt::Write, fs, path::Path, time::Duration};
 
 use memtop::{
     model::*,
-    recording::{self, EventRecord, Events, File, Gap, Kind, Mark, Recorder, When, each_in_order},
+    recording::{
+        self, EventRecord, Events, File, Gap, Kind, Mark, Recorder, When, Window, Writer,
+        each_in_order,
+    },
 };
 
 use crate::history::*;
@@ -107,20 +110,45 @@ fn told(path: &Path) -> String {
     text
 }
 
-/// `MEMTOP_BLESS_GOLDEN=1` writes the files anew; a released one never changes.
+/// Events of two threads, which drew stamps by turns.
+fn stamped() -> Vec<u8> {
+    let mut writer = Writer::new(Vec::new(), &[], Duration::ZERO).unwrap();
+    let image = writer.process(&Identity::default()).unwrap();
+    for (tid, stamps) in [(7, [0, 3, 4]), (8, [1, 2, 5])] {
+        let events = events(tid, 1);
+        let count = events.events.len() as u64 / 3;
+        let windows = stamps.map(|after| (Window { after, before: after + 2 }, count)).to_vec();
+        let events = Events { windows, ..events };
+        writer.events(image, &events.encode()).unwrap();
+    }
+    writer.end().unwrap()
+}
+
+/// `MEMTOP_BLESS_GOLDEN=second` writes that file anew; a released one never changes.
 #[test]
 fn the_first_segments_stay_readable() {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let (path, text) = (tests.join("golden/second.memtop"), tests.join("golden/second.txt"));
-    if std::env::var_os("MEMTOP_BLESS_GOLDEN").is_some() {
-        fs::write(&path, every_kind()).unwrap();
-        fs::write(&text, told(&path)).unwrap();
-        fs::copy(&path, tests.join("fuzz/corpus/recording/second")).unwrap();
-    }
-    let file = File::open(&path).unwrap();
+    let file = golden("second", every_kind);
     assert!(!file.is_cut() && file.has_events(0) && !file.has_events(1));
     assert_eq!((file.marks().len(), file.gaps().len()), (1, 1));
+}
+
+#[test]
+fn events_with_stamps_stay_readable() {
+    assert!(golden("third", stamped).has_events(0));
+}
+
+/// The file of a name, which says what it said when it was made.
+fn golden(name: &str, make: impl Fn() -> Vec<u8>) -> File {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let path = tests.join(format!("golden/{name}.memtop"));
+    let text = path.with_extension("txt");
+    if std::env::var("MEMTOP_BLESS_GOLDEN").is_ok_and(|blessed| blessed == name) {
+        fs::write(&path, make()).unwrap();
+        fs::write(&text, told(&path)).unwrap();
+        fs::copy(&path, tests.join("fuzz/corpus/recording").join(name)).unwrap();
+    }
     assert_eq!(told(&path), fs::read_to_string(&text).unwrap());
+    File::open(&path).unwrap()
 }
 
 /// The writer may change, and what it writes then is still read as it was meant.
