@@ -116,13 +116,16 @@ pub(super) fn as_of_s(model: &Model, when: When) -> Option<f64> {
         When::Start | When::File(_) => None,
         When::Now => shown,
         When::Mark(number) => model.marks.get(number).and_then(|mark| mark.sites_as_of),
-        // A peak that came later is not theirs; it is dated by the beginning of its tick.
-        When::Peak => {
-            let peak = model.state().and_then(|state| state.totals.peak_at);
-            shown.filter(|at| peak.is_some_and(|peak| peak >= *at))
-        }
+        When::Peak => shown.filter(|_| !is_their_peak(model)),
     };
     as_of.map(|at| at.as_secs_f64())
+}
+
+/// Whether what sites held at their peak is what was live at the peak there is: one that came
+/// later may be of the same tick.
+fn is_their_peak(model: &Model) -> bool {
+    let held: u64 = model.sites.figures.iter().map(|figures| figures.at_peak_bytes).sum();
+    model.state().is_some_and(|state| state.totals.peak_bytes == held)
 }
 
 fn known_mark(model: &Model, number: u32) -> Result<&Snapshot, String> {
