@@ -18,12 +18,12 @@
 //! writing each `what` last, which the reader puts back to 0 before the position is used again.
 //! So an event of a process that was killed in between is a hole, and not a lie.
 //!
-//! Every [`STAMP_EVERY`] entries a writer takes a number that all threads draw from:
-//! so the order of what several did is known but for some sixty events of each.
+//! Every [`STAMP_EVERY`] entries a writer draws a stamp, a number that nobody else gets: so the
+//! order of what several threads did is known but for some sixty events of each.
 //!
 //! An event says neither thread nor tick: a note before it does, where they differ from those of
 //! the last. One that found no room is written before the next event, so that none is of a
-//! former owner of its slot. Where many write each event has its own.
+//! former owner of its slot. Where many write each event has its own note and stamp.
 
 use core::{
     hint,

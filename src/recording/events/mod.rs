@@ -16,14 +16,14 @@
 //!  8 rank       varints            place 1
 //!  9 address    varints            place 3: 2 × zigzag of the difference to the last address
 //!                                  spelled out, in steps of 16 bytes; or 1, then the address
-//!  10 began      time column       when the tick of each run began, since the image's session
+//!  10 began     time column        when the tick of each run began, since the image's session
 //!                                  began; empty where that is not known
-//! 11 windows    varints           runs, three each: stamp after which events were written, less
+//!  11 windows   varints            runs, three each: stamp after which events were written, less
 //!                                  that of the run before; how much later the stamp is before
 //!                                  which they were; how many they are. Missing where not known
 //!
-//!  Tags 4 to 9 and 11 begin with a byte that says how the rest is stored: 0 as it is, 1 packed, 2 as
-//!  a code (`huffman.rs`).
+//!  Tags 4 to 9 and 11 begin with a byte that says how the rest is stored: 0 as it is, 1 packed,
+//!  2 as a code (`huffman.rs`).
 //!
 //!  kind    0 allocation   1 new block of a reallocation   2 free   3 free of an untracked block
 //!  place   of a new block: 0 the free one of its size that is newest; 1 another of these, rank
@@ -103,8 +103,8 @@ pub struct EventRecord {
     pub stack: u32,
 }
 
-/// When something was written, by stamps: numbers that all threads draw one after the
-/// other. What was written before a stamp was before all that was written after it.
+/// When something was written, by stamps: numbers that all threads draw one after the other.
+/// What was written before a stamp was before all that was written after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Window {
     /// A stamp that was drawn before.

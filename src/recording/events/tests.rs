@@ -106,9 +106,15 @@ fn put_all(encoder: &mut Encoder, events: &[EventRecord]) {
 
 proptest! {
     #[test]
-    fn any_events_are_read_as_they_were_written(tid: u32, list in vec(any_event(), 0..300), began: Vec<u64>, length in 1_u64..300, looks in vec((any::<u64>(), 0_u64..9), 1..9)) {
+    fn any_events_are_read_as_they_were_written(
+        tid: u32,
+        list in vec(any_event(), 0..300),
+        began: Vec<u64>,
+        length in 1_u64..300,
+        stamps in vec((any::<u64>(), 0_u64..9), 1..9),
+    ) {
         let (mut windows, mut left) = (Vec::new(), list.len() as u64);
-        for (after, later) in looks.into_iter().cycle() {
+        for (after, later) in stamps.into_iter().cycle() {
             let count = left.min(length);
             let window = Window { after, before: after.saturating_add(later) };
             match windows.last_mut() {

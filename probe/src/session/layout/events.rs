@@ -114,7 +114,7 @@ pub mod kind {
     /// In a journal: `word` is the size of the block of the next event, whose own word has no
     /// room for it.
     pub const SIZE: u64 = 6;
-    /// In a journal: what follows was written after the [stamp](crate::session::layout::Header::stamps) that `word` is, and what
-    /// stands before it before that.
+    /// In a journal: `word` was drawn of the [stamps](crate::session::layout::Header::stamps)
+    /// before what follows was written, and, where one alone writes, after what stands before.
     pub const STAMP: u64 = 7;
 }

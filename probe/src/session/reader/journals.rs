@@ -67,10 +67,10 @@ impl Reader {
     ) -> usize {
         let Some((session, journal)) = self.journal_of((index, number)) else { return 0 };
         let first_id = session.first_id.load(Relaxed);
-        let mut passing = Passing::new(Heard::of(journal), first_id, &mut take);
         // Pairs with the writer's Release: entries below `head` are written.
         let head = journal.head.load(Acquire);
-        passing.seen_at(self.header().stamps.load(Relaxed));
+        let now = self.header().stamps.load(Relaxed);
+        let mut passing = Passing::new(Heard::of(journal), first_id, now, &mut take);
         match number {
             0 => drain_shared(journal, head, ended, &mut passing),
             _ => drain_own(journal, head, &mut passing),

@@ -156,7 +156,7 @@ impl Together<'_> {
 pub(super) struct Passing<'a> {
     heard: Heard,
     first_id: u32,
-    /// The next stamp when it was seen how far the journal is written.
+    /// The next stamp, when all that is to come was written.
     now: u64,
     events: [Told; AT_ONCE],
     count: usize,
@@ -165,14 +165,14 @@ pub(super) struct Passing<'a> {
 }
 
 impl<'a> Passing<'a> {
-    pub(super) fn new(heard: Heard, first_id: u32, take: &'a mut dyn FnMut(&Together)) -> Self {
+    pub(super) fn new(
+        heard: Heard,
+        first_id: u32,
+        now: u64,
+        take: &'a mut dyn FnMut(&Together),
+    ) -> Self {
         let events = [Told::default(); AT_ONCE];
-        Self { heard, first_id, now: 0, events, count: 0, passed: 0, take }
-    }
-
-    /// All that is to come was written when this was the next stamp.
-    pub(super) fn seen_at(&mut self, now: u64) {
-        self.now = now;
+        Self { heard, first_id, now, events, count: 0, passed: 0, take }
     }
 
     /// Takes in what an entry says.
@@ -191,8 +191,9 @@ impl<'a> Passing<'a> {
     #[cold]
     #[inline(never)]
     fn hear(&mut self, what: u64, word: u64) {
-        let is_stamp = what >> 56 == kind::STAMP;
-        self.pass(if is_stamp { word } else { self.now });
+        // Where many write, another drew it, perhaps before what stands here was written.
+        let is_own_stamp = what >> 56 == kind::STAMP && self.heard.tid() != 0;
+        self.pass(if is_own_stamp { word } else { self.now });
         if let Some(event) = self.heard.take(what, word) {
             (self.events[0], self.count) = (event, 1);
         }
@@ -218,5 +219,31 @@ impl<'a> Passing<'a> {
     pub(super) fn finish(mut self) -> usize {
         self.pass(self.now);
         self.passed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Between which stamps the events of a journal of thread `tid` were written, when 9 is next.
+    fn windows(tid: u64) -> Vec<(u64, u64)> {
+        let mut windows = Vec::new();
+        let mut take = |some: &Together| windows.push((some.after(), some.before));
+        let mut passing = Passing::new(Heard::default(), 0, 9, &mut take);
+        for stamp in [5, 4] {
+            passing.put(kind::NOTE << 56, tid << 32);
+            passing.put(kind::STAMP << 56, stamp);
+            passing.put(kind::ALLOCATE << 56, 0);
+        }
+        passing.put(kind::STAMP << 56, 7);
+        assert_eq!(passing.finish(), 2);
+        windows
+    }
+
+    #[test]
+    fn a_stamp_is_later_than_what_its_own_thread_wrote_before() {
+        assert_eq!(windows(3), [(5, 9), (4, 7)]);
+        assert_eq!(windows(0), [(5, 9), (4, 9)]);
     }
 }
