@@ -250,8 +250,8 @@ fn sums(cx: Cx, room: usize) -> Line<'static> {
     line
 }
 
-/// `+13.6 MiB in +39,609 blocks`; where sites of one side are older, before these which and how
-/// much they make of it: `+24.1 MiB in +70,102 blocks   now as of 0:12.1: +13.6 MiB in …`.
+/// `+13.6 MiB in +39,609 blocks`; where sites of one side are older, behind what differs between
+/// the moments: `+24.1 MiB in +70,102 blocks   now as of 0:12.1   +13.6 MiB in +39,609 blocks`.
 fn change(cx: Cx) -> Line<'static> {
     let diff = &cx.data.snapshots.diff;
     let totals = &diff.totals;
